@@ -35,6 +35,8 @@ static void later_is_due(void *arg)
 
         s->later = NULL;
         print_noted(s);
+        if (s->waits)
+                capnp_vat_stop(s->c->vat);
 }
 
 /* Whether somebody is asked who answers. Nothing of a service's is printed then: it could have the
@@ -61,6 +63,8 @@ static void print_noted(struct screen *s)
 /* Soon: what a service says in one breath is printed as one. */
 static void print_soon(struct screen *s)
 {
+        if (s->waits)
+                capnp_vat_stop(s->c->vat);
         if (s->c->follow && !s->later && !screen_asks(s))
                 (void)!capnp_timer_new(s->c->vat, GATHER_MS, later_is_due, s, &s->later);
 }
@@ -204,7 +208,7 @@ static void on_closed(void *arg, capos_ui_surface *pane, enum capos_ui_close_rea
 
         if (s->over)
                 return;
-        screen_hide(s);
+        screen_clear(s);
         if (!s->c->follow) { /* that is what was to be seen */
                 ui_show_pane(&s->view, pane);
                 s->shown = true;
@@ -462,16 +466,24 @@ static int screen_once(struct screen *s)
 
 static void screen_follow(struct screen *s)
 {
+        bool typed = shell_input_is_typed(s->lines.input);
         const char *line;
 
         while (!s->over && !s->lines.ending && (line = shell_input_line(s->lines.input)))
-                screen_line(s, line);
+                if (typed)
+                        screen_line(s, line);
+                else
+                        screen_script_line(s, line);
+        if (typed)
+                return;
         /* Without more input the panes are still looked at. */
-        while (!s->over && !s->lines.ending && !s->lines.interrupted &&
-               !shell_input_is_typed(s->lines.input))
+        while (!s->over && !s->lines.ending && !s->lines.interrupted)
                 if (capnp_vat_run(s->c->vat))
                         break;
-        if (s->lines.interrupted && !shell_input_is_typed(s->lines.input))
+        s->later = capnp_timer_free(s->later);
+        if (!s->over)
+                print_noted(s);
+        if (s->lines.interrupted)
                 s->result = EXIT_INTERRUPTED;
 }
 

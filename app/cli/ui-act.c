@@ -61,8 +61,9 @@ void screen_activate(struct screen *s, capos_ui_surface *pane, const struct capo
         int r = capos_ui_activate(pane, act, &why);
 
         if (r == CAPNP_E_EXCEPTION)
-                (void)cli_fail(s->c, EXIT_DENIED, "refused", "%s%s%s: %s", act->command,
-                               *why.path ? " " : "", why.path, why.text);
+                (void)cli_fail(s->c, EXIT_DENIED, "refused", "%s%s%s: %s%s", act->command,
+                               *why.path ? " " : "", why.path, why.text,
+                               act->trusted ? "" : " (in a script, `capos run` does it)");
         else if (r)
                 (void)cli_fail_code(s->c, r, act->command);
 }

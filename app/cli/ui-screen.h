@@ -36,6 +36,7 @@ struct screen {
         char prompt_service[80];
         const char *answer; /* that a person is just giving; NULL: none */
         bool prompt_under;  /* it came while a line was being typed */
+        bool waits, late;   /* a script does, for a pane; and has waited too long */
         struct ui_filling filling;
         struct ui_settings settings;
 };
@@ -66,5 +67,7 @@ void filling_end(struct screen *s);
 
 /* Does what a line says. */
 void screen_line(struct screen *s, const char *line);
+/* The same for a line of a script, which waits until what it names is there. */
+void screen_script_line(struct screen *s, const char *line);
 
 #endif

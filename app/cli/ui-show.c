@@ -346,34 +346,6 @@ void ui_view_changed(struct ui_view *v, const capos_ui_surface *s,
                 n->appended = UINT32_MAX;
 }
 
-void ui_view_closed(struct ui_view *v, const capos_ui_surface *s, enum capos_ui_close_reason why)
-{
-        static const char *const reasons[] = {"by you", "by the host", "the session has ended",
-                                              "reset", "by the service"};
-        const char *word =
-                (unsigned)why < sizeof(reasons) / sizeof(reasons[0]) ? reasons[why] : "unknown";
-        struct ui_seen *n = seen_find(v, s);
-        bool is_new = v->c->follow && (!n || n->is_new);
-        char title[TITLE_BYTES], line[64];
-
-        if (n)
-                seen_clear(n);
-        if (is_new) /* nobody has seen it */
-                return;
-        if (v->c->json) {
-                (void)ui_json_closed(v->c, s, word, pane_may(v, s));
-                return;
-        }
-        if (pane_may(v, s)) {
-                title_write(s, title);
-                happening(v, title, "");
-                (void)snprintf(line, sizeof(line), "closed, %s", word);
-        } else {
-                (void)snprintf(line, sizeof(line), "[%u] closed, %s", ui_show_number(s), word);
-        }
-        happening(v, line, "");
-}
-
 /* ---- what has changed ------------------------------------------------------------------------ */
 
 /* Lines of a pane, as many as may be. */
@@ -496,6 +468,37 @@ static void seen_show(struct ui_view *v, struct ui_seen *n)
         n->what = 0;
         n->changes = n->appended = 0;
         n->is_new = n->has_lost = false;
+}
+
+void ui_view_closed(struct ui_view *v, const capos_ui_surface *s, enum capos_ui_close_reason why)
+{
+        static const char *const reasons[] = {"by you", "by the host", "the session has ended",
+                                              "reset", "by the service"};
+        const char *word =
+                (unsigned)why < sizeof(reasons) / sizeof(reasons[0]) ? reasons[why] : "unknown";
+        struct ui_seen *n = seen_find(v, s);
+        bool is_new;
+        char title[TITLE_BYTES], line[64];
+
+        if (v->c->follow && n && n->what && !v->holds && v->pace.bytes > 0)
+                seen_show(v, n); /* its last words */
+        is_new = v->c->follow && (!n || n->is_new);
+        if (n)
+                seen_clear(n);
+        if (is_new) /* nobody has seen it */
+                return;
+        if (v->c->json) {
+                (void)ui_json_closed(v->c, s, word, pane_may(v, s));
+                return;
+        }
+        if (pane_may(v, s)) {
+                title_write(s, title);
+                happening(v, title, "");
+                (void)snprintf(line, sizeof(line), "closed, %s", word);
+        } else {
+                (void)snprintf(line, sizeof(line), "[%u] closed, %s", ui_show_number(s), word);
+        }
+        happening(v, line, "");
 }
 
 uint32_t ui_view_print(struct ui_view *v, uint64_t now_ms)

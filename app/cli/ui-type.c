@@ -6,6 +6,8 @@
  * that is not only shown is run for lines that were typed at a terminal, and for no others. A
  * question is answered by a line that was begun after it stood there; an empty one is the default,
  * and so is Ctrl-C: no.
+ *
+ * A script does not see when a pane is there. So a line of it waits until what it names is.
  */
 #include "ui-screen.h"
 
@@ -166,6 +168,17 @@ static const char *key_of(const capos_ui_surface *pane, unsigned kind, uint32_t 
         }
 }
 
+static bool pane_has_key(const capos_ui_surface *pane, const char *key)
+{
+        struct capos_ui_pane p;
+
+        capos_ui_surface_info(pane, &p);
+        for (uint32_t i = 0; i < p.elements; i++)
+                if (*key && !strcmp(key_of(pane, p.kind, i), key))
+                        return true;
+        return false;
+}
+
 /* Whether an element of a pane has this key; else it is said that none has. */
 static bool key_is_there(struct screen *s, const capos_ui_surface *pane, const char *key)
 {
@@ -174,12 +187,12 @@ static bool key_is_there(struct screen *s, const capos_ui_surface *pane, const c
         struct capos_ui_pane p;
         char hint[128];
 
+        if (pane_has_key(pane, key))
+                return true;
         capos_ui_surface_info(pane, &p);
         for (uint32_t i = 0; i < p.elements; i++) {
                 const char *has = key_of(pane, p.kind, i);
 
-                if (*has && !strcmp(has, key))
-                        return true;
                 if (*has) {
                         cli_near_try(&near, has);
                         cap_names_add(&names, has);
@@ -470,4 +483,75 @@ void screen_line(struct screen *s, const char *line)
         }
         free(store);
         screen_show(s);
+}
+
+/* ---- a script -------------------------------------------------------------------------------- */
+
+static bool word_is_number(const char *word)
+{
+        return strspn(word + (*word == '['), "0123456789") > 0;
+}
+
+/* A pane by its number, and what of it is selected. */
+static bool pane_is_due(const struct screen *s, words_list words, unsigned n)
+{
+        const capos_ui_surface *pane = pane_of(s, words[1]);
+
+        for (unsigned i = 2; pane && i < n && !strcmp(words[0], "/select"); i++)
+                if (!pane_has_key(pane, words[i]))
+                        return false;
+        return pane;
+}
+
+/* Whether what a line names is there: a pane by its number or by its command; for what is about all
+ * of them, one, with what its service said in the same breath. */
+static bool line_is_due(const struct screen *s, words_list words, unsigned n)
+{
+        capos_ui_surface *pane;
+
+        if (!n || answer_of(words[0]) || !strcmp(words[0], "/quit") || !strcmp(words[0], "/help"))
+                return true;
+        if (words[0][0] == '/' && n > 1 && word_is_number(words[1]))
+                return pane_is_due(s, words, n);
+        if (words[0][0] == '/')
+                return capos_ui_surface_at(s->ui, 0) && !s->later;
+        if (word_is_number(words[0]))
+                return (pane = pane_of(s, words[0])) && (n == 1 || pane_has(pane, words[1]));
+        for (uint32_t i = 0; (pane = capos_ui_surface_at(s->ui, i)); i++)
+                if (pane_has(pane, words[0]))
+                        return true;
+        return false;
+}
+
+static void script_is_late(void *arg)
+{
+        struct screen *s = arg;
+
+        s->late = true;
+        capnp_vat_stop(s->c->vat);
+}
+
+void screen_script_line(struct screen *s, const char *line)
+{
+        char *store = malloc(strlen(line) + 1);
+        const char *words[CLI_WORDS];
+        capnp_timer *t = NULL;
+        unsigned n = 0;
+
+        s->late = false;
+        s->waits = store && shell_words(line, store, words, &n) &&
+                   !capnp_timer_new(s->c->vat, cli_timeout(s->c, CLI_ANSWER_MS), script_is_late, s,
+                                    &t);
+        while (s->waits && !s->late && !s->over && !s->lines.ending && !s->lines.interrupted &&
+               !line_is_due(s, words, n))
+                if (capnp_vat_run(s->c->vat))
+                        break;
+        if (s->waits && !s->late)
+                capnp_timer_free(t);
+        s->waits = false;
+        if (s->late)
+                s->result = EXIT_FAILED; /* and the line says what it lacks */
+        free(store);
+        if (!s->over && !s->lines.ending && !s->lines.interrupted)
+                screen_line(s, line);
 }

@@ -338,6 +338,44 @@ class Cases:
         t.type("/quit\n")
         expect(t.end(), 0, "its exit code")
 
+    def script(self):
+        """A script's lines wait for the panes that they name; what does not come is told, with an exit code."""
+        with subprocess.Popen([self.capos, "ui", "stage", "-s", "may", "--follow"], stdin=subprocess.PIPE, text=True,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=self.env) as p:
+            p.stdin.write("/select 2 bread\nlook\nsay text=x\n1\n/layout\n/quit\n")
+            p.stdin.close()
+            self.opened("text", "text", "Words")
+            self.opened("list", "list", "Errands")
+            self.show("list", "list", {"selectable": "many", "items": [item("apples", "A"), item("bread", "B")]})
+            expect(self.heard("selection"), [["bread"]], "what was selected")
+            self.patch("list", "addCommand", {"command": {"id": "look", "title": "Look", "run": {"view": None}}})
+            self.command("list", 9, id="say", effect="shared", fields=[{"path": "text"}])
+            out, err = p.stdout.read(), p.stderr.read()
+            expect(p.wait(WAIT_S), 0, err)
+        need("[2] column" in out and out.count("[1] stage: Words") == 2, out)
+        expect(err, "capos: say: refused.person: no person has done this (in a script, `capos run` does it)\n",
+               "what a script may not")
+        with subprocess.Popen([self.capos, "ui", "stage", "-s", "may", "--follow", "--timeout", "1s"], text=True,
+                              stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                              env=self.env) as p:
+            _, err = p.communicate("nothing-such\n/quit\n", timeout=WAIT_S)
+            need(p.returncode == 1 and "nothing-such: no pane has such a command" in err, (p.returncode, err))
+
+    def last_words(self):
+        """What a pane shows just before it is closed is printed."""
+        f = Follower(self, "stage", "-s", "may")
+        self.opened("log", "log", "Log")
+        f.until("Log")
+        self.run("shell", "-s", "may", said="".join(
+            f"stage.{method} {json.dumps(params)}\n" for method, params in (
+                ("apply", {"patch": {"kind": "updateModel", "surfaceId": self.id("log"), "payload": {"model": {
+                    "whole": {"log": {"lines": [{"sequence": "1", "text": "the last line"}]}}}}}}),
+                ("close", {"surfaceId": self.id("log")}))))
+        f.until("closed, by the service")
+        need(any("the last line" in line for line in f.lines), f.lines)
+        self.tell("finish")
+        expect(f.end()[0], 0, "the end")
+
     # ---- what is asked ----
 
     def questions(self):
@@ -610,6 +648,8 @@ def main():
                 ("what changes", cases.changes),
                 ("what changes, as JSON", cases.changes_as_json),
                 ("how much is printed", cases.pace),
+                ("a script", cases.script),
+                ("last words", cases.last_words),
                 ("personal panes", cases.personal),
                 ("hostile texts", cases.hostile),
                 ("panes are moved", cases.moved),
