@@ -129,6 +129,7 @@ void back_begin(struct back *b)
 void back_end(struct back *b)
 {
         b->watch = capnp_question_free(b->watch);
+        b->asked = capnp_question_free(b->asked);
         b->again = capnp_timer_free(b->again);
 }
 
@@ -148,6 +149,24 @@ bool back_has_dropped(struct back *b, unsigned drops)
                 (void)!cli_wait(b->c, q, CLI_ANSWER_MS);
         }
         return b->drops != drops && !back_is_over(b);
+}
+
+static void back_on_asked(capnp_question *q, int r, void *arg)
+{
+        struct back *b = arg;
+
+        (void)r;
+        b->asked = capnp_question_free(q);
+        b->on_asked(b->arg);
+}
+
+void back_ask(struct back *b, void (*fn)(void *arg))
+{
+        if (b->asked)
+                return;
+        b->on_asked = fn;
+        b->asked = session_agent_info((session_agent_client){b->c->remote});
+        capnp_question_send(b->asked, back_on_asked, b);
 }
 
 bool back_wait(struct back *b)

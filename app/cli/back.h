@@ -18,6 +18,8 @@ struct back {
         uint64_t dropped_at_ms;
         uint32_t reconnects;
         capnp_timer *again;
+        capnp_question *asked; /* with a function for when it returns */
+        void (*on_asked)(void *arg);
 };
 
 /* Has us told, until the end; each time the vat is stopped then. */
@@ -26,6 +28,8 @@ void back_end(struct back *b);
 /* After something has failed: whether the line has dropped since b->drops was `drops`. The vat runs
  * meanwhile. */
 bool back_has_dropped(struct back *b, unsigned drops);
+/* The same without waiting: fn(b->arg) is called when b->drops says so. One at a time. */
+void back_ask(struct back *b, void (*fn)(void *arg));
 /* Runs the vat until the line is there. false: the login is over instead. */
 bool back_wait(struct back *b);
 /* Says that it has dropped ("dropped") or is back ("back"), on standard error, or as JSON among the

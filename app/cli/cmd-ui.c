@@ -6,6 +6,10 @@
  * (ui-type.c). Without a name, each service that may show panes is offered a host, if the person
  * agrees. `--once` ends as soon as nothing more has come for a moment; else it goes on until all
  * compositions are over, the login is, or nobody reads any more.
+ *
+ * When the line to the instance drops and comes back (back.c), all of it begins anew: a host is
+ * lent again to who was asked for. What a person has arranged is in the settings, if the session
+ * has any. Nothing is run again.
  */
 #include "ui-screen.h"
 
@@ -60,11 +64,15 @@ static void print_noted(struct screen *s)
                 (void)!capnp_timer_new(s->c->vat, wait_ms, later_is_due, s, &s->later);
 }
 
-/* Soon: what a service says in one breath is printed as one. */
+/* Soon: what a service says in one breath is printed as one. A program reads every change. */
 static void print_soon(struct screen *s)
 {
         if (s->waits)
                 capnp_vat_stop(s->c->vat);
+        if (s->c->json) {
+                print_noted(s);
+                return;
+        }
         if (s->c->follow && !s->later && !screen_asks(s))
                 (void)!capnp_timer_new(s->c->vat, GATHER_MS, later_is_due, s, &s->later);
 }
@@ -289,25 +297,57 @@ static int end_tell(struct screen *s, const char *service, const char *why)
         return cli_fail(s->c, EXIT_FAILED, "ended", "%s has ended: %s", service, why);
 }
 
-static void on_ended(void *arg, capos_ui_offer *o, const char *why)
+static void offer_ended(struct screen *s, const char *service, const char *why)
 {
-        struct screen *s = arg;
         int r;
 
-        s->offers--;
-        if (s->over)
-                return;
         screen_hide(s);
         /* Without a login, that is what is told. */
-        r = capnp_rpc_is_closed(capnp_conn_rpc(s->c->conn), NULL)
-                    ? EXIT_OK
-                    : end_tell(s, capos_ui_offer_name(o), why);
+        r = capnp_rpc_is_closed(capnp_conn_rpc(s->c->conn), NULL) ? EXIT_OK
+                                                                  : end_tell(s, service, why);
         s->result = s->result ? s->result : r;
-        if (!s->offers)
+        if (!s->offers && !s->ndoubts)
                 s->over = s->lines.ending = true;
         screen_show(s);
         if (s->over)
                 screen_stop(s);
+}
+
+/* The line may have dropped, of which nobody has told us yet. */
+static bool end_is_doubtful(const struct screen *s, const char *why)
+{
+        return s->back.watch && s->ndoubts < UI_DOUBTS && !capos_denial_of_text(why) &&
+               strcmp(why, FINISHED) != 0 && strncmp(why, "refused.person", 14) != 0;
+}
+
+/* It has not. */
+static void doubts_end(void *arg)
+{
+        struct screen *s = arg;
+
+        while (!s->over && s->ndoubts > 0) {
+                const struct ui_doubt *d = &s->doubts[--s->ndoubts];
+
+                offer_ended(s, d->service, d->why);
+        }
+}
+
+static void on_ended(void *arg, capos_ui_offer *o, const char *why)
+{
+        struct screen *s = arg;
+
+        s->offers--;
+        if (s->over)
+                return;
+        if (end_is_doubtful(s, why)) {
+                struct ui_doubt *d = &s->doubts[s->ndoubts++];
+
+                (void)snprintf(d->service, sizeof(d->service), "%s", capos_ui_offer_name(o));
+                (void)snprintf(d->why, sizeof(d->why), "%s", why);
+                back_ask(&s->back, doubts_end);
+                return;
+        }
+        offer_ended(s, capos_ui_offer_name(o), why);
 }
 
 static void on_saved(void *arg)
@@ -343,6 +383,16 @@ static void screen_on_end(capnp_conn *conn, void *arg)
         screen_stop(s);
 }
 
+static void screen_on_drop(void *arg)
+{
+        struct screen *s = arg;
+
+        screen_hide(s);
+        back_say_dropped(s->c);
+        s->dropped = s->over = s->lines.ending = true;
+        screen_stop(s);
+}
+
 /* ---- the command ----------------------------------------------------------------------------- */
 
 static int screen_open(struct screen *s)
@@ -368,7 +418,7 @@ static int screen_open(struct screen *s)
                                            .idle = settings_on_idle,
                                            .arg = s};
         ui_settings_open(&s->settings);
-        if (s->c->follow)
+        if (s->c->follow && !s->reader)
                 (void)!capnp_watch_new(s->c->vat, STDOUT_FILENO, 0, reader_is_gone, s, &s->reader);
         capnp_conn_on_close(s->c->conn, screen_on_end, s);
         return EXIT_OK;
@@ -441,7 +491,6 @@ static void screen_close(struct screen *s)
         s->wake = capnp_timer_free(s->wake);
         filling_end(s);
         ui_view_end(&s->view);
-        s->lines.input = shell_input_free(s->lines.input);
 }
 
 /* All panes, when nothing more has come for a moment. */
@@ -487,6 +536,58 @@ static void screen_follow(struct screen *s)
                 s->result = EXIT_INTERRUPTED;
 }
 
+/* From the offers to their end. An exit code, which is not s->result. */
+static int screen_run(struct screen *s)
+{
+        int r;
+
+        s->over = s->dropped = s->lines.ending = false;
+        s->offers = s->ndoubts = 0;
+        s->prompt = 0;
+        ui_view_begin(&s->view, s->c);
+        r = screen_open(s);
+        if (!r)
+                r = screen_begin(s);
+        if (!r && s->c->follow && !s->lines.input)
+                r = shell_input_new(&s->lines, "ui> ", &s->lines.input);
+        if (!r && s->c->follow)
+                screen_follow(s);
+        else if (!r)
+                screen_once(s);
+        if (!r && s->lost)
+                s->result = cli_fail(s->c, EXIT_NO_CONNECTION, "no-session", "the login %s is over",
+                                     s->c->login);
+        screen_close(s);
+        return r;
+}
+
+/* Waits until the line is there again. false: it is over, with s->result. */
+static bool screen_comes_back(struct screen *s)
+{
+        struct shell *l = &s->lines;
+
+        if (!s->dropped)
+                return false;
+        l->ending = false;
+        if (l->input && !shell_input_is_typed(l->input) && !shell_input_is_over(l->input)) {
+                s->result = cli_fail(s->c, EXIT_NO_CONNECTION, "disconnected",
+                                     "a script ends with the line");
+                return false;
+        }
+        while (s->back.down && s->back.watch && !l->interrupted && !l->ending)
+                if (capnp_vat_run(s->c->vat))
+                        break;
+        if (s->back.down) {
+                s->result = l->interrupted || l->ending
+                                    ? EXIT_INTERRUPTED
+                                    : cli_fail(s->c, EXIT_NO_CONNECTION, "no-session",
+                                               "the login %s is over", s->c->login);
+                return false;
+        }
+        back_say_back(s->c);
+        return true;
+}
+
 int cmd_ui(struct cli *c)
 {
         struct screen s = {.lines = {.c = c, .plain = true}, .c = c};
@@ -499,22 +600,15 @@ int cmd_ui(struct cli *c)
         if (!c->once && !c->follow)
                 c->follow = isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
         c->stays = c->follow;
-        ui_view_begin(&s.view, c);
         s.lines.on_size = screen_on_size;
         s.lines.on_size_arg = &s;
-
-        r = screen_open(&s);
-        if (!r)
-                r = screen_begin(&s);
-        if (!r && c->follow)
-                r = shell_input_new(&s.lines, "ui> ", &s.lines.input);
-        if (!r && c->follow)
-                screen_follow(&s);
-        else if (!r)
-                screen_once(&s);
-        if (!r && s.lost)
-                s.result = cli_fail(c, EXIT_NO_CONNECTION, "no-session", "the login %s is over",
-                                    c->login);
-        screen_close(&s);
+        s.back = (struct back){.c = c, .on_lost = screen_on_drop, .arg = &s};
+        if (c->follow)
+                back_begin(&s.back);
+        do
+                r = screen_run(&s);
+        while ((!r || s.dropped) && screen_comes_back(&s));
+        back_end(&s.back);
+        s.lines.input = shell_input_free(s.lines.input);
         return r ? r : s.result;
 }

@@ -582,11 +582,16 @@ static const char *script_line(struct shell_input *in)
                 in->s->ending = true;
         }
         in->line[len] = '\0';
-        in->ended = r != BYTE_TAKEN;
+        in->ended = r != BYTE_TAKEN && !in->s->ending;
         if (r == BYTE_INTERRUPTED)
                 in->s->ending = true;
         in->number++;
         return (in->ended && !len) || in->s->ending ? NULL : in->line;
+}
+
+bool shell_input_is_over(const struct shell_input *in)
+{
+        return in->ended;
 }
 
 /* ---- both ------------------------------------------------------------------------------------ */

@@ -168,6 +168,8 @@ void shell_wait_for(struct shell *s, uint64_t ms);
 int shell_input_new(struct shell *s, const char *prompt, struct shell_input **ret_i);
 struct shell_input *shell_input_free(struct shell_input *i);
 bool shell_input_is_typed(const struct shell_input *i);
+/* Whether a script has no more lines. */
+bool shell_input_is_over(const struct shell_input *i);
 /* Whether something stands in the line that is being typed. */
 bool shell_input_has_begun(const struct shell_input *i);
 /* The next line, without its end, valid until the next call; NULL: there is none. Meanwhile the

@@ -6,7 +6,12 @@
 #include "ui-settings.h"
 #include "ui-show.h"
 
-enum { UI_FIELDS = 32 };
+enum { UI_FIELDS = 32, UI_DOUBTS = 8 };
+
+/* A composition that has ended, perhaps with the line. */
+struct ui_doubt {
+        char service[80], why[400];
+};
 
 /* A form that is being filled in, a line at a time. */
 struct ui_filling {
@@ -26,10 +31,14 @@ struct screen {
         capnp_timer *wake, *quiet, *later;
         capnp_watch *reader; /* of standard output */
         unsigned offers;     /* that are not over */
-        bool over, lost;     /* the panes are; lost: with the login */
-        uint64_t begun_ms;   /* with --once */
-        bool any;            /* something was opened … */
-        bool shown;          /* … and, with --once, printed */
+        struct back back;    /* the line to the instance */
+        struct ui_doubt doubts[UI_DOUBTS];
+        unsigned ndoubts;
+        bool over, lost;   /* the panes are; lost: with the login */
+        bool dropped;      /* … with the line, which may come back */
+        uint64_t begun_ms; /* with --once */
+        bool any;          /* something was opened … */
+        bool shown;        /* … and, with --once, printed */
         int result;
         uint64_t prompt; /* the one that is open; 0: none */
         enum capos_ui_prompt_kind prompt_kind;

@@ -115,7 +115,8 @@ class Target(certlib.TlsInstance):
     """With a profile of a short lease, and of an authority's if there is one."""
 
     def __init__(self, ca=None):
-        text = instance.manifest(profiles=[instance.profile("short", BUNDLE, lease_ms=4000)])
+        panes = instance.profile("panes", BUNDLE).replace('(name = "chat"', '(name = "chat", ui = true')
+        text = instance.manifest(profiles=[instance.profile("short", BUNDLE, lease_ms=4000), panes])
         if ca:
             text = certlib.lets_in(ca, text).replace(
                 f'file = "{ca.pem}"', f'file = "{ca.pem}", revocations = "{ca.crl}"', 1)
@@ -131,7 +132,7 @@ class Target(certlib.TlsInstance):
         self.pin = pin
 
     def account(self, name):
-        self.add_user(name, ("operator", "short"))
+        self.add_user(name, ("operator", "short", "panes"))
 
 
 class Shell:
@@ -164,7 +165,23 @@ class Shell:
         os.write(self.fd, line.encode() + b"\n")
         return self.until(*words) if words else ""
 
+    def ends(self):
+        def ended():
+            try:
+                while select.select([self.fd], [], [], 0)[0]:
+                    os.read(self.fd, 4096)
+            except OSError:
+                pass
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            return [status] if pid else None
+        status, = instance.until(ended, "the end", WAIT_S)
+        self.pid = 0
+        os.close(self.fd)
+        return os.waitstatus_to_exitcode(status)
+
     def close(self):
+        if not self.pid:
+            return
         os.kill(self.pid, signal.SIGKILL)
         os.waitpid(self.pid, 0)
         os.close(self.fd)
@@ -432,6 +449,46 @@ class Cases:
         finally:
             t.close()
             self.capos("logout", "-s", "once")
+            line.close()
+
+    def panes(self):
+        """Panes are composed anew; what was typed before is not run again, and Ctrl-C leaves also while it waits."""
+        self.target.account("panes")
+        line = self.line("plain")
+        capos = os.path.join(instance.build_folder(), "bin", "capos")
+        self.login("plain", line, "panes", profile="panes")
+        t = Shell([capos, "ui", "chat", "-s", "panes"], self.env())
+        try:
+            t.until("[1] chat: Channels", "> enter channel=", "ui> ")
+            t.type("enter channel=#panes", "enter: done", "#panes - 1 here")
+            for n in range(3):
+                line.up = False
+                line.cut(half=n % 2 == 1)
+                shown = t.until("has dropped, and is being made again.")
+                line.up = True
+                shown += t.until("the line is there again.", "[1] chat: Channels", "> enter channel=", "ui> ")
+                if "has ended" in shown or "#panes - 1 here" in shown:
+                    raise Failed(shown)
+                t.type("enter channel=#panes", "enter: done", "#panes - 1 here")
+            line.up = False
+            line.cut()
+            t.until("has dropped, and is being made again.")
+            os.write(t.fd, b"\x03")
+            expect(t.ends(), 130, "by Ctrl-C")
+            line.up = True
+            self.is_back("panes", 4)
+            p = Talker([capos, "ui", "chat", "--follow", "-s", "panes"], self.env())
+            try:
+                p.write("/layout\n")
+                p.says("[1] column")
+                line.cut()
+                p.tells("has dropped", "a script ends with the line")
+                expect(p.ends(), 4, "a script's end")
+            finally:
+                p.close()
+            self.is_back("panes", 5)
+        finally:
+            self.capos("logout", "-s", "panes")
             line.close()
 
     def script_ends(self):
@@ -767,7 +824,7 @@ def main():
 def run(c):
     rows = [(f"drops-{t}", lambda t=t: c.drops(t)) for t in ("tls", "plain", "unix")]
     rows += [(f.__name__.replace("_", "-"), f) for f in
-             (c.by_certificate, c.down, c.shell, c.shell_calls_nothing_again, c.script_ends,
+             (c.by_certificate, c.down, c.shell, c.shell_calls_nothing_again, c.script_ends, c.panes,
               c.chat, c.chat_says_nothing_twice, c.chat_ends, c.watched,
               c.revoked, c.revoked_by_the_command, c.capability_revoked,
               c.account_removed, c.account_locked, c.password_changed, c.expired, c.another_instance, c.somebody_else,

@@ -174,6 +174,12 @@ class Cases:
         def admin(*words):
             self.run(*words, "--state", self.target.state)
 
+        def again(f):
+            os.kill(teardown.worker_of(self.target, Port(self.agent)), 9)
+            self.opened("main", "text", "Anew", login="other")
+            f.until("Anew")
+            self.tell("finish", _login="other")
+
         over = "the login other is over|the session has ended"
         ends = (
             ("it finishes", lambda f: self.tell("finish", _login="other"), 0, "stage has ended", ""),
@@ -186,8 +192,7 @@ class Cases:
             ("the session is revoked", lambda f: admin("session", "revoke", session()), 4, "", over),
             ("Ctrl-C", lambda f: os.kill(f.p.pid, signal.SIGINT), 130, "", ""),
             ("nobody reads", lambda f: f.p.stdout.close(), 1, "", ""),
-            ("the worker is killed", lambda f: os.kill(teardown.worker_of(self.target, Port(self.agent)), 9), 1, "",
-             "stage has ended: "))
+            ("the worker is killed, and the line is made again", again, 0, "stage has ended", "there again"))
         for what, do, code, out, err in ends:
             self.login("other")
             instance.until(lambda: self.run("caps", "-s", "other").stdout.count("\n") == 4, "the session")
