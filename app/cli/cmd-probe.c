@@ -171,12 +171,13 @@ static capnp_cap *reference_find(void *arg, uint32_t n)
         return arg;
 }
 
-/* Calls a method of one capability with another as its parameter. */
+/* Calls a method of one capability with another as its parameter. What is passed is waited for:
+ * while it is a promise, the call could go ahead of it. */
 static void transfer_ask(struct probe *p, struct row *r, const struct capos_cap_entry *what,
                          const struct capos_cap_entry *to)
 {
-        CAPNP_AUTO(capnp_cap_unrefp) capnp_cap *passed = NULL;
         CAPNP_AUTO(capnp_cap_unrefp) capnp_cap *target = NULL;
+        CAPNP_AUTO(capnp_question_freep) capnp_question *got = NULL;
         CAPNP_AUTO(capnp_question_freep) capnp_question *q = NULL;
         const capnp_schema *s = capos_client_schema_peek(p->user);
         struct capnp_dynamic_opts o = {.find = reference_find};
@@ -189,12 +190,15 @@ static void transfer_ask(struct probe *p, struct row *r, const struct capos_cap_
                 return;
         (void)snprintf(r->sent, sizeof(r->sent), "%s.%s(%s = %s)", to->name, m.info.name, f.name,
                        what->name);
-        passed = capos_client_get(p->user, what->name, what->interface);
+        got = client_probe_get(p->user, what->name, what->interface);
+        row_ask(p, r, got);
+        if (strcmp(r->came, "results") != 0)
+                return;
         target = capos_client_get(p->user, to->name, to->interface);
-        o.arg = passed;
+        o.arg = remote_cap_set_get_cap(got);
         m.target = target;
         n = snprintf(params, sizeof(params), "{\"%s\": {\"$cap\": 0}}", f.name);
-        if (!passed || !target || n < 0 || (size_t)n >= sizeof(params) ||
+        if (!o.arg || !target || n < 0 || (size_t)n >= sizeof(params) ||
             capnp_dynamic_call(s, &m, (capnp_text){params, (uint32_t)n}, &o, &q, NULL))
                 (void)snprintf(r->came, sizeof(r->came), "the call could not be made");
         else

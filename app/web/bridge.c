@@ -49,6 +49,16 @@ unsigned bridge_tabs(const struct bridge *b)
         return tabs;
 }
 
+bool bridge_is_behind(const struct bridge *b)
+{
+        unsigned tabs = bridge_tabs(b);
+
+        for (unsigned i = 0; i < BRIDGE_TABS; i++)
+                if (tabs & 1U << i && tab_queued(b->tabs[i].tab) > BRIDGE_ROOM)
+                        return true;
+        return false;
+}
+
 void down_send(struct bridge *b, unsigned tabs, struct down *d)
 {
         CAPNP_AUTO(capnp_buf_deinit) struct capnp_buf text = {0};
@@ -161,8 +171,10 @@ void bridge_word(struct bridge *b, enum packet_word_what what, const char *text)
         if (w.len > sizeof(w.text))
                 return;
         memcpy(w.text, text, w.len);
-        if (capos_io_packet_send(b->words, &w, sizeof(w), NULL, 0))
+        if (capos_io_packet_send(b->words, &w, sizeof(w), NULL, 0)) {
                 b->over = true; /* without the front there is no browser */
+                capnp_vat_stop(b->vat);
+        }
         explicit_bzero(&w, sizeof(w));
 }
 

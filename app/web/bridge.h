@@ -15,7 +15,10 @@
 #include <capos/capos-client.h>
 #include <capos/ui.h>
 
-enum { BRIDGE_TABS = 8 };
+enum {
+        BRIDGE_TABS = 8,
+        BRIDGE_ROOM = 512 * 1024, /* while more waits for a tab, it is told nothing of services' */
+};
 
 /* A tab that is open. */
 struct bridge_tab {
@@ -41,6 +44,7 @@ struct bridge {
         struct bridge_tab tabs[BRIDGE_TABS];
         uint32_t last_tab;
         bool has_tabs;
+        unsigned asks;               /* about the account's sessions that are under way */
         uint64_t began_ms, acted_ms; /* on a clock that nobody sets */
         bool over;
         struct places *places;
@@ -70,6 +74,9 @@ uint64_t bridge_time_ms(void); /* since 1970 */
 struct bridge_tab *bridge_tab_of(struct bridge *b, struct asker a);
 /* The tabs that are in: a bit for the place of each. */
 unsigned bridge_tabs(const struct bridge *b);
+
+/* Whether more than BRIDGE_ROOM waits for one of them. */
+bool bridge_is_behind(const struct bridge *b);
 
 /* Begins a frame that answers id; 0: nobody asked. */
 struct down down_new(uint32_t id);

@@ -4,7 +4,7 @@
  * alone, and nothing after it.
  *
  * A listener is an object of ours that is served by its schema: what a service calls on it goes to
- * all tabs as it is, and is answered at once.
+ * all tabs as it is, and is answered at once: done, or while some tab does not keep up overloaded.
  *
  * After a logout the references stay where they are: that the instance takes none of them any more
  * can then be seen.
@@ -30,6 +30,7 @@ enum {
         RESULTS = 1 << 20,
         TYPE_INTERFACE = 17,
         LISTENERS = 4, /* of one call */
+        GIVEN = 64,    /* handles that events have brought; then the oldest goes */
 };
 
 struct held {
@@ -42,6 +43,7 @@ struct handle {
         uint32_t number; /* 0: this place is free */
         capnp_cap *cap;
         uint64_t interface;
+        bool is_given; /* it came with an event: nobody has asked for it */
 };
 
 struct call {
@@ -140,6 +142,39 @@ static int on_number(void *arg, capnp_cap *c, uint64_t interface, uint32_t *ret_
         return 0;
 }
 
+/* … which an event has brought. As many may come as a service likes, so they give way. */
+static int on_given(void *arg, capnp_cap *c, uint64_t interface, uint32_t *ret_n)
+{
+        struct bridge *b = arg;
+        struct handle *oldest = NULL, *h;
+        unsigned n = 0;
+
+        for (unsigned i = 0; i < HANDLES; i++) {
+                h = &b->calls->handles[i];
+                if (!h->number || !h->is_given)
+                        continue;
+                n++;
+                if (!oldest || h->number < oldest->number)
+                        oldest = h;
+        }
+        if (n >= GIVEN)
+                handle_drop(oldest);
+        h = handle_new(b, c, interface);
+        if (!h)
+                return CAPNP_E_LIMIT;
+        h->is_given = true;
+        *ret_n = h->number;
+        return 0;
+}
+
+/* Lets go of what was numbered since, and never told. */
+static void handles_drop_since(struct bridge *b, uint32_t last)
+{
+        for (unsigned i = 0; i < HANDLES; i++)
+                if (b->calls->handles[i].number > last)
+                        handle_drop(&b->calls->handles[i]);
+}
+
 static capnp_cap *on_find(void *arg, uint32_t n)
 {
         struct handle *h = handle_find(arg, n);
@@ -193,15 +228,22 @@ static int listener_on_call(void *self, const struct capnp_method_info *m, capnp
         struct listener *l = self;
         struct handle *h = l->b->calls ? handle_find(l->b, l->number) : NULL;
         struct capnp_dynamic_opts o = opts_of(l->b);
+        uint32_t last = l->b->calls ? l->b->calls->last : 0;
         int r;
+
+        o.number = on_given;
 
         if (!h || !h->b->client)
                 return capnp_answer_fail(a, CAPNP_FAILED, "nobody listens any more");
+        if (bridge_is_behind(l->b))
+                return capnp_answer_fail(a, CAPNP_OVERLOADED, "who listens does not keep up");
         r = capnp_dynamic_params(schema_of(h->b), m, a, &o, &text);
         if (!r)
                 r = capnp_dynamic_answer(schema_of(h->b), m, a, (capnp_text){0}, NULL, NULL);
-        if (r)
+        if (r) {
+                handles_drop_since(l->b, last);
                 return capnp_answer_fail(a, CAPNP_FAILED, "what was said cannot be shown");
+        }
         event_tell(h, m, text.p);
         return capnp_answer_return(a);
 }
@@ -379,6 +421,7 @@ static void call_on_done(capnp_question *q, int r, void *arg)
         struct bridge *b = c->b;
         struct capnp_dynamic_opts o = opts_of(b);
         uint64_t took_us = now_us() - c->began_us;
+        uint32_t last = b->calls->last;
         struct capos_error e;
 
         (void)r;
@@ -387,10 +430,12 @@ static void call_on_done(capnp_question *q, int r, void *arg)
                 bridge_fail_error(b, c->a, &e);
         } else {
                 r = capnp_dynamic_results(schema_of(b), &c->m, q, &o, &text);
-                if (r)
-                        bridge_fail_code(b, c->a, r);
-                else
+                if (!r) {
                         call_returned(c, &text, took_us);
+                } else {
+                        handles_drop_since(b, last);
+                        bridge_fail_code(b, c->a, r);
+                }
         }
         call_end(c);
 }

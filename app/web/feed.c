@@ -2,7 +2,7 @@
  * What tabs are shown of the panes. A tab is told a pane whole, and from then on what changes of
  * it, at once: a line that is added to a log costs a line.
  *
- * A tab that does not keep up is told no changes while more than ROOM bytes wait for it. What it
+ * A tab that does not keep up is told no changes while more than BRIDGE_ROOM waits for it. What it
  * has missed of a pane is noted by one bit, and said whole when there is room again, one pane after
  * the other. So neither a service in a hurry nor many large panes can fill a tab's queue, which
  * would end it, and how much is kept for a tab does not depend on how slow it is.
@@ -16,7 +16,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
-enum { SOON_MS = 20, ROOM = 512 * 1024, ALL = (1 << BRIDGE_TABS) - 1 };
+enum { SOON_MS = 20, ALL = (1 << BRIDGE_TABS) - 1 };
 
 /* A pane, and which tabs are still to be told what of it: bits of bridge.tabs. */
 struct fed {
@@ -57,7 +57,7 @@ static unsigned tabs_with_room(const struct bridge *b)
         unsigned tabs = bridge_tabs(b);
 
         for (unsigned i = 0; i < BRIDGE_TABS; i++)
-                if (tabs & 1U << i && tab_queued(b->tabs[i].tab) > ROOM)
+                if (tabs & 1U << i && tab_queued(b->tabs[i].tab) > BRIDGE_ROOM)
                         tabs &= ~(1U << i);
         return tabs;
 }

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ANSWER_MS = 15 * 1000 };
+enum { ANSWER_MS = 15 * 1000, ASKS = 16 };
 
 /* Whether an interface is UiComposer's, or extends it: has its method. */
 static bool interface_composes(const capnp_schema *s, uint64_t interface)
@@ -96,21 +96,34 @@ struct ask {
 
 static struct ask *ask_new(struct bridge *b, struct asker a)
 {
-        struct ask *k = malloc(sizeof(*k));
+        struct ask *k = b->asks < ASKS ? malloc(sizeof(*k)) : NULL;
 
         if (!k) {
-                bridge_fail(b, a, "bridge.failed", "no memory");
+                if (b->asks < ASKS)
+                        bridge_fail(b, a, "bridge.failed", "no memory");
+                else
+                        bridge_fail(b, a, "bridge.busy", "too much is under way");
                 return NULL;
         }
         *k = (struct ask){b, a};
+        b->asks++;
+        return k;
+}
+
+/* Ends it: what there was to know of it. */
+static struct ask ask_end(void *arg)
+{
+        struct ask k = *(struct ask *)arg;
+
+        k.b->asks--;
+        free(arg);
         return k;
 }
 
 static void refresh_on_done(capos_client *c, int r, void *arg)
 {
-        struct ask k = *(struct ask *)arg;
+        struct ask k = ask_end(arg);
 
-        free(arg);
         if (r)
                 bridge_fail_error(k.b, k.a, capos_client_error_peek(c));
         else
@@ -135,7 +148,7 @@ void holdings_refresh(struct bridge *b, struct asker a)
         r = capos_client_fetch(b->client, refresh_on_done, k);
         if (!r)
                 return;
-        free(k);
+        (void)ask_end(k);
         bridge_fail_code(b, a, r);
         bridge_idle(b);
 }
@@ -191,11 +204,10 @@ void holdings_learn(struct bridge *b, void (*done)(struct bridge *b))
 
 static void sessions_on_answer(capnp_question *q, int r, void *arg)
 {
-        struct ask k = *(struct ask *)arg;
+        struct ask k = ask_end(arg);
         struct capos_error e;
         struct down d;
 
-        free(arg);
         if (r || capos_error_of_question(q, &e)) {
                 (void)capos_error_of_question(q, &e);
                 bridge_fail_error(k.b, k.a, &e);
@@ -210,11 +222,10 @@ static void sessions_on_answer(capnp_question *q, int r, void *arg)
 
 static void ended_on_answer(capnp_question *q, int r, void *arg)
 {
-        struct ask k = *(struct ask *)arg;
+        struct ask k = ask_end(arg);
         struct capos_error e;
 
         (void)r;
-        free(arg);
         if (capos_error_of_question(q, &e))
                 bridge_fail_error(k.b, k.a, &e);
         else

@@ -315,6 +315,78 @@ static int serve_prepare(void *self, capnp_answer *a)
         return capnp_answer_return(a);
 }
 
+/* A flood that is under way. */
+struct flood {
+        capnp_answer *a;
+        capnp_cap *ear;
+        char *text;
+        uint32_t left, heard;
+        bool gives;
+};
+
+static void flood_next(struct flood *f);
+
+static void flood_done(capnp_question *q, int r, void *arg)
+{
+        struct flood *f = arg;
+
+        f->heard += !r;
+        if (!r && f->heard < f->left) {
+                capnp_question_free(q);
+                flood_next(f);
+                return;
+        }
+        stage_flood_results_set_heard(f->a, f->heard);
+        if (r)
+                stage_flood_results_set_why(f->a, capnp_question_exception(q).reason);
+        (void)capnp_answer_return(f->a);
+        capnp_question_free(q);
+        f->ear = capnp_cap_unref(f->ear);
+        free(f->text);
+        free(f);
+}
+
+static void flood_next(struct flood *f)
+{
+        capnp_question *q = ear_told((ear_client){f->ear});
+
+        ear_told_set_text(q, f->text);
+        if (f->gives)
+                ear_told_set_gift(q, (ear_client){f->ear});
+        capnp_question_send(q, flood_done, f);
+}
+
+static int serve_flood(void *self, capnp_answer *a)
+{
+        uint32_t bytes = stage_flood_param_bytes(a);
+        struct flood *f = calloc(1, sizeof(*f));
+
+        (void)self;
+        if (!f || bytes > 1 << 20)
+                abort();
+        *f = (struct flood){.a = a,
+                            .ear = capnp_cap_ref(stage_flood_param_listener(a).c),
+                            .text = calloc(bytes + 1, 1),
+                            .gives = stage_flood_param_gives(a),
+                            .left = stage_flood_param_times(a)};
+        if (!f->text)
+                abort();
+        memset(f->text, 'x', bytes);
+        flood_next(f);
+        return capnp_answer_keep(a, NULL, NULL);
+}
+
+static int serve_many(void *self, capnp_answer *a)
+{
+        uint32_t n = stage_many_param_count(a);
+        capnp_lbuilder l = stage_many_results_init_ears(a, n);
+
+        (void)self;
+        for (uint32_t i = 0; i < n; i++)
+                capnp_abuilder_set_cap(capnp_lbuilder_any(l, i), stage_many_param_listener(a).c);
+        return capnp_answer_return(a);
+}
+
 static const struct stage_ops stage_ops = {
         .ui_composer = {.compose = serve_compose},
         .open = serve_open,
@@ -328,6 +400,8 @@ static const struct stage_ops stage_ops = {
         .worked = serve_worked,
         .say = serve_say,
         .prepare = serve_prepare,
+        .flood = serve_flood,
+        .many = serve_many,
 };
 
 static int service_start(const struct kit_start *s, void **ret_self)

@@ -34,4 +34,15 @@ interface Stage extends(Ui.UiComposer) {
 
   prepare @10 (finishes :Bool) -> ();
   # From now on, a composition ends as soon as it has shown a pane.
+
+  flood @11 (listener :Ear, bytes :UInt32, times :UInt32, gives :Bool) -> (heard :UInt32, why :Text);
+  # Tells a listener a text of so many bytes so often, as fast as it answers; until it is refused. heard: how often.
+  # gives: with a reference each time.
+
+  many @12 (listener :Ear, count :UInt32) -> (ears :List(Ear));
+  # Returns a reference so often.
+}
+
+interface Ear {
+  told @0 (text :Text, gift :Ear) -> ();
 }

@@ -9,6 +9,7 @@ STAGE is the program of test/ui/stage.c.
 import json
 import os
 import sys
+import time
 import traceback
 
 from staging import Mirror, Staged, LISTS, equal, holds
@@ -181,6 +182,47 @@ def who_reads_slowly_is_told_later_and_the_same(b):
     holds(slow.panes == b.mirror.panes, "the panes differ")
     equal_to_a_new_tab(b, slow)
     slow.tab.close()
+
+
+@case
+def a_service_that_calls_faster_than_a_tab_reads(b):
+    """It is told so, and the tab stays: what a service says never fills what may wait for one."""
+    slow = Mirror(b.person.tab())
+    for _ in range(3):
+        flood = b.mirror.tab.up("call", {"target": "stage", "method": "flood", "params": json.dumps(
+            {"listener": {"$listen": True}, "bytes": 20000, "times": 2 * QUEUE // 20000})})
+        b.mirror.until(lambda: b.mirror.heard[-1].get("id") == flood)  # noqa: B023
+        r = json.loads(b.mirror.heard[-1]["returned"]["json"])
+        holds("who listens does not keep up" in r["why"] and r["heard"] * 20000 < QUEUE, r)
+        for _ in range(10):
+            slow.take(json.loads(slow.tab.read()))
+    slow.ask("export")
+    slow.tab.close()
+
+
+def joined(b, method, **params):
+    """A call with a listener of its own, and the numbers of the references that came of it."""
+    r = b.mirror.ask("call", {"target": "stage", "method": method,
+                              "params": json.dumps({"listener": {"$listen": True}, **params})})
+    return r, [h["handle"] for h in r.get("returned", {}).get("handles", [])]
+
+
+@case
+def what_a_service_hands_out_does_not_use_up_what_there_is(b):
+    """256 references may be held. What is too much at once leaves none behind; what comes unasked gives way."""
+    for _ in range(3):
+        r, _ = joined(b, "many", count=300)
+        equal(r["failed"]["code"], "bridge.failed")
+    r, handles = joined(b, "many", count=100)
+    equal(len(handles), 101)
+    for n in handles:
+        b.mirror.ask("forget", n)
+        time.sleep(0.006)
+    for _ in range(3):
+        r, _ = joined(b, "flood", bytes=1, times=150, gives=True)
+        equal(json.loads(r["returned"]["json"])["heard"], 150)
+    r, handles = joined(b, "many", count=100)
+    equal(len(handles), 101)
 
 
 def layout(tab):

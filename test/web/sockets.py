@@ -762,6 +762,49 @@ def nobody_reads(b):
     return "still open"
 
 
+@row("bridge.busy")
+def many_questions_to_an_instance_that_does_not_answer(b):
+    other = Bridge(BIN)
+    try:
+        t = other.logged_in()
+        t.down(lambda f: any(c.get("interface") for c in f.get("caps", [])))
+        for pid in other.workers():
+            os.kill(pid, signal.SIGSTOP)
+        for _ in range(30):
+            t.up("sessions")
+        got = t.down("failed")["failed"]["code"]
+        for pid in other.workers():
+            os.kill(pid, signal.SIGCONT)
+        t.down("sessions")
+        return got
+    finally:
+        other.close()
+
+
+@row("ended")
+def a_front_that_hears_nothing(b):
+    """A process whose front does not take its words ends, and is not left behind without one who could end it."""
+    other = Bridge(BIN)
+    try:
+        t = other.browser().tab()
+        t.ask("instances")
+        own = other.processes()[-1]
+        os.kill(other.web.pid, signal.SIGSTOP)
+
+        def over():
+            for what, value in (("connect", 0), ("login", {"kind": "anonymous"}), ("logout", None)):
+                try:
+                    t.up(what, value)
+                except (BrokenPipeError, ConnectionResetError):
+                    pass
+            return not os.path.exists(f"/proc/{own}")
+        until(over, "it goes on")
+        return "ended"
+    finally:
+        os.kill(other.web.pid, signal.SIGCONT)
+        other.close()
+
+
 @row("bridge.no-session")
 def what_another_browser_holds(b):
     """A second browser of the same bridge has nothing of the first one's session."""

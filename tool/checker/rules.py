@@ -1,5 +1,6 @@
 """The rules that can be judged from the text of one file. Each yields (line, message)."""
 
+import os
 import re
 
 from . import metrics
@@ -158,6 +159,26 @@ def include_rules(f, source, project):
                 yield d.line, f'"{name}": private to lib/{owner}'
 
 
+# What of app/web is linked for the processes that read what strangers send, and may hold no capability.
+FRONT = {"front", "http", "check", "token", "link", "starter", "confine", "confine-none", "options", "packets", "page"}
+FRONT_LAYERS = ("base", "io", "session")
+
+
+def front_rules(f, source, project):
+    """The front of app/web includes itself, what has no references, and of <capos/…> no more than the words."""
+    if not f.path.startswith("app/web/") or os.path.splitext(f.name)[0] not in FRONT:
+        return
+    for d in source.directives:
+        m = re.match(r'["<]([^">]+)[">]', d.rest) if d.name == "include" else None
+        if not m:
+            continue
+        name = m.group(1)
+        ours = d.rest.startswith('"') and os.path.splitext(name)[0] not in FRONT and \
+            owner_of(name, project) not in FRONT_LAYERS
+        if ours or (name.startswith("capos/") and name != "capos/capnp-base.h"):
+            yield d.line, f"{name}: the front holds no capability, and includes nothing of those who do"
+
+
 def owner_of(name, project):
     for layer in project.layers:
         if f"lib/{layer}/{name}" in project.all_paths:
@@ -187,6 +208,7 @@ def check_c(f, source, project):
     yield from file_rules(f, source)
     yield from call_rules(f, source)
     yield from include_rules(f, source, project)
+    yield from front_rules(f, source, project)
     if f.path.startswith("include/"):
         yield from stub_rules(f, source)
     try:
