@@ -270,6 +270,10 @@ class Page:
 
     def click(self, selector):
         """A real click in the middle of an element that can be seen and used, and has come to rest."""
+        self.release(self.press(selector))
+
+    def press(self, selector):
+        """The first half of a click; what it returns is where."""
         quoted = json.dumps(selector)
         self.call("Page.bringToFront")
         at = self.until(f"""(async () => {{
@@ -284,8 +288,14 @@ class Page:
             const top = document.elementFromPoint(x, y);
             return top && (e.contains(top) || top.contains(e)) && r.width ? {{x, y}} : null;
         }})()""", f"{selector} can be clicked")
-        for kind in ("mousePressed", "mouseReleased"):
-            self.call("Input.dispatchMouseEvent", type=kind, x=at["x"], y=at["y"], button="left", clickCount=1)
+        self.mouse("mousePressed", at)
+        return at
+
+    def release(self, at):
+        self.mouse("mouseReleased", at)
+
+    def mouse(self, kind, at):
+        self.call("Input.dispatchMouseEvent", type=kind, x=at["x"], y=at["y"], button="left", clickCount=1)
 
     def key(self, name, ctrl=False):
         text, code = KEYS.get(name, (name, ord(name.upper()[0])))

@@ -2,6 +2,7 @@
  * one member, references as handles or as a listener of this page's. What is not filled in is not sent. */
 
 import * as store from "./store";
+import { own } from "./patch";
 import { Child, h, replace } from "./view";
 
 export interface Part { el: HTMLElement; value: () => unknown }
@@ -79,7 +80,7 @@ function single(s: Schema, f: WebDown_Schema_Field, id: string, depth: number, c
 
 function list(s: Schema, f: WebDown_Schema_Field, id: string, depth: number, changed: () => void): Part {
   const parts: Part[] = [];
-  const rows = h("ol", { class: "list-rows" });
+  const rows = own(h("ol", { class: "list-rows" }));
   const inner = { ...f, list: f.list - 1, default: "" };
   let next = 0;
   const add = (): void => {

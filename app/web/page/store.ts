@@ -76,10 +76,16 @@ export async function leave(): Promise<void> {
   clear();
 }
 
+/* What is said again, and is as it was, redraws nothing: a form that somebody fills in stays. */
+function other<T>(s: Signal<T>, v: T): void {
+  if (JSON.stringify(s.peek()) !== JSON.stringify(v))
+    s.set(v);
+}
+
 /* Commands that are as they were are left alone: a button that is being pressed stays the same button. */
 function recommand(p: Pane | undefined, commands: WebDown_Offered[] | undefined): void {
-  if (p && JSON.stringify(p.commands.peek()) !== JSON.stringify(commands ?? []))
-    p.commands.set(commands ?? []);
+  if (p)
+    other(p.commands, commands ?? []);
 }
 
 function pane(p: WebDown_Pane): void {
@@ -159,13 +165,13 @@ function begin(info: SessionInfo): void {
 
 const takers: { [K in keyof WebDown]?: (v: any, d: WebDown) => void } = {
   greet: (v) => { forgetAll(); greet.set(v); },
-  instances: (v) => instances.set(v),
+  instances: (v) => other(instances, v),
   key: (v) => unknownKey.set(v),
   methods: (v) => { unknownKey.set(null); methods.set(v); },
   step: (v) => step.set(v),
   rotate: (v) => void wire.rotate(v, greet.peek()?.csrf ?? ""),
   session: (v) => begin(v),
-  caps: (v) => caps.set(v),
+  caps: (v) => other(caps, v),
   returned: (_, d) => returned(d),
   failed: (_, d) => returned(d),
   event: (v) => events.set([v, ...events.peek()].slice(0, KEPT_EVENTS)),
@@ -181,9 +187,9 @@ const takers: { [K in keyof WebDown]?: (v: any, d: WebDown) => void } = {
   prompt: (v) => prompt.set(v),
   promptGone: (v) => { if (prompt.peek() && num(prompt.peek()?.prompt) === num(v)) prompt.set(null); },
   ran: (v) => ran(v),
-  offers: (v) => offers.set(v),
+  offers: (v) => other(offers, v),
   record: (v) => records.set([...records.peek(), v].slice(-KEPT_RECORDS)),
-  sessions: (v) => sessions.set(v),
+  sessions: (v) => other(sessions, v),
 };
 
 /* A frame of the bridge's. */

@@ -2,10 +2,12 @@
  *
  * Nothing here, or anywhere in the page, reads markup: an element is one of TAGS, an attribute one of ATTRS, and what
  * a peer has said goes into text nodes and values alone. So a text cannot become an element, a style or an address,
- * whoever wrote it. Numbers for the look (widths, weights) go in as custom properties, and are numbers.
- *
- * A signal is a value; an effect runs again, at most once a frame, when a signal that it has read was set. An effect
- * that is made while another runs belongs to it, and ends when that one runs again. */
+ * whoever wrote it. Numbers for the look (widths, weights) go in as custom properties, and are numbers. */
+
+import { on, own, patch } from "./patch";
+import { effect } from "./signal";
+
+export { effect, Signal } from "./signal";
 
 const TAGS = new Set(("a article aside b bdi button caption code dd details dialog div dl dt em fieldset footer form " +
   "h1 h2 h3 h4 header hr i input label legend li main meter nav ol option output p pre section select small span " +
@@ -24,7 +26,7 @@ function attribute(el: Element, name: string, value: Attrs[string]): void {
   if (typeof value === "function") {
     if (!name.startsWith("on"))
       throw new Error(name);
-    el.addEventListener(name.slice(2), value);
+    on(el, name.slice(2), value);
     return;
   }
   if (!ATTRS.has(name) && !/^(aria|data)-[a-z-]+$/.test(name))
@@ -39,13 +41,14 @@ function attribute(el: Element, name: string, value: Attrs[string]): void {
     el.setAttribute(name, String(value));
 }
 
-function append(el: Node, children: readonly Child[]): void {
+function nodes(children: readonly Child[], out: Node[] = []): Node[] {
   for (const c of children) {
     if (Array.isArray(c))
-      append(el, c);
+      nodes(c, out);
     else if (c !== null && c !== undefined && c !== false)
-      el.appendChild(c instanceof Node ? c : document.createTextNode(String(c)));
+      out.push(c instanceof Node ? c : document.createTextNode(String(c)));
   }
+  return out;
 }
 
 /* An element of HTML. `value` is set last, because a select has none before it has options. */
@@ -58,7 +61,7 @@ export function h<K extends keyof HTMLElementTagNameMap>(tag: K, attrs?: Attrs |
   for (const [name, value] of Object.entries(attrs ?? {}))
     if (name !== "value")
       attribute(el, name, value);
-  append(el, children);
+  el.append(...nodes(children));
   if (late !== undefined)
     attribute(el, "value", late);
   return el;
@@ -71,7 +74,7 @@ export function svg(tag: string, attrs?: Attrs | null, ...children: Child[]): SV
   const el = document.createElementNS("http://www.w3.org/2000/svg", tag);
   for (const [name, value] of Object.entries(attrs ?? {}))
     attribute(el, name, value);
-  append(el, children);
+  el.append(...nodes(children));
   return el;
 }
 
@@ -87,13 +90,12 @@ export function vars(el: HTMLElement, numbers: { [name: string]: number }): void
     el.style.setProperty(`--${name}`, String(Number(n)));
 }
 
-/* Puts children in place of those that are there. Who had the focus has it again, by id, with what was selected. */
+/* Makes these the children of an element (patch.ts). Who had the focus has it again, by id, with what was selected. */
 export function replace(el: Element, ...children: Child[]): void {
   const had = document.activeElement;
   const id = had && el.contains(had) ? had.id : "";
   const from = had instanceof HTMLInputElement || had instanceof HTMLTextAreaElement ? had.selectionStart : null;
-  el.replaceChildren();
-  append(el, children);
+  patch(own(el), nodes(children));
   const again = id ? document.getElementById(id) : null;
   if (again && again !== document.activeElement) {
     again.focus({ preventScroll: true });
@@ -101,95 +103,6 @@ export function replace(el: Element, ...children: Child[]): void {
       try {
         again.setSelectionRange(from, from);
       } catch { /* a kind of input without a selection */ }
-  }
-}
-
-/* ---- values that redraw ------------------------------------------------------------------ */
-
-interface Effect { run: () => void; seen: Set<Set<Effect>>; kids: Effect[]; dead: boolean }
-
-let running: Effect | null = null;
-let waiting = new Set<Effect>();
-let scheduled = false;
-
-/* While a button is held down, nothing is drawn: what it is on stays, or a click could be lost between two drawings.
- * For a moment only, since not every end of that is told. */
-let held = false;
-
-const letGo = () => { held = false; setTimeout(flush); };
-
-addEventListener("pointerdown", () => { held = true; setTimeout(letGo, 1000); }, true);
-for (const up of ["pointerup", "pointercancel", "blur"])
-  addEventListener(up, letGo, true);
-
-function flush(): void {
-  if (held || !scheduled)
-    return;
-  scheduled = false;
-  const now = waiting;
-  waiting = new Set();
-  [...now].filter((e) => !e.dead).forEach(start);
-}
-
-/* With the next picture; and where there is none, because the page has been hidden since, without. */
-function schedule(): void {
-  if (scheduled)
-    return;
-  scheduled = true;
-  requestAnimationFrame(flush);
-  setTimeout(flush, 100);
-}
-
-function end(e: Effect): void {
-  e.dead = true;
-  for (const s of e.seen)
-    s.delete(e);
-  e.seen.clear();
-  for (const k of e.kids)
-    end(k);
-  e.kids = [];
-}
-
-function start(e: Effect): void {
-  end(e);
-  e.dead = false;
-  const before = running;
-  running = e;
-  try {
-    e.run();
-  } finally {
-    running = before;
-  }
-}
-
-/* Runs now, and again when what it has read was set. The function that is returned ends it: alone, if it is `apart`. */
-export function effect(run: () => void, apart = false): () => void {
-  const e: Effect = { run, seen: new Set(), kids: [], dead: false };
-  if (!apart)
-    running?.kids.push(e);
-  start(e);
-  return () => end(e);
-}
-
-export class Signal<T> {
-  private readers = new Set<Effect>();
-  constructor(private value: T) {}
-  get(): T {
-    if (running) {
-      this.readers.add(running);
-      running.seen.add(this.readers);
-    }
-    return this.value;
-  }
-  peek(): T { return this.value; }
-  set(value: T): void {
-    if (Object.is(this.value, value) && (typeof value !== "object" || value === null))
-      return;
-    this.value = value;
-    for (const e of this.readers)
-      waiting.add(e);
-    if (this.readers.size)
-      schedule();
   }
 }
 

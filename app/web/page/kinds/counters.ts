@@ -9,7 +9,6 @@ export class CountersKind extends Kind {
   private counters: UiCounter[] = [];
   private since = 0;
   private timer = 0;
-  private shown: HTMLElement[] = [];
 
   private text(c: UiCounter): string {
     const on = format.num(c.perSecond) * (Date.now() - this.since) / 1000;
@@ -21,7 +20,6 @@ export class CountersKind extends Kind {
   private one(c: UiCounter): HTMLElement {
     const rate = format.num(c.perSecond), goal = format.num(c.goal);
     const value = h("strong", { class: `num ${tone(c.tone)}` }, this.text(c));
-    this.shown.push(value);
     return h("div", { class: "counter" },
              h("dt", null, said(c.label)),
              h("dd", null, value,
@@ -36,7 +34,6 @@ export class CountersKind extends Kind {
   draw(model: UiModel): void {
     this.counters = model.counters?.counters ?? [];
     this.since = Date.now();
-    this.shown = [];
     replace(this, this.counters.length ? h("dl", { class: "counters",
       "data-odd": this.counters.length % 2 ? "" : null },
                                            this.counters.map((c) => this.one(c)))
@@ -44,10 +41,13 @@ export class CountersKind extends Kind {
   }
 
   connectedCallback(): void {
-    this.timer = window.setInterval(() => this.counters.forEach((c, i) => {
-      if (format.num(c.perSecond) && this.shown[i])
-        this.shown[i].textContent = this.text(c);
-    }), 1000);
+    this.timer = window.setInterval(() => {
+      const shown = this.querySelectorAll("strong");
+      this.counters.forEach((c, i) => {
+        if (format.num(c.perSecond) && shown[i])
+          shown[i].textContent = this.text(c);
+      });
+    }, 1000);
   }
 
   disconnectedCallback(): void { clearInterval(this.timer); }

@@ -6,7 +6,7 @@ import { Part, struct } from "../form";
 import { icon } from "../icons";
 import { byInterface, schemas, want } from "../schemas";
 import * as store from "../store";
-import { Child, effect, h, live, replace, Signal } from "../view";
+import { Child, h, live, Signal } from "../view";
 
 const last = new Signal<store.Call | null>(null);
 const asText = new Signal<boolean>(false);
@@ -29,7 +29,7 @@ function schemaOf(t: Aim): WebDown_Schema | null {
     want(t.name);
     return schemas.get().get(t.name) ?? null;
   }
-  const held = store.handles.get().find((x) => x.handle === t.handle);
+  const held = store.handles.peek().find((x) => x.handle === t.handle);
   return held ? byInterface(String(held.interfaceId)) : null;
 }
 
@@ -75,7 +75,8 @@ function run(e: Event): void {
   last.set(store.calls.peek()[0] ?? null);
 }
 
-function target(t: Aim): HTMLElement {
+function target(): HTMLElement {
+  const t = aim();
   const value = t.name ? `c:${t.name}` : t.handle ? `h:${t.handle}` : "";
   return h("div", { class: "field" }, h("label", { for: "target" }, "On"), h("select", { id: "target", value,
     onchange: (e: Event) => {
@@ -109,19 +110,19 @@ function body(s: WebDown_Schema, m: WebDown_Schema_Method): Child {
   ];
 }
 
+/* Apart from whom it is called on: that changes when a reference comes back, and what somebody types stays. */
 function builder(): Child {
   const t = aim();
   const s = schemaOf(t);
   const all = methodsOf(s);
   const at = all.find((x) => x.full === t.method || x.m.name === t.method) ?? all.find((x) => x.m.granted);
   method = at?.full ?? "";
-  return h("form", { class: "builder", onsubmit: run }, target(t),
-    s ? h("div", { class: "field" }, h("label", { for: "method" }, "Method"),
-          h("select", { id: "method", value: at?.full ?? "", onchange: (e: Event) =>
-            store.target.set({ ...t, method: (e.target as HTMLSelectElement).value }) },
-          all.map((x) => h("option", { value: x.full, disabled: !x.m.granted }, x.full))))
-      : t.name || t.handle ? h("div", { class: "skeleton-line" }) : h("p", { class: "m" }, "Choose what to call."),
-    s && at ? body(s, at.m) : null);
+  return [s ? h("div", { class: "field" }, h("label", { for: "method" }, "Method"),
+    h("select", { id: "method", value: at?.full ?? "", onchange: (e: Event) =>
+      store.target.set({ ...t, method: (e.target as HTMLSelectElement).value }) },
+    all.map((x) => h("option", { value: x.full, disabled: !x.m.granted }, x.full))))
+    : t.name || t.handle ? h("div", { class: "skeleton-line" }) : h("p", { class: "m" }, "Choose what to call."),
+  s && at ? body(s, at.m) : null];
 }
 
 function outcome(): Child {
@@ -184,9 +185,9 @@ function heard(): Child {
 }
 
 export function view(): Child {
-  const left = h("section", { class: "card" });
-  effect(() => replace(left, builder()));
-  return h("div", { class: "screen" }, h("h1", null, "Calls"), h("div", { class: "halves" }, left,
+  return h("div", { class: "screen" }, h("h1", null, "Calls"), h("div", { class: "halves" },
+    h("section", { class: "card" }, h("form", { class: "builder", onsubmit: run }, live(h("div"), target),
+      live(h("div", { class: "builder" }), builder))),
     h("section", { class: "card answer" }, h("h2", null, "Request"), preview, h("h2", null, "Answer"),
       live(h("div"), outcome))),
   h("div", { class: "halves" }, live(h("section", { class: "card" }), history),
