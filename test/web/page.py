@@ -43,9 +43,9 @@ def manifest(guide):
 class Cases:
     """One instance and bridge for all; a page of its own for each case."""
 
-    def __init__(self, binaries, guide, screens):
+    def __init__(self, binaries, guide, screens, text=None):
         with tempfile.NamedTemporaryFile("w", suffix=".manifest") as f:
-            f.write(manifest(guide))
+            f.write(text or manifest(guide))
             f.flush()
             self.bridge = bridge.Bridge(os.path.abspath(binaries), manifest=f.name)
         self.browser = Browser()

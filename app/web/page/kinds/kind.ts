@@ -53,7 +53,8 @@ export function buttons(c: Context, ids: string[] | undefined, key: string): Chi
 /* Chooses one or many of a list, by inputs that a keyboard and a screen reader know. */
 export class Choice {
   private keys = new Set<string>();
-  constructor(private kind: "no" | "one" | "many", private context: Context) {}
+  private kind: "no" | "one" | "many" = "no";
+  constructor(private context: Context) {}
   input(key: string, label: string): Child {
     if (this.kind === "no")
       return null;
@@ -72,10 +73,11 @@ export class Choice {
       },
     });
   }
-  get chosen(): string[] { return [...this.keys]; }
-  keep(keys: Set<string>): void {
+  /* What can be chosen now, and how many of it. */
+  among(kind: "no" | "one" | "many" | undefined, keys: Set<string>): void {
+    this.kind = kind ?? "no";
     for (const k of [...this.keys])
-      if (!keys.has(k))
+      if (!keys.has(k) || this.kind === "no")
         this.keys.delete(k);
   }
 }

@@ -11,8 +11,8 @@ export class ListKind extends Kind {
     const list = model.list;
     const items = list?.items ?? [];
     this.model = model;
-    this.choice = this.choice ?? new Choice(list?.selectable ?? "no", this.context);
-    this.choice.keep(new Set(items.map((i) => i.key ?? "")));
+    this.choice = this.choice ?? new Choice(this.context);
+    this.choice.among(list?.selectable, new Set(items.map((i) => i.key ?? "")));
     replace(this, items.length ? h("ul", { class: "items", "aria-label": this.context.title }, items.map((i) =>
       h("li", { class: tone(i.tone) },
         this.choice?.input(i.key ?? "", i.title ?? ""),

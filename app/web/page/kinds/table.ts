@@ -14,8 +14,8 @@ export class TableKind extends Kind {
     const picks = (t?.selectable ?? "no") !== "no";
     const acts = rows.some((r) => r.commands?.length);
     this.model = model;
-    this.choice = this.choice ?? new Choice(t?.selectable ?? "no", this.context);
-    this.choice.keep(new Set(rows.map((r) => r.key ?? "")));
+    this.choice = this.choice ?? new Choice(this.context);
+    this.choice.among(t?.selectable, new Set(rows.map((r) => r.key ?? "")));
     if (!rows.length) {
       replace(this, empty("This table has no rows yet."));
       return;
