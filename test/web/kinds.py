@@ -15,9 +15,10 @@ import sys
 
 sys.dont_write_bytecode = True
 HERE = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, HERE)
 sys.path.insert(0, os.path.join(HERE, "..", "e2e"))
+sys.path.insert(0, HERE)
 
+from panes import KINDS as CHANGES  # noqa: E402
 import instance  # noqa: E402
 import page  # noqa: E402
 import sessionlib  # noqa: E402
@@ -42,6 +43,15 @@ def manifest(programs):
     return re.sub(r'\(name = "operator", lease.*?\)\)', lambda _: grants, text, count=1)
 
 
+# What stands in each pane: elements, their attributes in order, texts; but not what was read out last.
+DRAWN = """((kinds) => {
+    const tree = (n) => n.nodeType === 3 ? n.data : [n.nodeName,
+        [...n.attributes].map((a) => `${a.name}=${a.value}`).sort(), [...n.childNodes].map(tree)];
+    return Object.fromEntries(kinds.map((k) => [k, JSON.stringify(
+        [...document.querySelectorAll(`.pane.of-${k} .model > :not(.unseen)`)].map(tree))]));
+})(%s)"""
+
+
 def surface(name):
     return base64.b64encode(name.encode()).decode()
 
@@ -51,6 +61,7 @@ class Kinds(page.Cases):
         super().__init__(binaries, None, screens, manifest(programs))
         self.rig = self.bridge.rig
         self.rig.login("teller")
+        self.revisions = {}
 
     # ---- what the services are told ----
 
@@ -64,6 +75,7 @@ class Kinds(page.Cases):
         spec = {"surfaceId": surface(name), "title": title, "kind": kind, "safetyClass": "ordinary",
                 "modelSchema": str(schema), **more}
         page.bridge.until(lambda: self.call("stage", "open", spec=spec)["outcome"] == "", f"the pane {name}")
+        self.revisions[name] = 0
         p.says(title, "#main")
 
     def patch(self, name, kind, outcome="", **payload):
@@ -71,10 +83,11 @@ class Kinds(page.Cases):
         holds(r["outcome"] == outcome, f"{payload}: {r}")
 
     def show(self, name, kind, model):
-        self.patch(name, "updateModel", model={"whole": {kind: model}})
+        self.change(name, whole={kind: model})
 
     def change(self, name, **delta):
-        self.patch(name, "updateModel", model=delta)
+        self.patch(name, "updateModel", model={"base": str(self.revisions[name]), **delta})
+        self.revisions[name] += 1
 
     def command(self, name, command, title, method=SAY, **more):
         self.patch(name, "addCommand", command={
@@ -121,6 +134,45 @@ class Kinds(page.Cases):
             p.until("!document.querySelector('.pane')", f"{kind} is closed")
         self.over(p)
 
+    def each_kind_changes(self):
+        """What changes is drawn as it changes: afterwards each pane is what a page shows that is told it whole."""
+        p = self.lent()
+        for kind, (whole, *changes) in CHANGES.items():
+            self.open(p, kind, kind, f"A {kind}")
+            self.show(kind, kind, whole)
+            for delta, _ in changes:
+                self.change(kind, **delta)
+        wanted = {k for k, (_, *changes) in CHANGES.items() if changes}
+        page.bridge.until(lambda: self.changed(p) == wanted, "kinds that come as a change")
+        drawn = DRAWN % json.dumps(list(CHANGES))
+        p.until("document.querySelectorAll('.pane').length > 1")
+        changed = self.settled(p, drawn)
+        p.reload()
+        p.there(".pane")
+        whole = self.settled(p, drawn)
+        for kind in CHANGES:
+            equal(changed[kind], whole[kind], f"the pane of a {kind}")
+        self.over(p)
+
+    @staticmethod
+    def changed(p):
+        """The kinds of which a change has come."""
+        p.js("1")  # what has come so far is read by that
+        frames = [json.loads(e["params"]["response"]["payloadData"]) for e in p.events
+                  if e["method"] == "Network.webSocketFrameReceived"]
+        return {next(iter(f["change"]["model"])) for f in frames if "change" in f}
+
+    @staticmethod
+    def settled(p, expression):
+        """A value, when two drawings in a row have the same."""
+        before = None
+        while True:
+            now = p.js(expression)
+            if now == before:
+                return now
+            before = now
+            p.js("new Promise((done) => setTimeout(() => requestAnimationFrame(() => done(1)), 200))")
+
     def all_kinds_at_once(self):
         """A workspace full of panes: a layout, each readable."""
         p = self.lent()
@@ -133,7 +185,7 @@ class Kinds(page.Cases):
         self.over(p)
 
 
-CASES = ["each_kind", "all_kinds_at_once"]
+CASES = ["each_kind", "each_kind_changes", "all_kinds_at_once"]
 
 
 def main(binaries, guide, stage, hostile, screens=None, *only):

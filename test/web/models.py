@@ -29,7 +29,8 @@ TEXT = {"paragraphs": [
     paragraph("bullet", "A door, ", run("locked", mono=True)),
     paragraph("quote", "Whoever reads this has come further than I have."),
     paragraph("code", "climb --slowly\nlook up"),
-    paragraph("body", "שלום and ", run("Donaudampfschifffahrtsgesellschaftskapitänsmützenabzeichenverkäuferin", tone="info")),
+    paragraph("body", "שלום and ",
+              run("Donaudampfschifffahrtsgesellschaftskapitänsmützenabzeichenverkäuferin", tone="info")),
     paragraph("caption", "Written by the keeper, three winters ago.")]}
 
 LOG = {"lines": [{
@@ -40,8 +41,8 @@ LOG = {"lines": [{
 } for i in range(40)]}
 
 LIST = {"selectable": "one", "items": [
-    {"key": "lamp", "title": "Lamp", "detail": "Burns for another hour", "badge": "1 h", "tone": "good", "icon": "energy",
-     "commands": ["use"]},
+    {"key": "lamp", "title": "Lamp", "detail": "Burns for another hour", "badge": "1 h", "tone": "good",
+     "icon": "energy", "commands": ["use"]},
     {"key": "rope", "title": "Rope", "detail": "Twelve arms long", "icon": "item", "commands": ["use"]},
     {"key": "map", "title": "Map of the coast", "icon": "place", "badge": "new", "tone": "accent"},
     {"key": "coin", "title": "Coins", "badge": "1,204", "icon": "money", "tone": "warning"},

@@ -128,7 +128,7 @@ function build(p: store.Pane): Shown {
   const kind = make(p.info.kind);
   const asking = h("div", { class: "asking", hidden: true });
   const below = h("div", { class: "below" });
-  const el = h("section", { class: `pane ${p.info.kind} ${p.info.safetyClass}`, id: `pane-${surface}`,
+  const el = h("section", { class: `pane of-${p.info.kind} ${p.info.safetyClass}`, id: `pane-${surface}`,
                             "aria-labelledby": `pane-${surface}-title` }, head, asking, kind, below);
   const touched = new Signal(0);
   const told = new Signal("");   /* what stands around the model; most changes leave it alone */

@@ -115,6 +115,9 @@ function change(c: WebDown_Change): void {
   p.listen?.(c);
 }
 
+/* What nobody here has done is said; an end of the session says itself. */
+const CLOSED: { [reason: string]: string } = { service: "by its service", host: "with the offer of its service" };
+
 function closePane(g: WebDown_Gone): void {
   const all = new Map(panes.peek());
   const p = all.get(g.surface);
@@ -122,7 +125,8 @@ function closePane(g: WebDown_Gone): void {
     return;
   all.delete(g.surface);
   panes.set(all);
-  gone.set(`${p.info.serviceTitle ?? ""} ${p.info.title ?? ""} was closed${g.reason ? `: ${g.reason}` : ""}`);
+  if (CLOSED[g.reason ?? ""])
+    gone.set(`${p.info.serviceTitle ?? ""} ${p.info.title ?? ""} was closed ${CLOSED[g.reason ?? ""]}`);
 }
 
 function ran(r: WebDown_Ran): void {

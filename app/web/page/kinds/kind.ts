@@ -87,10 +87,16 @@ export function empty(text: string): HTMLElement {
   return h("p", { class: "empty small-empty" }, text);
 }
 
+/* Lines out of sight have no height of their own before they are in it: so once more, when they have. */
+export function toEnd(el: HTMLElement): void {
+  el.scrollTop = el.scrollHeight;
+  requestAnimationFrame(() => { el.scrollTop = el.scrollHeight; });
+}
+
 /* A pane that is scrolled to its end stays there when more comes. */
 export function follow(el: HTMLElement, add: () => void): void {
   const at = el.scrollHeight - el.scrollTop - el.clientHeight < 24;
   add();
   if (at)
-    el.scrollTop = el.scrollHeight;
+    toEnd(el);
 }

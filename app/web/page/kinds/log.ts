@@ -3,7 +3,7 @@
 
 import * as format from "../format";
 import { h, replace } from "../view";
-import { empty, follow, Kind, said, tone } from "./kind";
+import { empty, follow, Kind, said, toEnd, tone } from "./kind";
 
 const SPEAK_MS = 1000;
 
@@ -24,12 +24,15 @@ export class LogKind extends Kind {
 
   draw(model: UiModel, change: WebDown_Change | null): void {
     const lines = model.log?.lines ?? [];
+    this.nothing.hidden = lines.length > 0;
+    this.list.hidden = lines.length === 0;
+    this.list.classList.toggle("sources", lines.some((l) => l.source));
     if (!this.list.isConnected || !change || change.replaced?.length || change.removed?.length) {
       replace(this, this.spoken, this.list, this.nothing);
       replace(this.list, lines.map(line));
       this.list.tabIndex = 0;
       this.list.setAttribute("aria-label", this.context.title);
-      this.list.scrollTop = this.list.scrollHeight;
+      toEnd(this.list);
     } else {
       follow(this.list, () => {
         for (let i = 0; i < change.dropped && this.list.firstChild; i++)
@@ -42,7 +45,5 @@ export class LogKind extends Kind {
         }
       });
     }
-    this.nothing.hidden = lines.length > 0;
-    this.list.hidden = lines.length === 0;
   }
 }

@@ -1,10 +1,17 @@
 /* A map: places of a legend in a grid, paths, and markers; or the same as a list, for who cannot see it or has no
  * room. */
 
+import { icon } from "../icons";
 import { Child, h, replace, svg } from "../view";
 import { buttons, empty, Kind, said, symbol, tone } from "./kind";
 
-const CELL = 32;
+const CELL = 32, LABEL = 14;
+
+/* As much of a name as has room beside others; all of it is in the title, and in the list. */
+function short(text: string | undefined): string {
+  const all = [...text ?? ""];
+  return all.length > LABEL ? `${all.slice(0, LABEL - 1).join("")}…` : all.join("");
+}
 
 export class MapKind extends Kind {
   private asList = false;
@@ -32,8 +39,11 @@ export class MapKind extends Kind {
                              y2: mid(p.toY) }));
     for (const k of m.markers ?? [])
       out.push(svg("g", { class: `marker ${k.here ? "here" : ""} ${tone(k.tone)}` },
-        svg("circle", { cx: mid(k.x), cy: mid(k.y), r: k.here ? 9 : 6 }),
-        k.here ? svg("circle", { class: "halo", cx: mid(k.x), cy: mid(k.y), r: 13, fill: "none" }) : null,
+        svg("circle", { cx: mid(k.x), cy: mid(k.y), r: 7.5 }),
+        k.here ? svg("circle", { class: "halo", cx: mid(k.x), cy: mid(k.y), r: 10, fill: "none" }) : null,
+        k.icon && k.icon !== "none" ? svg("g", { transform: `translate(${mid(k.x) - 4.5} ${mid(k.y) - 4.5})` },
+          icon(k.icon, 9)) : null,
+        svg("text", { class: "label", x: mid(k.x), y: mid(k.y) + 16, "text-anchor": "middle" }, short(k.label)),
         svg("title", null, k.label)));
     return svg("svg", { class: "map", role: "img", viewBox: `0 0 ${m.width * CELL} ${m.height * CELL}`,
                         "aria-label": this.words(m) }, out);

@@ -3,7 +3,7 @@
 import { icon } from "../icons";
 import * as format from "../format";
 import { h, replace } from "../view";
-import { empty, follow, Kind, said } from "./kind";
+import { empty, follow, Kind, said, toEnd } from "./kind";
 
 function message(m: UiMessage): HTMLElement {
   const at = format.num(m.atMs);
@@ -64,9 +64,11 @@ export class TranscriptKind extends Kind {
     this.model = model;
     if (first)
       this.build();
+    this.nothing.hidden = messages.length > 0;
+    this.list.hidden = messages.length === 0;
     if (first || !change || change.replaced?.length || change.removed?.length) {
       replace(this.list, messages.map(message));
-      this.list.scrollTop = this.list.scrollHeight;
+      toEnd(this.list);
     } else {
       follow(this.list, () => {
         for (let i = 0; i < change.dropped && this.list.firstChild; i++)
@@ -75,8 +77,6 @@ export class TranscriptKind extends Kind {
           this.list.append(...messages.slice(-change.appended).map(message));
       });
     }
-    this.nothing.hidden = messages.length > 0;
-    this.list.hidden = messages.length === 0;
     this.speak();
   }
 
