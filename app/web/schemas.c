@@ -145,6 +145,7 @@ static void interface_write(const struct bridge *b, const capnp_decl *d, const c
         web_down_schema_interface_set_id(to, capnp_decl_id(d));
         web_down_schema_interface_set_name(to, capnp_decl_short_name(d));
         web_down_schema_interface_set_doc(to, capnp_decl_doc(d));
+        web_down_schema_interface_set_other(to, !*name);
         for (uint32_t i = 0; i < n && !capnp_decl_method(d, i, &m); i++)
                 method_write(b, &m, name, web_down_schema_method_list_builder_get(l, i));
 }

@@ -303,7 +303,11 @@ struct WebDown {
     interfaces @1 :List(Interface);
     types @2 :List(Type);
     # What the parameters and results are made of: structs and enums, each once.
-    struct Interface { id @0 :UInt64; name @1 :Text; doc @2 :Text; methods @3 :List(Method); }
+    struct Interface {
+      id @0 :UInt64; name @1 :Text; doc @2 :Text; methods @3 :List(Method);
+      other @4 :Bool;
+      # Not the capability's: what its methods take or return.
+    }
     struct Method {
       name @0 :Text; doc @1 :Text; params @2 :UInt64; results @3 :UInt64; effect @4 :Cm.CommandEffect;
       ordinal @5 :UInt16; granted @6 :Bool;

@@ -344,7 +344,9 @@ class Bridge:
 
 
 def until(f, what, seconds=DEADLINE):
+    """Waits for what is true, and returns it."""
     end = time.monotonic() + seconds
-    while not f():
+    while not (found := f()):
         holds(time.monotonic() < end, what)
         time.sleep(0.05)
+    return found

@@ -22,7 +22,7 @@ WAIT_S = 60
 FLAGS = ["--headless=new", "--disable-gpu", "--disable-quic", "--no-first-run", "--no-default-browser-check",
          "--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-extensions",
          "--disable-domain-reliability", "--hide-scrollbars", "--force-color-profile=srgb", "--mute-audio",
-         "--font-render-hinting=none", "--remote-debugging-pipe"]
+         "--font-render-hinting=none", "--disable-lcd-text", "--remote-debugging-pipe"]
 KEYS = {"Enter": ("\r", 13), "Tab": ("", 9), "Escape": ("", 27), "ArrowDown": ("", 40), "ArrowUp": ("", 38),
         "ArrowLeft": ("", 37), "ArrowRight": ("", 39), " ": (" ", 32)}
 
@@ -197,7 +197,7 @@ class Page:
         """Part of the picture as rows of bytes, when it has come to rest: two in a row are the same."""
         deadline, before = time.monotonic() + WAIT_S, None
         while True:
-            rows = crop(self.shot(), x, y, width, height)
+            rows = crop(self.shot(clip={"x": x, "y": y, "width": width, "height": height}), 0, 0, width, height)
             if rows == before:
                 return rows
             if time.monotonic() > deadline:

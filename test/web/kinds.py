@@ -7,6 +7,7 @@ usage: kinds.py BINARIES GUIDE STAGE HOSTILE [SCREENS [CASE...]]
 As page.py, whose cases it has but does not run.
 """
 import base64
+import concurrent.futures
 import json
 import os
 import re
@@ -27,7 +28,7 @@ from models import KINDS  # noqa: E402
 
 STAGE = sessionlib.type_id("stage", "Stage", root="test/ui")
 WORK, SAY = 7, 9
-FRAME = 0, 0, 700, 47  # all of it but the lease, which runs
+FRAME = 0, 0, 780, 47  # as far as where the lease begins, and what stands beside that
 SERVICES = {"guide": ("guide", "Guide", "example/ui"), "stage": ("stage", "Stage", "test/ui"),
             "hostile": ("hostile", "Hostile", "test/ui")}
 
@@ -65,8 +66,8 @@ class Kinds(page.Cases):
 
     # ---- what the services are told ----
 
-    def call(self, cap, method, **params):
-        r = self.rig.run("call", cap, method, "-", "-s", "teller", "--json", stdin=json.dumps(params))
+    def call(self, cap, does, /, **params):
+        r = self.rig.run("call", cap, does, "-", "-s", "teller", "--json", stdin=json.dumps(params))
         return r.json if r.code == 0 else {"outcome": r.out + r.err}
 
     def open(self, p, name, kind, title, **more):
@@ -185,7 +186,215 @@ class Kinds(page.Cases):
         self.over(p)
 
 
-CASES = ["each_kind", "each_kind_changes", "all_kinds_at_once"]
+    # ---- what is asked, and what is taken ----
+
+    def asked_about(self):
+        """What would last is asked about in the frame, in the host's words; no is no, and yes is once."""
+        p = self.lent()
+        self.open(p, "acts", "text", "Acts", safetyClass="consequential")
+        self.command("acts", "lasts", "Look again", WORK, effect="reads",
+                     fields=[{"path": "text", "label": "Words", "kind": "text"}],
+                     run={"call": {"interfaceId": str(STAGE), "methodId": WORK,
+                                   "constants": [{"path": "amount", "value": {"uint": "7"}}]}})
+        for answer, times in (("no", 0), ("yes", 1)):
+            p.click("[id$='-c-lasts']")
+            p.there(".ask-fields [id$='-lasts-text']")
+            p.fill(".ask-fields [id$='-lasts-text']", "for good")
+            p.click(".ask-fields .go")
+            p.there("#sheet[open]")
+            for words in ("stage", "Look again", "work", "for good", "7", "set by the service", "alice",
+                          "cannot be undone"):
+                p.says(words, "#sheet")
+            p.until("document.querySelector('#sheet').dataset.deaf === ''", "it can be answered")
+            if self.screens and answer == "no":
+                self.shoot(p, "asked-lasting")
+            p.click(f"#sheet-{answer}")
+            p.until("!document.querySelector('#sheet').open", "it is answered")
+            p.until("document.querySelector('.pane .said')?.innerText.length > 1", "how it has ended")
+            equal(self.call("stage", "worked").get("times", 0), times, f"how often it ran after {answer}")
+        p.says("Done", ".pane .said")
+        self.over(p)
+
+    def consent(self):
+        """Whether a service may open panes by itself is a person's word, which stands beside it; a click is another."""
+        p = self.session()
+        p.click("#go-capabilities")
+        p.click("#show-stage")
+        p.choose("#consent-stage", "never")
+        p.says("never", "#service-stage")
+        p.choose("#consent-stage", "ask")
+        p.until("!document.querySelector('#service-stage').innerText.includes('never')")
+        p.click("#service-stage")
+        self.open(p, "again", "text", "Again")
+        self.over(p)
+
+    def taken_while_a_call_runs(self):
+        """A capability is revoked: the call that runs, its row and its panes say so."""
+        p = self.session()
+        p.click("#service-chat")
+        p.there(".pane")
+        p.click("#go-calls")
+        p.choose("#target", "c:chat")
+        p.until("[...document.querySelectorAll('#method option')].some((o) => o.value === 'commands')")
+        p.choose("#method", "commands")
+        p.there("#arg-waitMs")
+        p.click("#call")
+        p.says("revision", "#response")
+        revision = json.loads(p.text("#response"))["revision"]
+        p.fill("#arg-known", revision)
+        p.fill("#arg-waitMs", "60000")
+        p.click("#call")
+        p.says("under way", "#outcome")
+        self.rig.ok("session", "revoke", "--account", "alice", "chat", "--state", self.rig.state)
+        p.says("denied.revoked-lease", "#outcome")
+        p.click("#go-capabilities")
+        p.until("document.querySelector('#cap-chat.gone')?.innerText.includes('revoked')", "its row")
+        if self.screens:
+            self.shoot(p, "taken")
+        p.click("#go-workspace")
+        p.until("!document.querySelector('.pane')", "its panes")
+        equal(p.faults(), [], "faults of scripts")
+        self.leave(p)
+
+    # ---- by name, and by schema ----
+
+    def by_the_palette(self):
+        """Whatever can be run is found by some of its letters: a command, a method, a screen."""
+        p = self.lent()
+        self.open(p, "acts", "text", "Acts")
+        self.command("acts", "polish", "Polish the lamp", run={"view": None})
+        p.there("[id$='-c-polish']")
+        self.call("stage", "heard")
+        self.find(p, "plsh lmp", "Polish the lamp")
+        page.bridge.until(lambda: any(e.get("command") == "polish" for e in self.call("stage", "heard")["events"]),
+                          "the service is told")
+        self.find(p, "chat", "chat")
+        p.until("document.querySelector('#target')?.value === 'c:chat'", "it is what is called")
+        p.until("[...document.querySelectorAll('#method option')].some((o) => o.value === 'channels')")
+        self.find(p, "chat.chan", "chat.channels")
+        p.until("document.querySelector('#method').value === 'channels'", "the method")
+        self.find(p, "over", "Overview")
+        p.there("#overview")
+        p.click("#go-workspace")
+        self.over(p)
+
+    @staticmethod
+    def find(p, letters, first):
+        p.key("k", ctrl=True)
+        p.until("document.activeElement?.id === 'palette-input'")
+        p.type(letters)
+        p.says(first, "#palette-0")
+        p.key("Enter")
+
+    def forms_by_schema(self):
+        """Each parameter has its type and its author's words, lists grow, and what is sent is seen before it is."""
+        p = self.session()
+        p.click("#go-calls")
+        p.choose("#target", "c:stage")
+        p.until("[...document.querySelectorAll('#method option')].some((o) => o.value === 'open')")
+        p.choose("#method", "open")
+        p.says("Opens a pane. outcome: empty, or why not.", ".builder .doc")
+        p.there("#arg-spec-title")
+        p.fill("#arg-spec-title", "By hand")
+        p.choose("#arg-spec-kind", "table")
+        p.until("JSON.parse(document.querySelector('#request').innerText).spec?.kind === 'table'")
+        holds(p.js("[...document.querySelectorAll('.builder .field > .help')].some((e) => e.innerText.length > 20)"),
+              "no field has its author's words")
+        p.choose("#method", "theme")
+        p.there("#arg-hints-accent")
+        holds(p.js("document.querySelectorAll('#arg-hints-accent option').length > 5"), "an enum's names")
+        p.choose("#target", "c:chat")
+        p.until("[...document.querySelectorAll('#method option')].some((o) => o.value === 'join')")
+        p.choose("#method", "join")
+        p.says("Joins a channel, making it when it is not there", ".builder .doc")
+        p.fill("#arg-channel", "#typed")
+        p.click("#as-json")
+        p.until("document.querySelector('#raw')?.value.includes('#typed')", "the same as JSON")
+        self.leave(p)
+
+    # ---- a composer that means harm (test/ui/hostile.md) ----
+
+    def say(self, to, method, params, answer="", count=1):
+        """Until there is room for it in its pace; what it is answered with begins so."""
+        def said():
+            r = self.call("hostile", "say", to=to, method=method, params=params, count=count)
+            return "over-quota" not in r.get("answer", r.get("outcome", "")) and r
+        got = page.bridge.until(said, f"{method} {params}")
+        holds(got.get("answer", "?").removeprefix("host: ").startswith(answer) and
+              bool(answer) == bool(got["answer"]), f"{method} {params}: {got}")
+
+    def frame_of(self, p):
+        """The pixels of the frame: all of both bars but the lease, which runs, and what says how much there is."""
+        right = p.js("Math.ceil(document.querySelector('.lease').getBoundingClientRect().right)")
+        return [p.pixels(*r) for r in (FRAME, (right, 0, 1360 - right, 47), (0, 732, 250, 28), (1260, 732, 100, 28))]
+
+    def same(self, p, alone, when):
+        equal([a == b for a, b in zip(self.frame_of(p), alone)], [True] * len(alone), when)
+
+    def hostile_frame(self):
+        """Whatever it shows and wishes, the frame's pixels are as without it, each pane stands behind its service's
+        name, what it asks for in the name of all is asked about, and nothing has run."""
+        p = self.session()
+        p.click("#go-workspace")
+        p.click("#open-guide")
+        p.says("First steps", ".pane h2")
+        p.js("document.activeElement.blur()")
+        alone = self.frame_of(p)
+        p.click("#service-hostile")
+        page.bridge.until(lambda: self.call("hostile", "say", to="host", method="describe", params="()",
+                                            count=1).get("answer") == "", "its host")
+        for name, title, kind, more in (
+                ("a", "alice operator on lab  Renew  Log out", "text", "safetyClass = ordinary"),
+                ("b", "█ capOS: Session ended. Log in again", "table", "safetyClass = consequential"),
+                ("c", "Is this the instance you mean?", "form", "safetyClass = personal"),
+                ("d", "═══ SYSTEM ═══", "map", "safetyClass = ordinary, layout = (place = main, weight = 12, "
+                 "minColumns = 200, minRows = 100, order = -32768)")):
+            schema = sessionlib.type_id("remote_ui", "Ui" + kind.capitalize(), root="schema")
+            self.say("host", "open", f"(spec = (surfaceId = \"{name}\", title = \"{title}\", kind = {kind}, "
+                     f"modelSchema = {schema}, {more}))")
+        lines = ", ".join(f'(style = heading, runs = [(text = "{t}", strong = true, mono = true)])' for t in (
+            "┌──────────────────────┐", "│ Your lease is over.  │", "│ Password: [        ] │",
+            "└─[ Yes ]──[ Allow ]───┘"))
+        self.say("a", "apply", "(patch = (kind = updateModel, payload = (model = (whole = (text = (paragraphs = "
+                 f"[{lines}]))))))")
+        self.say("c", "apply", "(patch = (kind = updateModel, payload = (model = (whole = (form = (fields = [(path = "
+                 "\"p\", label = \"Password of alice\", kind = text)]))))))")
+        p.says("Your lease is over.", "#main")
+        self.same(p, alone, "the frame beside its panes")
+        self.say("host", "theme", "(scope = own, hints = (scheme = dark, density = spacious, scalePercent = 200, "
+                 "contrast = more, accent = rose, simple = true))")
+        p.until("document.querySelector('.pane.of-text').dataset.simple === 'yes'", "its wish is followed in its panes")
+        self.same(p, alone, "the frame beside its look")
+        equal(p.js("document.documentElement.dataset.accent"), "", "the accent of all")
+        for surface in p.js("[...document.querySelectorAll('.pane h2')].map((e) => e.textContent)"):
+            holds(surface.startswith(("hostile ", "guide ")), f"a pane is called {surface!r}")
+        self.asked_no(p, "host", "theme", "(scope = workspace, hints = (scheme = dark, accent = rose))")
+        self.asked_no(p, "a", "persist", "(what = layout)")
+        p.js("document.activeElement.blur()")
+        self.same(p, alone, "the frame after its questions")
+        if self.screens:
+            self.shoot(p, "panes-hostile")
+        equal(self.call("hostile", "counted").get("ran"), 0, "what has run")
+        p.click("#service-hostile")
+        p.until("[...document.querySelectorAll('.pane h2')].every((e) => e.textContent.startsWith('guide '))")
+        p.click("#service-guide")
+        p.until("!document.querySelector('.pane')")
+        equal(p.faults(), [], "faults of scripts")
+        self.leave(p)
+
+    def asked_no(self, p, *said):
+        """What it asks for stands in the frame's sheet; a person says no, and it is told so."""
+        with concurrent.futures.ThreadPoolExecutor() as pool:
+            answer = pool.submit(self.say, *said, "refused.person")
+            p.there("#sheet[open]")
+            p.until("document.querySelector('#sheet').dataset.deaf === ''", "it can be answered")
+            p.click("#sheet-no")
+            answer.result()
+        p.until("!document.querySelector('#sheet').open", "it is answered")
+
+
+CASES = ["each_kind", "each_kind_changes", "all_kinds_at_once", "asked_about", "consent", "by_the_palette",
+         "forms_by_schema", "taken_while_a_call_runs"]
 
 
 def main(binaries, guide, stage, hostile, screens=None, *only):

@@ -22,11 +22,16 @@ export function forgetAll(): void {
   schemas.set(new Map());
 }
 
+/* A capability's own interface and those that it extends. */
+export function own(s: WebDown_Schema): WebDown_Schema_Interface[] {
+  return (s.interfaces ?? []).filter((i) => !i.other);
+}
+
 /* The interface with this id in any schema that is here, and the types it speaks of. */
 export function byInterface(id: string): WebDown_Schema | null {
   for (const s of schemas.get().values())
     for (const i of s.interfaces ?? [])
       if (String(i.id) === String(id))
-        return { ...s, interfaces: [i] };
+        return { ...s, interfaces: [{ ...i, other: false }] };
   return null;
 }

@@ -116,7 +116,7 @@ function change(c: WebDown_Change): void {
 }
 
 /* What nobody here has done is said; an end of the session says itself. */
-const CLOSED: { [reason: string]: string } = { service: "by its service", host: "with the offer of its service" };
+const CLOSED: { [reason: string]: string } = { service: "by its service" };
 
 function closePane(g: WebDown_Gone): void {
   const all = new Map(panes.peek());

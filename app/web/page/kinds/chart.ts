@@ -62,7 +62,7 @@ export class Picture {
                   onclick: () => { this.asTable = !this.asTable; this.paint(); } }, "Table"));
     const points = series.reduce((n, s) => n + s.x.length, 0);
     if (!points)
-      replace(this.room, empty("There are no points yet."));
+      replace(this.room, empty("There are no points yet.", "chart"));
     else if (this.asTable)
       replace(this.room, this.table(m));
     else if (this.room.clientWidth > 60 && this.room.clientHeight > 40)

@@ -34,10 +34,8 @@ export class CountersKind extends Kind {
   draw(model: UiModel): void {
     this.counters = model.counters?.counters ?? [];
     this.since = Date.now();
-    replace(this, this.counters.length ? h("dl", { class: "counters",
-      "data-odd": this.counters.length % 2 ? "" : null },
-                                           this.counters.map((c) => this.one(c)))
-      : empty("Nothing is counted yet."));
+    replace(this, this.counters.length ? h("dl", { class: "counters" }, this.counters.map((c) => this.one(c)))
+      : empty("Nothing is counted yet.", "gauge"));
   }
 
   connectedCallback(): void {

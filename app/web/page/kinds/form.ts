@@ -28,7 +28,7 @@ export class FormKind extends Kind {
     const submit = this.context.commands().find((o) => o.command?.id === form?.submit)?.command;
     this.model = model;
     if (!form?.fields?.length) {
-      replace(this, empty("This form has no fields."));
+      replace(this, empty("This form has no fields.", "check"));
       return;
     }
     for (const [path, text] of this.typed)

@@ -83,8 +83,8 @@ export class Choice {
 }
 
 /* What stands where there is nothing yet. */
-export function empty(text: string): HTMLElement {
-  return h("p", { class: "empty small-empty" }, text);
+export function empty(text: string, symbol: string): HTMLElement {
+  return h("div", { class: "empty small-empty" }, icon(symbol, 24), h("p", null, text));
 }
 
 /* Lines out of sight have no height of their own before they are in it: so once more, when they have. */

@@ -20,7 +20,7 @@ export class ListKind extends Kind {
         h("span", { class: "main" }, said(i.title, "title"), i.detail ? said(i.detail, "detail") : null),
         i.badge ? said(i.badge, "badge num") : null,
         buttons(this.context, i.commands, i.key ?? ""))))
-      : empty("There is nothing in this list."));
+      : empty("There is nothing in this list.", "list"));
   }
 
   recommand(): void { this.draw(this.model); }

@@ -20,7 +20,7 @@ export class LogKind extends Kind {
   private list = h("ol", { class: "lines" });
   private spoken = h("p", { class: "unseen", "aria-live": "polite" });
   private last = 0;
-  private nothing = empty("No line has been written yet.");
+  private nothing = empty("No line has been written yet.", "list");
 
   draw(model: UiModel, change: WebDown_Change | null): void {
     const lines = model.log?.lines ?? [];

@@ -75,7 +75,7 @@ export class MapKind extends Kind {
     const m = model.map;
     this.model = model;
     if (!m || !m.width || !m.height) {
-      replace(this, empty("Nothing has been mapped yet."));
+      replace(this, empty("Nothing has been mapped yet.", "place"));
       return;
     }
     const acts = (m.markers ?? []).filter((k) => k.commands?.length);

@@ -24,6 +24,6 @@ export class ProgressKind extends Kind {
                  s.detail ? said(s.detail, "detail") : null,
                  s.state === "running" && part >= 0
                    ? h("meter", { min: 0, max: 1, value: part, "aria-label": `${s.title ?? ""}, done` }) : null));
-    })) : empty("No step has been named yet."));
+    })) : empty("No step has been named yet.", "clock"));
   }
 }

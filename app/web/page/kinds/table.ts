@@ -17,7 +17,7 @@ export class TableKind extends Kind {
     this.choice = this.choice ?? new Choice(this.context);
     this.choice.among(t?.selectable, new Set(rows.map((r) => r.key ?? "")));
     if (!rows.length) {
-      replace(this, empty("This table has no rows yet."));
+      replace(this, empty("This table has no rows yet.", "grid"));
       return;
     }
     const name = (r: UiRow): string => format.value(r.cells?.[0]);

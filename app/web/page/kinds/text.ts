@@ -36,6 +36,6 @@ export class TextKind extends Kind {
     }
     if (bullets)
       out.push(bullets);
-    replace(this, h("div", { class: "prose" }, out.length ? out : empty("Nothing is written here yet.")));
+    replace(this, out.length ? h("div", { class: "prose" }, out) : empty("Nothing is written here yet.", "item"));
   }
 }

@@ -20,7 +20,7 @@ function message(m: UiMessage): HTMLElement {
 export class TranscriptKind extends Kind {
   private list = h("ol", { class: "messages", "aria-live": "polite", tabindex: 0 });
   private box = h("form", { class: "say" });
-  private nothing = empty("Nobody has said anything yet.");
+  private nothing = empty("Nobody has said anything yet.", "message");
   private model: UiModel = {};
 
   private speak(): void {

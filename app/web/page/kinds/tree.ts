@@ -82,7 +82,7 @@ export class TreeKind extends Kind {
       this.at = this.below("")[0]?.key ?? "";
     this.rows("", 1, out);
     replace(this, out.length ? h("div", { role: "tree", class: "tree", "aria-label": this.context.title }, out)
-      : empty("Nothing grows here yet."));
+      : empty("Nothing grows here yet.", "project"));
   }
 
   recommand(): void { this.draw(this.model); }

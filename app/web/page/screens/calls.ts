@@ -4,7 +4,7 @@
 import * as format from "../format";
 import { Part, struct } from "../form";
 import { icon } from "../icons";
-import { byInterface, schemas, want } from "../schemas";
+import { byInterface, own, schemas, want } from "../schemas";
 import * as store from "../store";
 import { Child, h, live, Signal } from "../view";
 
@@ -35,7 +35,7 @@ function schemaOf(t: Aim): WebDown_Schema | null {
 
 /* Methods by the names a call takes: with the interface's where two have the same. */
 function methodsOf(s: WebDown_Schema | null): { m: WebDown_Schema_Method; full: string }[] {
-  const all = (s?.interfaces ?? []).flatMap((i) => (i.methods ?? []).map((m) => ({ m, i: i.name ?? "" })));
+  const all = (s ? own(s) : []).flatMap((i) => (i.methods ?? []).map((m) => ({ m, i: i.name ?? "" })));
   return all.map(({ m, i }) => ({ m, full: all.filter((x) => x.m.name === m.name).length > 1 ? `${i}.${m.name}`
     : m.name ?? "" }));
 }

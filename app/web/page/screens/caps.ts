@@ -3,7 +3,7 @@
 import * as format from "../format";
 import { icon } from "../icons";
 import { go } from "../nav";
-import { schemas, want } from "../schemas";
+import { own, schemas, want } from "../schemas";
 import * as store from "../store";
 import { Child, h, live, Signal } from "../view";
 import * as wire from "../wire";
@@ -53,13 +53,24 @@ function method(cap: string, m: WebDown_Schema_Method, dead: boolean): HTMLEleme
     m.doc ? h("p", { class: "doc" }, h("bdi", null, m.doc)) : null);
 }
 
+const CONSENTS: [UiConsent, string][] = [["ask", "when I open them"], ["always", "with each session"],
+                                         ["never", "never by itself"]];
+
 function panes(name: string, dead: boolean): Child {
   const offer = store.offers.get().find((o) => o.service === name);
-  return offer ? h("p", null, h("button", { type: "button", id: `panes-${name}`, disabled: dead, onclick: () => {
+  const says = (e: Event): void => {
+    wire.ask({ consent: { service: name, consent: (e.target as HTMLSelectElement).value as UiConsent } })
+      .catch((x) => store.gone.set(x.message));
+  };
+  return offer ? h("div", { class: "line1" }, h("button", { type: "button", id: `panes-${name}`, disabled: dead,
+    onclick: () => {
     wire.ask(offer.running ? { withdraw: name } : { offer: name }).catch((e) => store.gone.set(e.message));
     if (!offer.running)
       go("workspace");
-  } }, offer.running ? "Close its panes" : "Open its panes")) : null;
+  } }, offer.running ? "Close its panes" : "Open its panes"),
+  h("select", { class: "quiet", id: `consent-${name}`, "aria-label": `Whether ${name} may open panes`,
+                disabled: dead, value: offer.consent, onchange: says },
+    CONSENTS.map(([v, words]) => h("option", { value: v }, words)))) : null;
 }
 
 function drawer(): Child {
@@ -80,7 +91,7 @@ function drawer(): Child {
       h("dt", null, "Passed on"), h("dd", null, c.entry?.transferPolicy === "services" ? "to services of this session"
         : "not at all")),
     panes(name, dead),
-    s ? (s.interfaces ?? []).map((i) => [
+    s ? own(s).map((i) => [
       h("h3", { class: "mono" }, i.name), i.doc ? h("p", { class: "doc" }, h("bdi", null, i.doc)) : null,
       h("ul", { class: "method-rows" }, (i.methods ?? []).map((m) => method(name, m, dead)))])
       : [h("div", { class: "skeleton-line" }), h("div", { class: "skeleton-line" })]);
