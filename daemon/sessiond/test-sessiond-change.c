@@ -406,3 +406,35 @@ TEST_T(a_worker_is_bounded_by_another_policy_as_well, 120)
         rig_worker_end(&w);
         stop(&g);
 }
+
+/* What was counted until each call was to be recorded by itself is a number still. */
+TEST_T(what_was_counted_before_stays_a_count, 60)
+{
+        static const unsigned calls[] = {1000, 1};
+        const struct rig_options each = {.audit_calls = true};
+        capnp_question *q, *said, *told_of;
+        call_tally_list_builder l;
+        struct rig_worker w;
+        struct rig g;
+
+        start(&g);
+        login(&g, &w);
+        q = watch(&w);
+        rig_change(&g, &each);
+        CHECK_EQ(notice_which(told(&w, &q, &said)), NOTICE_RENEWED);
+        capnp_question_free(said);
+
+        told_of = admission_tally(w.ask);
+        l = admission_tally_init_calls(told_of, 2);
+        for (unsigned i = 0; i < 2; i++) {
+                call_tally_set_calls(call_tally_list_builder_get(l, i), calls[i]);
+                call_tally_set_outcome(call_tally_list_builder_get(l, i), "ok");
+        }
+        capnp_question_free(rig_good(told_of));
+        CHECK_EQ(rig_audited(&g, "\"what\":\"calls\""), 1);
+        CHECK_EQ(rig_audited(&g, "\"what\":\"call\""), 1);
+
+        capnp_question_free(q);
+        rig_worker_end(&w);
+        stop(&g);
+}
