@@ -53,8 +53,7 @@ static void tally_record(struct admission *ad, call_tally_reader x, bool has_roo
         const char *outcome = call_tally_outcome(x).p;
         /* A row of more was counted before each call was to have its own. */
         bool alone = t->each && call_tally_calls(x) == 1 && !strcmp(outcome, "ok");
-        struct capos_audit_record r =
-                origin_record(&ad->origin, alone ? "call" : "calls", outcome);
+        struct capos_audit_record r = origin_record(&ad->origin, alone ? "call" : "calls", outcome);
         char detail[96];
 
         if (call_tally_interface_id(x))
