@@ -329,7 +329,8 @@ class Kinds(page.Cases):
         return [p.pixels(*r) for r in (FRAME, (right, 0, 1360 - right, 47), (0, 732, 250, 28), (1260, 732, 100, 28))]
 
     def same(self, p, alone, when):
-        equal([a == b for a, b in zip(self.frame_of(p), alone)], [True] * len(alone), when)
+        for now, before in zip(self.frame_of(p), alone):
+            self.alike(now, before, when)
 
     def hostile_frame(self):
         """Whatever it shows and wishes, the frame's pixels are as without it, each pane stands behind its service's
@@ -394,7 +395,7 @@ class Kinds(page.Cases):
 
 
 CASES = ["each_kind", "each_kind_changes", "all_kinds_at_once", "asked_about", "consent", "by_the_palette",
-         "forms_by_schema", "taken_while_a_call_runs"]
+         "forms_by_schema", "hostile_frame", "taken_while_a_call_runs"]
 
 
 def main(binaries, guide, stage, hostile, screens=None, *only):

@@ -95,6 +95,14 @@ class Cases:
         p.there("#connect-0")
         p.close()
 
+    @staticmethod
+    def alike(now, before, what):
+        """Pixels are as they were, but for edges: Chromium smoothes a curve that it draws again a little otherwise,
+        sometimes (seen: 9 pixels of the mark, by 18 of 255)."""
+        equal([len(now), len(now[0])], [len(before), len(before[0])], what)
+        off = [abs(a - b) for x, y in zip(now, before) for a, b in zip(x, y) if abs(a - b) > 2]
+        holds(len(off) <= 100 and max(off, default=0) <= 32, f"{what} differ in {len(off)} places: {off[:20]}")
+
     # ---- first visit ----
 
     def without_a_code(self):
@@ -238,7 +246,7 @@ class Cases:
         p.says("Ask what it can do", ".step.running")
         p.click("[id$='-c-easy']")
         p.until("document.querySelector('.pane').dataset.simple === 'yes'", "the wish is followed in the pane")
-        equal(p.pixels(*frame) == before, True, "the frame's pixels are as they were")
+        self.alike(p.pixels(*frame), before, "the frame's pixels")
         p.click("[id$='-pin']")
         p.until("document.querySelector('[id$=-pin]').getAttribute('aria-pressed') === 'true'", "pinned")
         p.reload()

@@ -80,7 +80,7 @@ function placed(m: UiModel): Set<string> {
 function button(p: store.Pane, o: WebDown_Offered): HTMLElement {
   const c = o.command;
   return h("button", {
-    type: "button", id: `p${p.info.surface}-c-${c?.id}`, disabled: !c?.enabled, class: o.asks ? "asks" : null,
+    type: "button", id: `p${p.info.surface}-c-${c?.id}`, disabled: !c?.enabled, class: o.asks ? "will-ask" : null,
     title: (c?.enabled ? c?.summary : c?.reason) || null, onclick: (e: Event) => c && activate(p.info.surface, o, e),
   }, c?.title ?? "", c?.fields?.length ? " …" : null, o.asks ? h("span", { class: "unseen" }, ", asks first") : null);
 }
