@@ -57,7 +57,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                 check(frame_print(once.p, once.len, &twice));
                 check(once.len == twice.len && !memcmp(once.p, twice.p, once.len));
         }
-        check_self_make(2380, &self);
+        check_self_make("localhost", 2380, false, &self);
         cookie = check_cookie(&self, text);
         check(!cookie || strlen(cookie) >= TOKEN_TEXT - 1);
         (void)check_host(&self, text);

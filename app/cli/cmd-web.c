@@ -14,7 +14,7 @@
 #include <string.h>
 
 enum {
-        ARGUMENTS = 2 * (2 * CLI_ALLOWS + 10),
+        ARGUMENTS = 2 * (2 * CLI_ALLOWS + 13),
         IDLE_MS = 30 * 60 * 1000,
         LIFE_MS = 12 * 60 * 60 * 1000,
         NAME_BYTES = 64,
@@ -25,7 +25,7 @@ static const char HERE[] = "localhost:";
 struct web_command {
         const char *argv[ARGUMENTS];
         int n;
-        char idle[24], life[24], places[CLIENT_KNOWN_PATH];
+        char idle[24], life[24], places[CLIENT_KNOWN_PATH], host[254];
 };
 
 static void web_arg(struct web_command *w, const char *name, const char *value)
@@ -36,15 +36,20 @@ static void web_arg(struct web_command *w, const char *name, const char *value)
 
 static int web_listen(struct cli *c, struct web_command *w)
 {
-        const char *port = c->listen + strlen(HERE);
+        const char *colon = strrchr(c->listen, ':'), *port = colon ? colon + 1 : "";
+        size_t n = colon ? (size_t)(colon - c->listen) : 0;
         char *end;
 
-        if (c->nlistens > 1 || strncmp(c->listen, HERE, strlen(HERE)) != 0 ||
+        if (c->nlistens > 1 || !n || n >= sizeof(w->host) || c->listen[0] == '*' ||
             strtoul(port, &end, 10) > UINT16_MAX || end == port || *end)
+                return cli_fail(c, EXIT_USAGE, "usage", "--listen %s: HOST:PORT, once", c->listen);
+        if (strncmp(c->listen, HERE, strlen(HERE)) != 0 && !c->tls_key)
                 return cli_fail(c, EXIT_USAGE, "usage",
-                                "--listen %s: localhost:PORT; a browser elsewhere comes through "
-                                "ssh -L",
+                                "--listen %s: beyond localhost only with --tls-certificate and "
+                                "--tls-key; or a browser elsewhere comes through ssh -L",
                                 c->listen);
+        (void)snprintf(w->host, sizeof(w->host), "%.*s", (int)n, c->listen);
+        web_arg(w, "--host", w->host);
         web_arg(w, "--port", port);
         return EXIT_OK;
 }
@@ -104,6 +109,9 @@ int cmd_web(struct cli *c)
                                 "there is no browser here: neither $BROWSER nor a screen");
         if (!c->certificate != !c->key)
                 return cli_fail(c, EXIT_USAGE, "usage", "--certificate and --key go together");
+        if (!c->tls_certificate != !c->tls_key)
+                return cli_fail(c, EXIT_USAGE, "usage",
+                                "--tls-certificate and --tls-key go together");
         if (c->listen)
                 r = web_listen(c, &w);
         if (!r && c->idle)
@@ -120,6 +128,10 @@ int cmd_web(struct cli *c)
         if (c->certificate) {
                 web_arg(&w, "--certificate", c->certificate);
                 web_arg(&w, "--key", c->key);
+        }
+        if (c->tls_key) {
+                web_arg(&w, "--tls-certificate", c->tls_certificate);
+                web_arg(&w, "--tls-key", c->tls_key);
         }
         if (c->open)
                 web_arg(&w, "--opener", opener);

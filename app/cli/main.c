@@ -56,8 +56,11 @@ enum { TLS_NAMES = 32 };
         }
 
 static const struct cli_option web_options[] = {
-        {"listen", 0, "localhost:PORT", "where the browser comes (default: localhost:2380)",
+        {"listen", 0, "HOST:PORT", "where the browser comes (default: localhost:2380)",
          offsetof(struct cli, listen)},
+        {"tls-certificate", 0, "FILE", "the bridge's own, for a browser on another machine",
+         offsetof(struct cli, tls_certificate)},
+        {"tls-key", 0, "FILE", "its private key", offsetof(struct cli, tls_key)},
         {"instance", 0, "NAME=ADDRESS", "an instance to choose from, repeatable",
          offsetof(struct cli, instance)},
         {"allow", 0, "PATTERN", "what may be added on the page, repeatable (default: nothing)",
@@ -629,13 +632,14 @@ static const struct cli_command commands[] = {
          "  capos ui chat\n"
          "  capos ui chat --once --json\n",
          cmd_ui, ui_options, 0, 1, false},
-        {"web", "[--listen localhost:PORT] [--instance NAME=ADDRESS]...",
-         "Show a session in a browser on this machine",
+        {"web", "[--listen HOST:PORT] [--instance NAME=ADDRESS]...", "Show a session in a browser",
          "Prints an address that lets one browser in, once and for a minute; Enter, or SIGUSR1,\n"
          "gives another. The browser is given no capability: it says what a person does, and is\n"
          "shown what came of it. It may connect to the instances that are named here, and to\n"
          "those that a person adds on the page, as far as --allow lets it: a pattern for\n"
-         "HOST:PORT, plain:HOST:PORT or unix:PATH. Ctrl-C ends it, and every session with it.\n\n"
+         "HOST:PORT, plain:HOST:PORT or unix:PATH. Ctrl-C ends it, and every session with it.\n"
+         "A browser on another machine is let in by the same address, over TLS alone: HOST is\n"
+         "then the name that it goes to, and that the certificate is made out to.\n\n"
          "Examples:\n"
          "  capos web --open --instance home=localhost:2327\n"
          "  capos web --allow '*.example.org:2327'\n",

@@ -12,16 +12,16 @@
 #include <string.h>
 #include <strings.h>
 
-void check_self_make(uint16_t port, struct check_self *ret)
+void check_self_make(const char *name, uint16_t port, bool tls, struct check_self *ret)
 {
-        ret->port = port;
-        (void)snprintf(ret->host, sizeof(ret->host), "localhost:%u", port);
-        (void)snprintf(ret->origin, sizeof(ret->origin), "http://localhost:%u", port);
+        *ret = (struct check_self){.port = port, .tls = tls};
+        if (port == (tls ? 443 : 80)) /* as browsers write it */
+                (void)snprintf(ret->host, sizeof(ret->host), "%.253s", name);
+        else
+                (void)snprintf(ret->host, sizeof(ret->host), "%.253s:%u", name, port);
+        (void)snprintf(ret->origin, sizeof(ret->origin), "%s://%.259s", tls ? "https" : "http",
+                       ret->host);
         (void)snprintf(ret->cookie, sizeof(ret->cookie), "__Host-capos-%u", port);
-        if (port == 80) { /* as browsers write it */
-                (void)snprintf(ret->host, sizeof(ret->host), "localhost");
-                (void)snprintf(ret->origin, sizeof(ret->origin), "http://localhost");
-        }
 }
 
 enum check_host check_host(const struct check_self *s, const char *host)
@@ -33,7 +33,7 @@ enum check_host check_host(const struct check_self *s, const char *host)
                 return HOST_OTHER;
         if (!strcmp(host, s->host))
                 return HOST_OURS;
-        for (unsigned i = 0; i < sizeof(addresses) / sizeof(*addresses); i++) {
+        for (unsigned i = 0; !s->tls && i < sizeof(addresses) / sizeof(*addresses); i++) {
                 size_t n = strlen(addresses[i]);
 
                 if (!strncmp(host, addresses[i], n) && !strcmp(host + n, port ? port : ""))

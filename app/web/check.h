@@ -4,17 +4,19 @@
 
 #include "token.h"
 
-enum { CHECK_HOST = 32, CHECK_ORIGIN = 40 };
+enum { CHECK_HOST = 264, CHECK_ORIGIN = 272, CHECK_COOKIE = 32 };
 
 /* Who we are, for the browser. */
 struct check_self {
         uint16_t port;
+        bool tls;
         char host[CHECK_HOST];     /* "localhost:2380", as Host has it */
         char origin[CHECK_ORIGIN]; /* "http://localhost:2380" */
-        char cookie[CHECK_HOST];   /* "__Host-capos-2380" */
+        char cookie[CHECK_COOKIE]; /* "__Host-capos-2380" */
 };
 
-void check_self_make(uint16_t port, struct check_self *ret);
+/* name: "localhost", or with tls another host's. */
+void check_self_make(const char *name, uint16_t port, bool tls, struct check_self *ret);
 
 enum check_host {
         HOST_OURS,

@@ -24,7 +24,7 @@
 enum {
         SECRET = 1025,
         WORD = 256,
-        REDIRECT = 64,
+        REDIRECT = OPTIONS_HOST + 32,
         ANSWER_MS = 15 * 1000,
         LOGIN_MS = 60 * 1000,
         PERSON_MS = 11 * 60 * 1000,
@@ -499,7 +499,12 @@ static void entry_fill(struct bridge *b, web_up_login_reader l)
         text_copy(web_up_login_profile(l), e->profile, sizeof(e->profile));
         text_copy(web_up_login_issuer(l), e->issuer, sizeof(e->issuer));
         text_copy(web_up_login_secret(l), e->secret, sizeof(e->secret));
-        (void)snprintf(e->redirect, sizeof(e->redirect), "http://127.0.0.1:%u/back", b->start.port);
+        if (b->o->tls_key)
+                (void)snprintf(e->redirect, sizeof(e->redirect), "https://%.253s:%u/back",
+                               b->o->host, b->start.port);
+        else /* by the address: a provider takes no name for a program on one's own machine */
+                (void)snprintf(e->redirect, sizeof(e->redirect), "http://127.0.0.1:%u/back",
+                               b->start.port);
         e->how = (struct capos_login){.kind = (enum capos_auth)web_up_login_kind(l),
                                       .account = *e->account ? e->account : NULL,
                                       .profile = *e->profile ? e->profile : NULL,
@@ -509,7 +514,7 @@ static void entry_fill(struct bridge *b, web_up_login_reader l)
                                       .client = "capos web",
                                       .end_others = web_up_login_end_others(l)};
         if (e->how.kind == CAPOS_AUTH_PASSKEY)
-                e->how.relying_party = "localhost"; /* whose page it is that asks */
+                e->how.relying_party = b->o->host; /* whose page it is that asks */
         if (e->how.kind == CAPOS_AUTH_OIDC_PKCE)
                 e->how.first =
                         (capnp_data){(const uint8_t *)e->redirect, (uint32_t)strlen(e->redirect)};

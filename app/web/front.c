@@ -14,6 +14,7 @@
 #include "link.h"
 #include "packets.h"
 #include "session-url.h"
+#include "shield.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -25,7 +26,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { GUESTS = 16, STATE_BYTES = 256, ROW = 128 };
+enum { GUESTS = 16, STATE_BYTES = 256, ROW = CHECK_ORIGIN + 64 };
 
 /* A browser that is in. */
 struct guest {
@@ -45,7 +46,8 @@ struct front {
         struct capos_io_loop loop;
         struct http http;
         int starter, signals;
-        struct capos_io_watch signal_watch, key_watch, starter_watch;
+        struct front_shield shield;
+        struct capos_io_watch signal_watch, key_watch, starter_watch, shield_watch;
         bool ending;
         int result;
         bool has_code;
@@ -310,6 +312,24 @@ static void front_on_starter(struct capos_io_watch *w, uint32_t events)
         (void)fprintf(stderr, "capos: the process that starts others has ended\n");
 }
 
+/* A browser's connection, without its TLS. */
+static void front_on_shield(struct capos_io_watch *w, uint32_t events)
+{
+        struct front *f = CAPNP_I_OF(w, struct front, shield_watch);
+        struct shield_arrival a;
+        int fd, r = capos_io_packet_recv(f->shield.fd, &a, sizeof(a), &fd, 1);
+
+        (void)events;
+        if (!r)
+                http_take(&f->http, fd, (const struct sockaddr *)&a.from,
+                          a.len < sizeof(a.from) ? a.len : sizeof(a.from));
+        else if (r != CAPOS_IO_E_AGAIN) {
+                f->ending = true;
+                f->result = 1;
+                (void)fprintf(stderr, "capos: the process that speaks TLS has ended\n");
+        }
+}
+
 /* Both addresses that `localhost` may be: a browser that finds nobody of ours at one of them would
  * speak to whoever is there. fds[1] is -1 where there is no IPv6. */
 static int front_listen(uint16_t port, int fds[HTTP_LISTENERS])
@@ -334,7 +354,9 @@ static int front_listen(uint16_t port, int fds[HTTP_LISTENERS])
 
 static int front_open(struct front *f)
 {
-        int fds[HTTP_LISTENERS] = {-1, -1}, r = front_listen(f->o->port, fds);
+        int fds[HTTP_LISTENERS] = {-1, -1};
+        int r = f->shield.fd < 0 ? front_listen(f->o->port, fds) : 0;
+        struct check_self self;
         sigset_t set;
 
         if (r)
@@ -356,10 +378,17 @@ static int front_open(struct front *f)
         if (!r && isatty(STDIN_FILENO))
                 r = capos_io_watch_init(&f->key_watch, &f->loop, STDIN_FILENO, EPOLLIN,
                                         front_on_key);
-        return r ? r : http_init(&f->http, &f->loop, fds, &http_ops, f);
+        if (!r && f->shield.fd < 0)
+                return http_init(&f->http, &f->loop, fds, &http_ops, f);
+        check_self_make(f->o->host, f->shield.port, true, &self);
+        if (!r)
+                r = http_init_taking(&f->http, &f->loop, &self, &http_ops, f);
+        return r ? r
+                 : capos_io_watch_init(&f->shield_watch, &f->loop, f->shield.fd, EPOLLIN,
+                                       front_on_shield);
 }
 
-int front_run(const struct web_options *o, int starter)
+int front_run(const struct web_options *o, int starter, const struct front_shield *s)
 {
         struct front *f = calloc(1, sizeof(*f));
         int r = f ? capos_io_loop_init(&f->loop) : -ENOMEM;
@@ -367,20 +396,22 @@ int front_run(const struct web_options *o, int starter)
         if (!r) {
                 f->o = o;
                 f->starter = starter;
+                f->shield = *s;
                 r = front_open(f);
         }
         if (!r)
                 r = code_make(f, o->open);
         if (r) {
-                (void)fprintf(stderr, "capos: localhost:%u: %s%s\n", o->port, strerror(-r),
+                (void)fprintf(stderr, "capos: %s:%u: %s%s\n", o->host, o->port, strerror(-r),
                               r == -EADDRINUSE ? " (another `capos web`? --listen localhost:PORT)"
                                                : "");
                 free(f);
                 return 1;
         }
         (void)fprintf(stderr,
-                      "capos: this address is good once, for a minute, in a browser on "
-                      "this machine; %s gives another\n",
+                      "capos: this address is good once, for a minute, in a browser%s; %s gives "
+                      "another\n",
+                      s->fd < 0 ? " on this machine" : "",
                       isatty(STDIN_FILENO) ? "Enter" : "SIGUSR1");
         (void)token_key_is_good((uint8_t[TOKEN_KEY]){4}); /* what is read once is read now */
         tzset();

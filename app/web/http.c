@@ -106,7 +106,7 @@ static enum MHD_Result answer_word(struct MHD_Connection *c, unsigned status, co
 static enum MHD_Result answer_cookie(const struct http *h, struct MHD_Connection *c,
                                      unsigned status, const char *cookie, const char *body)
 {
-        char line[CHECK_HOST + TOKEN_TEXT + 64];
+        char line[CHECK_COOKIE + TOKEN_TEXT + 64];
         struct answer a = {.status = status,
                            .bytes = body,
                            .len = strlen(body),
@@ -505,44 +505,71 @@ static void http_on_tick(struct capos_io_timer *t)
 
 static int listener_init(struct http_listener *l, struct http *h, int fd)
 {
+        unsigned takes = fd < 0 ? MHD_USE_NO_LISTEN_SOCKET : 0;
         const union MHD_DaemonInfo *i;
 
         l->h = h;
         l->daemon = MHD_start_daemon(
-                MHD_USE_EPOLL | MHD_ALLOW_UPGRADE, 0, NULL, NULL, on_request, h,
-                MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_S,
-                MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HEADERS, MHD_OPTION_CONNECTION_LIMIT,
-                (unsigned)HTTP_CONNECTIONS, MHD_OPTION_PER_IP_CONNECTION_LIMIT,
-                (unsigned)PER_SOURCE, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_URI_LOG_CALLBACK,
-                on_line, h, MHD_OPTION_NOTIFY_COMPLETED, on_completed, h,
-                MHD_OPTION_NOTIFY_CONNECTION, on_connection, h, MHD_OPTION_END);
+                MHD_USE_EPOLL | MHD_ALLOW_UPGRADE | takes, 0, NULL, NULL, on_request, h,
+                MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
+                (size_t)HEADERS, MHD_OPTION_CONNECTION_LIMIT, (unsigned)HTTP_CONNECTIONS,
+                MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned)PER_SOURCE,
+                MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_URI_LOG_CALLBACK, on_line, h,
+                MHD_OPTION_NOTIFY_COMPLETED, on_completed, h, MHD_OPTION_NOTIFY_CONNECTION,
+                on_connection, h, fd < 0 ? MHD_OPTION_END : MHD_OPTION_LISTEN_SOCKET, fd,
+                MHD_OPTION_END);
         i = l->daemon ? MHD_get_daemon_info(l->daemon, MHD_DAEMON_INFO_EPOLL_FD) : NULL;
         if (!i)
                 return -ENOMEM;
         return capos_io_watch_init(&l->watch, h->loop, i->epoll_fd, EPOLLIN, http_on_ready);
 }
 
+/* What does not depend on where it serves. */
+static int http_begin(struct http *h, struct capos_io_loop *l, const struct http_ops *ops,
+                      void *arg)
+{
+        *h = (struct http){.ops = ops, .arg = arg, .loop = l};
+        for (unsigned i = 0; i < HTTP_LISTENERS * HTTP_CONNECTIONS; i++)
+                h->connections[i].fd = -1;
+        capos_io_task_init(&h->again, http_on_again);
+        return capos_io_timer_init(&h->tick, l, http_on_tick);
+}
+
 int http_init(struct http *h, struct capos_io_loop *l, const int fds[HTTP_LISTENERS],
               const struct http_ops *ops, void *arg)
 {
         struct capos_io_address at;
-        int r = capos_io_socket_address(fds[0], &at);
+        int r = http_begin(h, l, ops, arg);
 
-        *h = (struct http){.ops = ops, .arg = arg, .loop = l};
         if (!r)
-                check_self_make(capos_io_address_port(&at), &h->self);
-        for (unsigned i = 0; i < HTTP_LISTENERS * HTTP_CONNECTIONS; i++)
-                h->connections[i].fd = -1;
-        capos_io_task_init(&h->again, http_on_again);
+                r = capos_io_socket_address(fds[0], &at);
         if (!r)
-                r = capos_io_timer_init(&h->tick, l, http_on_tick);
+                check_self_make("localhost", capos_io_address_port(&at), false, &h->self);
         for (unsigned i = 0; !r && i < HTTP_LISTENERS; i++)
                 if (fds[i] >= 0)
                         r = listener_init(&h->listeners[i], h, fds[i]);
-        if (r)
-                return r;
-        capos_io_timer_start(&h->tick, TICK_MS);
-        return 0;
+        if (!r)
+                capos_io_timer_start(&h->tick, TICK_MS);
+        return r;
+}
+
+int http_init_taking(struct http *h, struct capos_io_loop *l, const struct check_self *self,
+                     const struct http_ops *ops, void *arg)
+{
+        int r = http_begin(h, l, ops, arg);
+
+        h->self = *self;
+        if (!r)
+                r = listener_init(&h->listeners[0], h, -1);
+        if (!r)
+                capos_io_timer_start(&h->tick, TICK_MS);
+        return r;
+}
+
+void http_take(struct http *h, int fd, const struct sockaddr *from, uint32_t len)
+{
+        (void)MHD_add_connection(h->listeners[0].daemon, fd, from, len); /* closes it if not */
+        http_run(h);
 }
 
 void http_deinit(struct http *h)

@@ -6,6 +6,8 @@
 
 #include "io-loop.h"
 
+#include <sys/socket.h>
+
 enum { HTTP_CONNECTIONS = 64, HTTP_LISTENERS = 2 };
 
 /* What whoever serves it decides. Each is called from the loop; none blocks. */
@@ -54,6 +56,11 @@ struct http {
  */
 int http_init(struct http *h, struct capos_io_loop *l, const int fds[HTTP_LISTENERS],
               const struct http_ops *ops, void *arg) CAPNP_MUST_USE;
+/* Serves nowhere but at what http_take() is given. Likewise. */
+int http_init_taking(struct http *h, struct capos_io_loop *l, const struct check_self *self,
+                     const struct http_ops *ops, void *arg) CAPNP_MUST_USE;
+/* One more connection, which is taken; from: whose it counts as. */
+void http_take(struct http *h, int fd, const struct sockaddr *from, uint32_t len);
 void http_deinit(struct http *h);
 
 #endif

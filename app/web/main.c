@@ -1,11 +1,12 @@
 /*
  * capos-web: a bridge between a browser and instances. `capos web` starts it.
  *
- * Three kinds of processes of it: the front reads HTTP, the starter makes the others, and each
- * browser has one of its own, which holds its session.
+ * Four kinds of processes of it: the front reads HTTP, the starter makes the others, and each
+ * browser has one of its own, which holds its session. With TLS the shield stands before the front.
  */
 #include "front.h"
 #include "session.h"
+#include "shield.h"
 #include "starter.h"
 
 #include <signal.h>
@@ -15,6 +16,7 @@
 int main(int argc, char **argv)
 {
         struct sigaction ignored = {.sa_handler = SIG_IGN};
+        struct front_shield shield = {.fd = -1};
         struct web_options o;
         const char *wrong = options_read(&o, argc, argv);
         int fd, r;
@@ -29,5 +31,7 @@ int main(int argc, char **argv)
                 (void)fprintf(stderr, "capos-web: %s\n", strerror(-r));
                 return 1;
         }
-        return front_run(&o, fd);
+        if (o.tls_key && shield_new(&o, fd, &shield.port, &shield.fd))
+                return 1;
+        return front_run(&o, fd, &shield);
 }

@@ -52,6 +52,10 @@ static bool option_read(struct web_options *o, const char *name, char *value)
 {
         if (!strcmp(name, "--port"))
                 return port_read(value, &o->port);
+        if (!strcmp(name, "--host")) {
+                o->host = value;
+                return *value && strlen(value) < OPTIONS_HOST;
+        }
         if (!strcmp(name, "--idle-ms"))
                 return ms_read(value, IDLE_MS, &o->idle_ms);
         if (!strcmp(name, "--code-ms"))
@@ -70,6 +74,10 @@ static bool option_read(struct web_options *o, const char *name, char *value)
                 o->certificate = value;
         else if (!strcmp(name, "--key"))
                 o->key = value;
+        else if (!strcmp(name, "--tls-certificate"))
+                o->tls_certificate = value;
+        else if (!strcmp(name, "--tls-key"))
+                o->tls_key = value;
         else if (!strcmp(name, "--opener"))
                 o->opener = value;
         else
@@ -80,6 +88,7 @@ static bool option_read(struct web_options *o, const char *name, char *value)
 const char *options_read(struct web_options *o, int argc, char **argv)
 {
         *o = (struct web_options){.port = 2380,
+                                  .host = "localhost",
                                   .code_ms = CODE_MS,
                                   .idle_ms = IDLE_MS,
                                   .life_ms = LIFE_MS,
@@ -88,5 +97,7 @@ const char *options_read(struct web_options *o, int argc, char **argv)
                 if (i + 1 == argc || !option_read(o, argv[i], argv[i + 1]))
                         return argv[i];
         o->open = o->opener != NULL;
-        return NULL;
+        if (!o->tls_certificate != !o->tls_key)
+                return "--tls-key";
+        return o->tls_key || !strcmp(o->host, "localhost") ? NULL : "--host";
 }

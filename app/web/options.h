@@ -4,7 +4,7 @@
 
 #include <capos/capnp-base.h>
 
-enum { OPTIONS_INSTANCES = 32, OPTIONS_ALLOWS = 32 };
+enum { OPTIONS_INSTANCES = 32, OPTIONS_ALLOWS = 32, OPTIONS_HOST = 254 };
 
 struct web_instance {
         const char *name, *address;
@@ -12,6 +12,9 @@ struct web_instance {
 
 struct web_options {
         uint16_t port;    /* of this machine's own addresses; 0: a free one, filled in later */
+        const char *host; /* who we are, for a browser; "localhost" */
+        const char *tls_certificate; /* ours, and its key: with TLS; NULL: without */
+        const char *tls_key;
         bool open;        /* in a browser */
         uint64_t code_ms; /* how long a code is good; `capos web` leaves it at a minute */
         uint64_t idle_ms, life_ms;

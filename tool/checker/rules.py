@@ -160,8 +160,9 @@ def include_rules(f, source, project):
 
 
 # What of app/web is linked for the processes that read what strangers send, and may hold no capability.
-FRONT = {"front", "http", "check", "token", "link", "starter", "confine", "confine-none", "options", "packets", "page"}
-FRONT_LAYERS = ("base", "io", "session")
+FRONT = {"front", "http", "check", "token", "link", "starter", "shield", "protect", "confine",
+         "confine-none", "options", "packets", "page"}
+FRONT_LAYERS = ("base", "io", "session", "tls")
 
 
 def front_rules(f, source, project):
