@@ -24,6 +24,8 @@ import methods  # noqa: E402
 from bridge import PASSWORD, equal, holds  # noqa: E402
 
 HERE_DONE = "document.querySelector('#outcome')?.innerText.includes('done in')"
+PROBES = ("unknownName", "wrongInterface", "wrongProfile", "methodDisabled", "secondLogin", "transfer", "quota",
+          "staleCall")
 PLANTED = {n: f"planted-{n.replace(' ', '-')}-7f3a" for n in (
     "wrong password", "name of nobody", "renewal", "code of a redirect", "state of a redirect", "address", "channel",
     "raw parameter", "message", "search")}
@@ -47,6 +49,73 @@ class Cases(methods.Cases):
         p.until("document.querySelector('#method')?.value === 'motd'")
         p.click("#call")
         p.says("Hello from", "#response")
+
+    # ---- the first host of the contract ----
+
+    def all_of_a_first_host(self):
+        """By clicks, in the order of its sentence: endpoint configuration, auth methods, login, session summary, CapSet
+        inspection, sessionInfo, systemMotd, denial probes, logout, stale-call proof, redacted transcript export."""
+        p = self.entered()
+        self.add(p, self.bridge.rig.address, "mine")
+        place = p.until("document.querySelector('.instance:nth-child(2)')?.id.split('-')[1]")
+        p.says("mine", f"#instance-{place} h2")
+        p.click(f"#connect-{place}")
+        p.there(".methods")
+        kinds = p.js("[...document.querySelectorAll('[id^=method-]')].map((e) => [e.id.slice(7), !!e.querySelector("
+                     "'button') || e.innerText.split('\\n').length > 1])")
+        equal(len([k for k, _ in kinds if k != "enrol"]), 9, f"methods: {kinds}")
+        equal([k for k, said in kinds if not said], [], "methods that neither can be used nor say why not")
+        self.log_in_as_keeper(p)
+        for what, words in (("account", "bea"), ("profile", "keeper"), ("kind", "password")):
+            p.says(words, f"#session-{what}")
+        p.click("#go-capabilities")
+        for name in ("session", "system_info", "chat"):
+            p.says(name, f"#cap-{name}")
+        p.click("#show-session")
+        p.click("#call-session-info")
+        p.until("document.querySelector('#method')?.value === 'info'")
+        p.click("#call")
+        p.until(HERE_DONE)
+        holds('"account": "bea"' in p.text("#response"), "sessionInfo")
+        self.called(p)
+        self.probed(p)
+        p.click("#logout")
+        p.click("#sheet-yes")
+        p.says("This session has ended", "#ended")
+        p.click("#stale-call")
+        p.says("denied.stale-session", "#stale")
+        p.click("#go-transcript")
+        text = self.exported(p, "#export-json", "capos-transcript.jsonl")
+        rows = [json.loads(line) for line in text.splitlines()]
+        for what in ("connect", "login", "call", "probe", "logout"):
+            holds(any(r["what"] == what for r in rows), f"{what} is not in {text}")
+        holds(any(r.get("outcome") == "denied.stale-session" for r in rows), "the stale call is not in it")
+        holds(PASSWORD not in text, "the password is in it")
+        equal(p.faults(), [], "faults of scripts")
+        p.click("#leave")
+        p.click(f"#remove-{place}")
+        p.click(f"#remove-{place}")
+        p.until(f"!document.querySelector('#instance-{place}')", "it is removed")
+        p.close()
+
+    @staticmethod
+    def log_in_as_keeper(p):
+        p.click("#choose-password")
+        p.fill("#account", "bea")
+        p.fill("#secret", PASSWORD)
+        p.choose("#profile", "keeper")
+        p.click("#login")
+        p.there("#overview")
+
+    @staticmethod
+    def probed(p):
+        """Each of the eight by itself, with what was sent, expected and came."""
+        p.click("#go-probes")
+        for name in PROBES:
+            p.click(f"#ask-{name}")
+            p.says("refused, as it must be", f"#probe-{name}")
+            for what in ("Sent", "Expected", "Came"):
+                p.says(what, f"#probe-{name}")
 
     # ---- kill -9 ----
 
@@ -197,6 +266,8 @@ class Cases(methods.Cases):
     def exported(self, p, button, name):
         """A file that the page hands to the browser's downloads."""
         path = os.path.join(self.folder.name, name)
+        if os.path.exists(path):
+            os.unlink(path)
         self.browser.call("Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": self.folder.name})
         p.click(button)
         bridge.until(lambda: os.path.exists(path) and os.path.getsize(path), f"{name} is not there")
@@ -223,12 +294,7 @@ class Cases(methods.Cases):
         self.back(code=PLANTED["code of a redirect"], state=PLANTED["state of a redirect"])
         self.back(code=PLANTED["code of a redirect"], state=state, iss=self.op.url)
         p.says("denied.", "#complaint")
-        p.click("#choose-password")
-        p.fill("#account", "bea")
-        p.fill("#secret", PASSWORD)
-        p.choose("#profile", "keeper")
-        p.click("#login")
-        p.there("#overview")
+        self.log_in_as_keeper(p)
         p.key("k", ctrl=True)
         p.until("document.activeElement?.id === 'palette-input'")
         p.type(PLANTED["search"])
@@ -272,8 +338,8 @@ class Cases(methods.Cases):
         p.until(f"{HERE_DONE} && document.querySelector('#response').innerText.includes('sequence')")
 
 
-CASES = ["worker_killed", "worker_of_nobody_killed", "session_process_killed", "instances_beyond_what_is_allowed",
-         "instances_added_named_removed", "export_has_no_secret", "front_killed"]
+CASES = ["all_of_a_first_host", "worker_killed", "worker_of_nobody_killed", "session_process_killed",
+         "instances_beyond_what_is_allowed", "instances_added_named_removed", "export_has_no_secret", "front_killed"]
 
 
 def main(binaries, *only):

@@ -151,7 +151,10 @@ class Cases(page.Cases):
             p.fill("#account", account)
             p.fill("#secret", "wrong")
             p.click("#login")
-            p.until("document.querySelector('#complaint') && !document.querySelector('#login').disabled")
+            # the last complaint is gone when its record is there: both are drawn at once
+            p.until("[...document.querySelectorAll('aside .record')].filter((e) => e.innerText.includes("
+                    f"'denied.credentials')).length === {len(said) + 1}", "it is refused")
+            p.until("!!document.querySelector('#complaint') && !document.querySelector('#login').disabled")
             said.append(p.text("#complaint"))
         equal(said[0], said[1], "what is said")
         holds("denied.credentials" in said[0], said[0])
@@ -389,6 +392,21 @@ class Cases(page.Cases):
         p.says("renew password done", "#view")
         self.leave(p)
 
+    def renewal_given_up(self):
+        """At the step of a provider's: the session goes on, and what comes back is nobody's."""
+        p = self.session()
+        p.click("#renew")
+        p.click("#sheet #choose-oidcAuthorizationCodePkce")
+        p.click("#sheet #login")
+        p.there("#sheet #step a")
+        answer = dict(urllib.parse.parse_qsl(self.op.browse(p.js("document.querySelector('#sheet #step a').href"))))
+        p.click("#sheet-no")
+        p.until("!document.querySelector('#sheet').open", "it is closed")
+        p.says("renew", "aside")
+        equal(self.back(**answer), "400 state", "the redirect")
+        equal(p.js("!!document.querySelector('#ended, #step')"), False, "the session has ended, or a step is left")
+        self.leave(p)
+
     def raised(self):
         """To another profile, by fresh proof: what is new in the bundle is there."""
         p = self.as_bea()
@@ -418,7 +436,7 @@ CASES = ["without_a_code", "with_a_code", "a_code_twice", "a_code_that_is_late",
          "oidc_by_redirect", "oidc_handed_on_once", "oidc_of_nobody", "oidc_said_no_to", "oidc_given_up",
          "device_code", "device_code_that_expires", "device_code_given_up",
          "certificate", "certificate_without_tls", "certificate_of_another_authority", "service_credential",
-         "renewed", "raised", "raised_by_a_wrong_proof"]
+         "renewed", "renewal_given_up", "raised", "raised_by_a_wrong_proof"]
 
 
 def main(binaries, *only):
