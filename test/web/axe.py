@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """The rules of axe-core (npm, pinned in axe/) on every screen and state of the page, light and dark: no violation.
 
-usage: axe.py BINARIES GUIDE FOLDER
+usage: axe.py BINARIES GUIDE STAGE HOSTILE FOLDER
 
-FOLDER is where npm may write. It walks the page as page.py does for its pictures, and looks in place of shooting.
+FOLDER is where npm may write. It walks the page as page.py and kinds.py do for their pictures, and looks in place of
+shooting.
 """
 import os
 import shutil
@@ -14,9 +15,11 @@ sys.dont_write_bytecode = True
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 
+import kinds  # noqa: E402
 import page  # noqa: E402
 
 WALKS = ["pictures", "panes_of_chat", "a_question_drops_from_the_frame"]
+KINDS = ["each_kind", "asked_about", "taken_while_a_call_runs"]
 LOOK = """axe.run(document, {resultTypes: ["violations"]}).then((r) => ({passes: r.passes.length, violations:
     r.violations.map((v) => `${v.id}: ${v.help}: ${v.nodes.slice(0, 3).map((n) => n.html.slice(0, 160)).join(" | ")}`),
 }))"""
@@ -31,12 +34,12 @@ def source(folder):
         return f.read()
 
 
-class Looked(page.Cases):
+class Looked:
     """Cases that look where others shoot."""
 
-    def __init__(self, binaries, guide, axe):
-        super().__init__(binaries, guide, "unused")
+    def begin(self, axe):
         self.axe, self.found, self.looks = axe, [], 0
+        return self
 
     def shoot(self, p, name):
         if not p.js("!!globalThis.axe"):
@@ -52,17 +55,32 @@ class Looked(page.Cases):
         p.media(scheme="light")
 
 
-def main(binaries, guide, folder):
-    cases = Looked(binaries, guide, source(folder))
+class LookedPage(Looked, page.Cases):
+    pass
+
+
+class LookedKinds(Looked, kinds.Kinds):
+    pass
+
+
+def walk(cases, walks):
     try:
-        for walk in WALKS:
-            getattr(cases, walk)()
+        for name in walks:
+            getattr(cases, name)()
     finally:
         cases.close()
     for line in cases.found:
         print(line)
-    print(f"axe: {cases.looks} looks, {len(cases.found)} violations")
-    return 1 if cases.found else 0
+    print(f"axe: {cases.looks} looks, {len(cases.found)} violations", flush=True)
+    return len(cases.found)
+
+
+def main(binaries, guide, stage, hostile, folder):
+    axe = source(folder)
+    found = walk(LookedPage(binaries, guide, "unused").begin(axe), WALKS)
+    programs = {"guide": guide, "stage": stage, "hostile": hostile}
+    found += walk(LookedKinds(binaries, programs, "unused").begin(axe), KINDS)
+    return 1 if found else 0
 
 
 if __name__ == "__main__":
