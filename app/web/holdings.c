@@ -8,6 +8,7 @@
 #include "records.h"
 #include "remote_ui.capnp-c.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -234,6 +235,20 @@ static void ended_on_answer(capnp_question *q, int r, void *arg)
         capnp_question_free(q);
 }
 
+/* Sends it, or says that there is no memory for it. */
+static void ask_send(struct ask *k, capnp_question *q,
+                     void (*done)(capnp_question *q, int r, void *arg))
+{
+        struct ask gone;
+
+        if (q) {
+                capnp_question_send(q, done, k);
+                return;
+        }
+        gone = ask_end(k);
+        bridge_fail_code(gone.b, gone.a, -ENOMEM);
+}
+
 /* A question about the session that there is. NULL: there is none, or no memory; that was said. */
 static struct ask *session_ask(struct bridge *b, struct asker a, capnp_cap **ret_session)
 {
@@ -248,12 +263,11 @@ void holdings_sessions(struct bridge *b, struct asker a)
 {
         capnp_cap *session;
         struct ask *k = session_ask(b, a, &session);
-        capnp_question *q;
 
         if (!k)
                 return;
-        q = remote_session_account_sessions((remote_session_client){session});
-        capnp_question_send(q, sessions_on_answer, k);
+        ask_send(k, remote_session_account_sessions((remote_session_client){session}),
+                 sessions_on_answer);
 }
 
 void holdings_end_session(struct bridge *b, struct asker a, capnp_text id)
@@ -265,6 +279,7 @@ void holdings_end_session(struct bridge *b, struct asker a, capnp_text id)
         if (!k)
                 return;
         q = remote_session_end_account_session((remote_session_client){session});
-        remote_session_end_account_session_set_id_n(q, id);
-        capnp_question_send(q, ended_on_answer, k);
+        if (q)
+                remote_session_end_account_session_set_id_n(q, id);
+        ask_send(k, q, ended_on_answer);
 }

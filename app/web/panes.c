@@ -353,6 +353,8 @@ static void settings_save(struct panes *p)
         if (!p->settings || !p->unsaved || p->asked)
                 return;
         q = ui_settings_save((ui_settings_client){p->settings});
+        if (!q)
+                return; /* the next change tries again */
         capos_ui_saved_store(p->ui, capnp_builder_any(capnp_question_params(q), 0));
         ui_settings_save_set_version(q, p->version);
         p->unsaved = false;
@@ -423,8 +425,12 @@ static void settings_load(struct panes *p)
                 panes_offer_kept(p);
                 return;
         }
-        p->loading = true;
         p->asked = ui_settings_load((ui_settings_client){p->settings});
+        if (!p->asked) {
+                panes_offer_kept(p);
+                return;
+        }
+        p->loading = true;
         capnp_question_send(p->asked, settings_on_loaded, p);
 }
 

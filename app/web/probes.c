@@ -203,7 +203,10 @@ static void probe_transfer(struct probe *p)
                 return;
         }
         q = client_probe_get(p->b->client, what.name, what.interface);
-        capnp_question_send(q, transfer_on_got, p);
+        if (q)
+                capnp_question_send(q, transfer_on_got, p);
+        else
+                probe_skip(p, "no memory");
 }
 
 /* ---- on a connection of its own ------------------------------------------------------------- */

@@ -276,7 +276,9 @@ int tab_new(capnp_vat *v, int fd, const struct packet_socket *p, const struct ta
         t->frames_left = FRAMES_AT_ONCE;
         t->watched = EPOLLIN;
         r = wslay_event_context_server_init(&t->ws, &callbacks, t) ? -ENOMEM : 0;
-        if (!r) {
+        if (r)
+                t->ws = NULL; /* wslay leaves one there that is freed */
+        else {
                 wslay_event_config_set_max_recv_msg_length(t->ws, TAB_MESSAGE);
                 r = capnp_watch_new(v, fd, EPOLLIN, tab_on_ready, t, &t->watch);
         }

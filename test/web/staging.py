@@ -86,7 +86,7 @@ class Mirror:
 class Staged(Bridge):
     """A bridge whose instance has a stage, which is lent a host."""
 
-    def __init__(self, binaries, stage):
+    def __init__(self, binaries, stage, env=None):
         grants = instance.profile("operator", ["session", "system_info", "chat", "stage"])
         text = instance.manifest(services=[instance.service("stage", os.path.abspath(stage), STAGE)])
         plain = instance.profile("operator", ["session", "system_info", "chat"])
@@ -95,7 +95,7 @@ class Staged(Bridge):
         with tempfile.NamedTemporaryFile("w", suffix=".manifest") as f:
             f.write(text)
             f.flush()
-            super().__init__(binaries, manifest=f.name)
+            super().__init__(binaries, manifest=f.name, env=env)
         self.person = self.browser()
         t = self.person.tab()
         t.ask("connect", 0)
