@@ -56,6 +56,7 @@ struct call {
         uint32_t listeners[LISTENERS];
         char listener_paths[LISTENERS][NAME];
         unsigned nlisteners;
+        uint32_t since; /* numbers beyond this are what it has returned */
 };
 
 struct calls {
@@ -320,9 +321,11 @@ static char *params_listen(struct call *c, capnp_text params)
 
 /* ---- what a call returns -------------------------------------------------------------------- */
 
-/* Where in the results the numbers are. */
+/* Where in the results the numbers are. Only those that they have brought: a service may call a
+ * field of its own as our numbers are called, and name what another has returned. */
 struct paths {
         struct bridge *b;
+        uint32_t since;
         web_down_handle_list_builder to;
         uint32_t n;
 };
@@ -336,7 +339,7 @@ static void paths_walk(struct paths *p, json_t *v, const char *path)
         size_t i;
 
         h = handle_find(p->b, (uint32_t)json_integer_value(json_object_get(v, "$cap")));
-        if (h && p->n < p->to.l.len) {
+        if (h && h->number > p->since && p->n < p->to.l.len) {
                 web_down_handle_builder to = web_down_handle_list_builder_get(p->to, p->n++);
 
                 web_down_handle_set_handle(to, h->number);
@@ -357,24 +360,15 @@ static void paths_walk(struct paths *p, json_t *v, const char *path)
         }
 }
 
-static uint32_t caps_count(json_t *v)
-{
-        uint32_t n = json_is_integer(json_object_get(v, "$cap"));
-        const char *name;
-        json_t *w;
-        size_t i;
-
-        json_object_foreach(v, name, w) n += caps_count(w);
-        json_array_foreach(v, i, w) n += caps_count(w);
-        return n;
-}
-
 static void handles_write(struct call *c, const struct capnp_buf *text, web_down_returned_builder r)
 {
         json_t *v = json_loadb(text->p, text->len, 0, NULL);
-        struct paths p = {.b = c->b};
+        struct paths p = {.b = c->b, .since = c->since};
+        uint32_t n = c->nlisteners;
 
-        p.to = web_down_returned_init_handles(r, caps_count(v) + c->nlisteners);
+        for (unsigned i = 0; i < HANDLES; i++)
+                n += c->b->calls->handles[i].number > c->since;
+        p.to = web_down_returned_init_handles(r, n);
         paths_walk(&p, v, "");
         for (unsigned i = 0; i < c->nlisteners; i++) {
                 struct handle *h = handle_find(c->b, c->listeners[i]);
@@ -421,7 +415,6 @@ static void call_on_done(capnp_question *q, int r, void *arg)
         struct bridge *b = c->b;
         struct capnp_dynamic_opts o = opts_of(b);
         uint64_t took_us = now_us() - c->began_us;
-        uint32_t last = b->calls->last;
         struct capos_error e;
 
         (void)r;
@@ -429,11 +422,12 @@ static void call_on_done(capnp_question *q, int r, void *arg)
                 record_error(b, "call", c->name, &e);
                 bridge_fail_error(b, c->a, &e);
         } else {
+                c->since = b->calls->last;
                 r = capnp_dynamic_results(schema_of(b), &c->m, q, &o, &text);
                 if (!r) {
                         call_returned(c, &text, took_us);
                 } else {
-                        handles_drop_since(b, last);
+                        handles_drop_since(b, c->since);
                         bridge_fail_code(b, c->a, r);
                 }
         }

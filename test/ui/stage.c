@@ -387,6 +387,17 @@ static int serve_many(void *self, capnp_answer *a)
         return capnp_answer_return(a);
 }
 
+static int serve_lie(void *self, capnp_answer *a)
+{
+        uint32_t n = stage_lie_param_count(a);
+        lie_list_builder l = stage_lie_results_init_lies(a, n);
+
+        (void)self;
+        for (uint32_t i = 0; i < n; i++)
+                lie_set_number(lie_list_builder_get(l, i), stage_lie_param_number(a));
+        return capnp_answer_return(a);
+}
+
 static const struct stage_ops stage_ops = {
         .ui_composer = {.compose = serve_compose},
         .open = serve_open,
@@ -402,6 +413,7 @@ static const struct stage_ops stage_ops = {
         .prepare = serve_prepare,
         .flood = serve_flood,
         .many = serve_many,
+        .lie = serve_lie,
 };
 
 static int service_start(const struct kit_start *s, void **ret_self)

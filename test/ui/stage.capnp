@@ -41,7 +41,15 @@ interface Stage extends(Ui.UiComposer) {
 
   many @12 (listener :Ear, count :UInt32) -> (ears :List(Ear));
   # Returns a reference so often.
+
+  lie @13 (number :UInt32, count :UInt32) -> (lies :List(Lie));
+  # Returns a number where, as JSON, a reference would stand.
 }
+
+annotation jsonName @0xfa5b1fd61c2e7c3d (field) :Text;
+# json.capnp's `name`, by its id.
+
+struct Lie { number @0 :UInt32 $jsonName("$cap"); }
 
 interface Ear {
   told @0 (text :Text, gift :Ear) -> ();

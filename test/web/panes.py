@@ -225,6 +225,20 @@ def what_a_service_hands_out_does_not_use_up_what_there_is(b):
     equal(len(handles), 101)
 
 
+@case
+def a_number_that_looks_like_a_reference_is_none(b):
+    """A service may name its fields as our references are named; what another has returned is not its own for that."""
+    _, handles = joined(b, "many", count=1)
+    for n in (*handles, 0, 12345):
+        r = b.tell("lie", number=n, count=3)
+        equal(r["lies"], [{"$cap": n}] * 3)
+    r, _ = joined(b, "many", count=1)
+    id = b.mirror.tab.up("call", {"target": "stage", "method": "lie",
+                                  "params": json.dumps({"number": handles[0], "count": 5000})})
+    b.mirror.until(lambda: b.mirror.heard[-1].get("id") == id)
+    equal(b.mirror.heard[-1]["returned"]["handles"], [])
+
+
 def layout(tab):
     """What a tab was told last of where panes are."""
     return [f["layout"] for f in tab.heard if "layout" in f][-1]
