@@ -104,7 +104,7 @@ class Bench:
         while self.b.tell("open", spec=self.spec("log", "log")).get("outcome"):
             pass
         self.b.revisions["log"] = 0
-        p.there(".pane.log")
+        p.there(".pane.of-log")
         say("workspace-bytes", bytes=self.bytes(), at_most=150000)
 
     def spec(self, name, kind):
@@ -116,14 +116,14 @@ class Bench:
             self.b.change("log", lines=[{"sequence": str(at + i + 1), "atMs": "1", "level": "info", "source": "bench",
                                          "text": f"line {at + i + 1} of {LINES}, with some words to it"}
                                         for i in range(PART)])
-        self.page.says(f"line {LINES} of", ".pane.log")
+        self.page.says(f"line {LINES} of", ".pane.of-log")
 
     def open_counters(self):
         self.b.tell("close", surfaceId=self.b.id("log"))
         for n in range(PANES):
             self.b.tell("open", spec=self.spec(f"c{n}", "counters"))
             self.b.revisions[f"c{n}"] = 0
-        self.page.until(f"document.querySelectorAll('.pane.counters').length + document.querySelectorAll("
+        self.page.until(f"document.querySelectorAll('.pane.of-counters').length + document.querySelectorAll("
                         f"'[role=tab]').length >= {PANES}")
 
     def patches(self):
