@@ -121,7 +121,7 @@ class Bench:
     def open_counters(self):
         self.b.tell("close", surfaceId=self.b.id("log"))
         for n in range(PANES):
-            self.b.tell("open", spec=self.spec(f"c{n}", "counters"))
+            self.b.paced("open", spec=self.spec(f"c{n}", "counters"))
             self.b.revisions[f"c{n}"] = 0
         self.page.until(f"document.querySelectorAll('.pane.of-counters').length + document.querySelectorAll("
                         f"'[role=tab]').length >= {PANES}")

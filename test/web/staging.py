@@ -114,9 +114,8 @@ class Staged(Bridge):
     def open(self, name, kind, safety="ordinary"):
         """Opens a pane, and returns its number."""
         before = set(self.mirror.panes)
-        said = self.tell("open", spec={"surfaceId": self.id(name), "title": name, "kind": kind, "safetyClass": safety,
-                                       "modelSchema": schema_of(kind)})
-        holds(not said.get("outcome"), said)
+        self.paced("open", spec={"surfaceId": self.id(name), "title": name, "kind": kind, "safetyClass": safety,
+                                 "modelSchema": schema_of(kind)})
         self.mirror.until(lambda: set(self.mirror.panes) - before)
         self.revisions[name] = 0
         return (set(self.mirror.panes) - before).pop()
@@ -125,14 +124,16 @@ class Staged(Bridge):
     def id(name):
         return base64.b64encode(name.encode()).decode()
 
-    def patch(self, name, kind, payload):
-        """Applies it; what is too much for one second is tried again."""
-        patch = {"kind": kind, "surfaceId": self.id(name), "payload": payload}
+    def paced(self, method, **params):
+        """Tells it; what is too much for one second is tried again."""
         said = {"outcome": "over-quota.ui-patches"}
         while "over-quota.ui-patches" in said["outcome"] or "over-quota.ui-traffic" in said["outcome"]:
-            said = self.tell("apply", patch=patch)
+            said = self.tell(method, **params)
             time.sleep(0.05 if said["outcome"] else 0)
-        equal(said["outcome"], "", f"{payload!r:.500}")
+        equal(said["outcome"], "", f"{params!r:.500}")
+
+    def patch(self, name, kind, payload):
+        self.paced("apply", patch={"kind": kind, "surfaceId": self.id(name), "payload": payload})
         self.revisions[name] += 1
 
     def show(self, name, model):
