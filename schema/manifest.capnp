@@ -26,10 +26,10 @@ struct UiQuota {
   # Calls on what was lent, but for asking for events and closing; of one offer. Twice as many at once.
 
   patch @2 :Text = "64KiB";
-  # How long one of them may be; with 1 KiB around it.
+  # How long one of them may be: 1 KiB or more; with 1 KiB around it.
 
   perSecond @3 :Text = "256KiB";
-  # How much all calls of one offer are in a second. Twice as much at once; one patch at the least.
+  # How much all calls of one offer are in a second: 1 KiB or more. Twice as much at once; one patch at the least.
 
   references @4 :UInt32 = 32;
   # What a service holds by one offer at once: the host, and surfaces that it has opened.

@@ -677,7 +677,8 @@ interface RemoteUiSurface {
   # All of a patch or nothing of it.
 
   poll @1 (maxEvents :UInt16, waitMs :UInt32) -> (events :List(UiEvent)) $Cm.effect(own);
-  # Returns when there are events, or none after waitMs (at most 60,000). One call at a time.
+  # Returns when there are events, or none after waitMs (at most 60,000). One call at a time. One with a
+  # waitMs below 50 counts as a patch, for it keeps a host as busy as one: over-quota.ui-patches.
 
   close @2 () -> () $Cm.effect(own);
 
@@ -726,14 +727,31 @@ struct UiReport {
   }
 }
 
+enum UiEnd {
+  # What has ended a composition.
+
+  unsaid @0;
+  # An instance that is older than this says the reason alone.
+  finished @1;
+  # The service has returned.
+  withdrawn @2;
+  # The host has withdrawn or dropped the offer.
+  revoked @3;
+  # The instance has taken it back: the capability, its lease, or `ui` of the profile.
+  sessionEnded @4;
+  failed @5;
+  # The service has failed, or cannot be reached any more.
+}
+
 interface RemoteUiOffer {
   # A host's hold on what it has lent. Dropping it withdraws.
 
   withdraw @0 () -> () $Cm.effect(own);
   # Every reference the service has through it is dead when this returns.
 
-  ended @1 () -> (reason :Text) $Cm.effect(reads);
-  # Returns when the composition is over, whoever ended it.
+  ended @1 () -> (reason :Text, end :UiEnd) $Cm.effect(reads);
+  # Returns when the composition is over, whoever ended it, and before its panes are let go. reason: for
+  # a person; its words may change.
 
   report @2 (report :UiReport) -> () $Cm.effect(own);
   # At most 20 a second are recorded.

@@ -21,9 +21,6 @@
 
 enum { GATHER_MS = 50, QUIET_MS = 400, FIRST_MS = 15 * 1000, PAGE_ROWS = 60, SAVE_MS = 2000 };
 
-/* As the worker says it when nothing was wrong. */
-#define FINISHED "the service has finished"
-
 static void screen_stop(struct screen *s)
 {
         capnp_vat_stop(s->c->vat);
@@ -277,19 +274,21 @@ static void on_ran(void *arg, const struct capos_ui_ran *r)
 }
 
 /* How the end of one is told, and what the exit code is. */
-static int end_tell(struct screen *s, const char *service, const char *why)
+static int end_tell(struct screen *s, const char *service, enum capos_ui_close_reason how,
+                    const char *why)
 {
         enum capos_denial d = capos_denial_of_text(why);
 
-        if (d == CAPOS_DENIED_STALE_SESSION)
-                return cli_fail(s->c, EXIT_NO_CONNECTION, capos_denial_code(d),
+        if (how == CAPOS_UI_CLOSED_SESSION)
+                return cli_fail(s->c, EXIT_NO_CONNECTION,
+                                capos_denial_code(CAPOS_DENIED_STALE_SESSION),
                                 "%s: the session has ended", service);
-        if (d)
+        if (how == CAPOS_UI_CLOSED_BY_INSTANCE && d)
                 return cli_fail(s->c, EXIT_DENIED, capos_denial_code(d), "%s: %s", service, why);
         if (!s->c->follow && !s->any)
                 return cli_fail(s->c, EXIT_FAILED, "no-panes", "%s has composed no panes: %s",
                                 service, why);
-        if (!strcmp(why, FINISHED) || !strncmp(why, "refused.person", 14)) {
+        if (how == CAPOS_UI_CLOSED_BY_SERVICE || how == CAPOS_UI_CLOSED_BY_PERSON) {
                 if (s->c->follow)
                         ui_show_ended(&s->view, service, why);
                 return EXIT_OK;
@@ -297,14 +296,15 @@ static int end_tell(struct screen *s, const char *service, const char *why)
         return cli_fail(s->c, EXIT_FAILED, "ended", "%s has ended: %s", service, why);
 }
 
-static void offer_ended(struct screen *s, const char *service, const char *why)
+static void offer_ended(struct screen *s, const char *service, enum capos_ui_close_reason how,
+                        const char *why)
 {
         int r;
 
         screen_hide(s);
         /* Without a login, that is what is told. */
         r = capnp_rpc_is_closed(capnp_conn_rpc(s->c->conn), NULL) ? EXIT_OK
-                                                                  : end_tell(s, service, why);
+                                                                  : end_tell(s, service, how, why);
         s->result = s->result ? s->result : r;
         if (!s->offers && !s->ndoubts)
                 s->over = s->lines.ending = true;
@@ -314,10 +314,9 @@ static void offer_ended(struct screen *s, const char *service, const char *why)
 }
 
 /* The line may have dropped, of which nobody has told us yet. */
-static bool end_is_doubtful(const struct screen *s, const char *why)
+static bool end_is_doubtful(const struct screen *s, enum capos_ui_close_reason how)
 {
-        return s->back.watch && s->ndoubts < UI_DOUBTS && !capos_denial_of_text(why) &&
-               strcmp(why, FINISHED) != 0 && strncmp(why, "refused.person", 14) != 0;
+        return s->back.watch && s->ndoubts < UI_DOUBTS && how == CAPOS_UI_CLOSED_LOST;
 }
 
 /* It has not. */
@@ -328,18 +327,18 @@ static void doubts_end(void *arg)
         while (!s->over && s->ndoubts > 0) {
                 const struct ui_doubt *d = &s->doubts[--s->ndoubts];
 
-                offer_ended(s, d->service, d->why);
+                offer_ended(s, d->service, CAPOS_UI_CLOSED_LOST, d->why);
         }
 }
 
-static void on_ended(void *arg, capos_ui_offer *o, const char *why)
+static void on_ended(void *arg, capos_ui_offer *o, enum capos_ui_close_reason how, const char *why)
 {
         struct screen *s = arg;
 
         s->offers--;
         if (s->over)
                 return;
-        if (end_is_doubtful(s, why)) {
+        if (end_is_doubtful(s, how)) {
                 struct ui_doubt *d = &s->doubts[s->ndoubts++];
 
                 (void)snprintf(d->service, sizeof(d->service), "%s", capos_ui_offer_name(o));
@@ -347,7 +346,7 @@ static void on_ended(void *arg, capos_ui_offer *o, const char *why)
                 back_ask(&s->back, doubts_end);
                 return;
         }
-        offer_ended(s, capos_ui_offer_name(o), why);
+        offer_ended(s, capos_ui_offer_name(o), how, why);
 }
 
 static void on_saved(void *arg)

@@ -472,8 +472,16 @@ static void seen_show(struct ui_view *v, struct ui_seen *n)
 
 void ui_view_closed(struct ui_view *v, const capos_ui_surface *s, enum capos_ui_close_reason why)
 {
-        static const char *const reasons[] = {"by you", "by the host", "the session has ended",
-                                              "reset", "by the service"};
+        static const char *const reasons[] = {
+                [CAPOS_UI_CLOSED_BY_PERSON] = "by you",
+                [CAPOS_UI_CLOSED_BY_HOST] = "withdrawn by you",
+                [CAPOS_UI_CLOSED_SESSION] = "the session has ended",
+                [CAPOS_UI_CLOSED_RESET] = "reset",
+                [CAPOS_UI_CLOSED_BY_SERVICE] = "by the service",
+                [CAPOS_UI_CLOSED_BY_INSTANCE] = "taken back by the instance",
+                [CAPOS_UI_CLOSED_LOST] = "the service cannot be reached any more",
+                [CAPOS_UI_CLOSED_DROPPED] = "the service holds it no more",
+        };
         const char *word =
                 (unsigned)why < sizeof(reasons) / sizeof(reasons[0]) ? reasons[why] : "unknown";
         struct ui_seen *n = seen_find(v, s);

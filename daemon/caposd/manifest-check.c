@@ -25,8 +25,9 @@
 
 enum {
         NAME_BYTES = 64,
-        LEAST_RATE = 10, /* calls in a second: nobody waits for longer than a tenth of one */
-        LEAST_MS = 1000, /* of whatever lasts: nobody is through with anything before */
+        LEAST_RATE = 10,    /* calls in a second: nobody waits for longer than a tenth of one */
+        LEAST_PATCH = 1024, /* bytes: what opens a pane, and says something in it */
+        LEAST_MS = 1000,    /* of whatever lasts: nobody is through with anything before */
         LIST_MAX = 256,
         IDLE_MAX = 64,
         PATH_BYTES = 160,
@@ -180,6 +181,14 @@ static void check_grant(struct check *c, const char *profile, grant_list bundle,
         }
 }
 
+/* Less than what opens a pane and says something in it. */
+static bool is_too_small(capnp_text t)
+{
+        uint64_t bytes = daemon_size(t);
+
+        return bytes && bytes < LEAST_PATCH;
+}
+
 static void check_ui_quota(struct check *c, const char *member, ui_quota_reader q)
 {
         if (!ui_quota_offers(q))
@@ -189,7 +198,11 @@ static void check_ui_quota(struct check *c, const char *member, ui_quota_reader 
         if (!ui_quota_references(q))
                 check_fault_in(c, member, "quota.ui.references", "must not be 0");
         check_size(c, member, "quota.ui.patch", ui_quota_patch(q));
+        if (is_too_small(ui_quota_patch(q)))
+                check_fault_in(c, member, "quota.ui.patch", "must be 1KiB or more");
         check_size(c, member, "quota.ui.perSecond", ui_quota_per_second(q));
+        if (is_too_small(ui_quota_per_second(q)))
+                check_fault_in(c, member, "quota.ui.perSecond", "must be 1KiB or more");
 }
 
 static void check_quota(struct check *c, const char *member, quota_reader q)

@@ -19,7 +19,8 @@ enum {
         ADMISSION_TOLD_MS = 2000,    /* for a client to be told that nobody is waited for */
         ADMISSION_LINGER_MS = 90000, /* for a worker to go after its session has */
         ADMISSION_ILLEGAL = 16,      /* calls that are illegal, before the worker is killed */
-        ADMISSION_REPORTS = 1000,    /* records a worker may cause */
+        ADMISSION_REPORTS = 1000,    /* reports of a worker that are recorded, at once … */
+        ADMISSION_REPORT_MS = 1000,  /* … and from then on one in so long */
         ADMISSION_REFUSALS = 100,    /* attempts refused before there is a session, likewise */
 };
 
@@ -52,6 +53,7 @@ struct admission {
         char ended_reason[64];
         struct tallied tallied;
         unsigned illegal, reports, refusals, enrols; /* enrols: keys that were refused */
+        uint64_t reports_at_ms;                      /* when `reports` was last what it is */
         bool gone; /* the object that is served has no reference any more */
         void (*freed)(struct sessiond *s);
 };

@@ -10,6 +10,7 @@
 #include "admin.capnp-c.h"
 #include "admit.h"
 #include "check.h"
+#include "clock.h"
 #include "follow.h"
 #include "services.h"
 #include "session.h"
@@ -128,18 +129,34 @@ int bundle_schema(struct admission *ad, capnp_answer *a)
                            revoked ? CAPOS_DENIED_REVOKED_LEASE : CAPOS_DENIED_UNKNOWN_NAME, NULL);
 }
 
+/* Whether one more report may be recorded: many at once, for a session that is begun or ended, and
+ * for a long one as many more as a bundle with panes may need. */
+static bool report_take(struct admission *ad)
+{
+        uint64_t now = clock_boot_ms(),
+                 back = ad->reports ? (now - ad->reports_at_ms) / ADMISSION_REPORT_MS : 0;
+
+        ad->reports_at_ms = ad->reports ? ad->reports_at_ms + back * ADMISSION_REPORT_MS : now;
+        ad->reports = ad->reports > back ? ad->reports - (unsigned)back : 0;
+        if (ad->reports >= ADMISSION_REPORTS)
+                return false;
+
+        ad->reports++;
+        return true;
+}
+
 int bundle_report(struct admission *ad, capnp_answer *a)
 {
-        struct capos_audit_record r =
-                origin_record(&ad->origin, "report", admission_report_param_event(a).p);
+        bool has_room = report_take(ad);
+        const char *event = has_room ? admission_report_param_event(a).p
+                                     : capos_i_quota_code(CAPOS_I_QUOTA_REPORTS);
+        struct capos_audit_record r = origin_record(&ad->origin, "report", event);
 
-        if (ad->reports++ >= ADMISSION_REPORTS)
-                return origin_over_quota(&ad->origin, a, CAPOS_I_QUOTA_REPORTS, NULL);
-
-        r.detail = admission_report_param_detail(a).p;
+        r.detail = has_room ? admission_report_param_detail(a).p : NULL;
         r.session = ad->session ? ad->session->id : NULL;
         r.account = ad->session && ad->session->account[0] ? ad->session->account : NULL;
-        r.reporter = "worker";
+        r.reporter = has_room ? "worker" : NULL; /* that there is none is our word */
         audit_add_counted(&ad->origin.s->audit, r);
-        return capnp_answer_return(a);
+        return has_room ? capnp_answer_return(a)
+                        : origin_over_quota(&ad->origin, a, CAPOS_I_QUOTA_REPORTS, NULL);
 }

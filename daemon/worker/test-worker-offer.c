@@ -164,12 +164,15 @@ static capnp_cap *open_pane(capnp_cap *host)
         return finish(q) ? NULL : capnp_cap_ref(remote_ui_host_open_surface(q).c);
 }
 
+static enum ui_end end_said;
+
 static const char *ended(capnp_cap *offer)
 {
         CALL q = remote_ui_offer_ended((remote_ui_offer_client){offer});
 
         CHECK_OK(capnp_question_wait(q));
         snprintf(said, sizeof(said), "%s", remote_ui_offer_ended_reason(q).p);
+        end_said = remote_ui_offer_ended_end(q);
         return said;
 }
 
@@ -221,6 +224,7 @@ TEST(a_pane_is_lent_patched_polled_and_withdrawn)
                 CHECK_EQ(h.applied, 1);
                 CHECK_EQ(h.persisted, 0);
                 CHECK_STR(ended(offer), "the host has withdrawn it");
+                CHECK_EQ(end_said, UI_END_WITHDRAWN);
                 CHECK_OK(withdraw(offer));
         }
         rig_close(&r);
@@ -716,6 +720,7 @@ TEST(what_ends_an_offer_is_told_and_recorded)
                 CHECK_STR(r.reported, "ui.offer a");
                 CHECK_OK(capnp_answer_return(r.composing));
                 CHECK_STR(ended(offer), "the service has finished");
+                CHECK_EQ(end_said, UI_END_FINISHED);
                 rig_settle(&r);
                 CHECK_STR(r.reported, "ui.end a: the service has finished");
                 CHECK_EQ(h.hosts, 0);
@@ -725,6 +730,7 @@ TEST(what_ends_an_offer_is_told_and_recorded)
                 host = capnp_cap_unref(host);
                 rig_notice_revoked(&r, "a");
                 CHECK(!strncmp(ended(again), "denied.revoked-lease", 20));
+                CHECK_EQ(end_said, UI_END_REVOKED);
                 rig_settle(&r);
                 CHECK_EQ(h.hosts, 0);
                 CHECK(!lend(session, again, "session"));
@@ -753,6 +759,7 @@ TEST(a_policy_that_takes_ui_away_ends_offers)
                 r.ui = false;
                 rig_notice_renewed(&r);
                 CHECK_STR(ended(offer), "denied.ui: policy");
+                CHECK_EQ(end_said, UI_END_REVOKED);
                 rig_settle(&r);
                 CHECK_EQ(h.hosts, 0);
                 CHECK(!r.composing);

@@ -44,6 +44,7 @@ struct offer {
         struct capnp_i_list waiters;
         struct offer_rate reports; /* that are recorded */
         unsigned refs;             /* its membrane, and its RemoteUiOffer */
+        enum ui_end end;
         char reason[CAPOS_REFUSAL_BYTES];
         char service[NAME_BYTES + 1];
 };
@@ -69,11 +70,23 @@ static void offer_unref(struct offer *o)
 static int ended_return(struct offer *o, capnp_answer *a)
 {
         remote_ui_offer_ended_results_set_reason(a, o->reason);
+        remote_ui_offer_ended_results_set_end(a, o->end);
         return capnp_answer_return(a);
 }
 
-/* The service has nothing of the host's when this returns. */
-static void offer_end(struct offer *o, const char *reason)
+/* What has ended it, by the code of its reason. A service's own words are marked as such. */
+static enum ui_end end_of(const char *reason)
+{
+        enum capos_denial d = capos_denial_of_text(reason);
+
+        if (d == CAPOS_DENIED_STALE_SESSION)
+                return UI_END_SESSION_ENDED;
+        return d ? UI_END_REVOKED : UI_END_FAILED;
+}
+
+/* The service has nothing of the host's when this returns. Who waits for the end is told first, so
+ * that a host knows why its panes are let go when they are. */
+static void offer_end(struct offer *o, enum ui_end end, const char *reason)
 {
         char text[CAPOS_REFUSAL_BYTES];
         struct capnp_i_list *l;
@@ -81,7 +94,14 @@ static void offer_end(struct offer *o, const char *reason)
         if (!o->membrane)
                 return;
 
+        o->end = end;
         (void)snprintf(o->reason, sizeof(o->reason), "%s", reason);
+        while ((l = capnp_i_list_pop(&o->waiters))) {
+                struct waiter *x = CAPNP_I_OF(l, struct waiter, link);
+
+                (void)ended_return(o, x->a);
+                free(x);
+        }
         offer_tell(o->w, "ui.end", o->service, reason);
         capnp_i_list_remove(&o->link);
         capos_i_refusal(text, capos_denial_code(CAPOS_DENIED_WITHDRAWN), reason);
@@ -90,12 +110,6 @@ static void offer_end(struct offer *o, const char *reason)
         o->policy.membrane = NULL;
         capnp_i_quota_give(&o->w->noffers, 1);
         o->compose = capnp_question_free(o->compose);
-        while ((l = capnp_i_list_pop(&o->waiters))) {
-                struct waiter *x = CAPNP_I_OF(l, struct waiter, link);
-
-                (void)ended_return(o, x->a);
-                free(x);
-        }
 }
 
 void offers_end_all(struct worker *w, const char *reason)
@@ -104,7 +118,7 @@ void offers_end_all(struct worker *w, const char *reason)
 
         for (l = w->offers.next; l != &w->offers; l = next) {
                 next = l->next;
-                offer_end(CAPNP_I_OF(l, struct offer, link), reason);
+                offer_end(CAPNP_I_OF(l, struct offer, link), end_of(reason), reason);
         }
 }
 
@@ -124,14 +138,19 @@ static const struct capnp_membrane_ops offer_membrane = {
 /* compose has returned, or cannot go on. */
 static void offer_on_composed(capnp_question *q, int r, void *arg)
 {
-        offer_end(arg, r ? capnp_question_exception(q).reason : "the service has finished");
+        const char *why = capnp_question_exception(q).reason;
+
+        if (r)
+                offer_end(arg, end_of(why), why);
+        else
+                offer_end(arg, UI_END_FINISHED, "the service has finished");
 }
 
 /* ---- RemoteUiOffer -------------------------------------------------------------------------- */
 
 static int offer_withdraw(void *self, capnp_answer *a)
 {
-        offer_end(self, "the host has withdrawn it");
+        offer_end(self, UI_END_WITHDRAWN, "the host has withdrawn it");
         return capnp_answer_return(a);
 }
 
@@ -188,7 +207,7 @@ static int offer_report(void *self, capnp_answer *a)
 
 static void offer_dropped(void *self)
 {
-        offer_end(self, "the host has dropped it");
+        offer_end(self, UI_END_WITHDRAWN, "the host has dropped it");
         offer_unref(self);
 }
 
@@ -292,7 +311,7 @@ static void offer_begin(struct pending *p, capnp_cap *service)
                 lent = capnp_membrane_wrap(o->membrane, asked_to_lend(p->a));
         if (!lent || remote_ui_offer_serve(w->vat, &offer_ops, o, &out)) {
                 if (o)
-                        offer_end(o, "no memory");
+                        offer_end(o, UI_END_FAILED, "no memory");
                 (void)capos_i_refuse_no_memory(p->a);
                 return;
         }
@@ -359,6 +378,20 @@ int offer_surface(struct worker *w, capnp_answer *a)
         return offer_ask(w, a, remote_session_offer_surface_param_service(a));
 }
 
+void offers_revoke(struct worker *w, capnp_text service, capnp_text why)
+{
+        const char *code = capos_denial_code(CAPOS_DENIED_REVOKED_LEASE);
+        struct capnp_i_list *l, *next;
+
+        for (l = w->offers.next; l != &w->offers; l = next) {
+                struct offer *o = CAPNP_I_OF(l, struct offer, link);
+
+                next = l->next;
+                if (text_is(service, o->service))
+                        offer_end(o, UI_END_REVOKED, capos_i_refusal(w->refusal, code, why.p));
+        }
+}
+
 void offers_follow(struct worker *w)
 {
         struct capnp_i_list *l, *next;
@@ -368,6 +401,6 @@ void offers_follow(struct worker *w)
 
                 next = l->next;
                 if (!bundle_entry_ui(worker_entry(w, o->service)))
-                        offer_end(o, "denied.ui: policy");
+                        offer_end(o, UI_END_REVOKED, "denied.ui: policy");
         }
 }

@@ -39,6 +39,7 @@ static void worker_notice(struct worker *w, notice_reader n)
                 worker_end(w, notice_ended(n).p);
                 return;
         case NOTICE_REVOKED:
+                offers_revoke(w, notice_revoked(n), notice_why(n));
                 grant_revoke(w, notice_revoked(n), notice_why(n));
                 break;
         case NOTICE_RENEWED:

@@ -62,13 +62,16 @@ enum capos_ui_effect {
         CAPOS_UI_LASTING, /**< cannot be undone, or acts on the world outside */
 };
 
-/** Why a pane is gone: UiCloseReason's values, and what only the host knows. */
+/** Why a pane is gone, or an offer over: UiCloseReason's values, and what only the host knows. */
 enum capos_ui_close_reason {
-        CAPOS_UI_CLOSED_BY_PERSON,  /**< capos_ui_close() */
-        CAPOS_UI_CLOSED_BY_HOST,    /**< the offer has ended */
-        CAPOS_UI_CLOSED_SESSION,    /**< the workspace has ended */
-        CAPOS_UI_CLOSED_RESET,      /**< unused */
-        CAPOS_UI_CLOSED_BY_SERVICE, /**< it has closed or dropped it */
+        CAPOS_UI_CLOSED_BY_PERSON,   /**< capos_ui_close(); of an offer: a person said no to it */
+        CAPOS_UI_CLOSED_BY_HOST,     /**< capos_ui_withdraw(), or a lack of memory */
+        CAPOS_UI_CLOSED_SESSION,     /**< the session or the workspace has ended */
+        CAPOS_UI_CLOSED_RESET,       /**< unused */
+        CAPOS_UI_CLOSED_BY_SERVICE,  /**< it has closed the pane, or finished */
+        CAPOS_UI_CLOSED_BY_INSTANCE, /**< it denies the offer, or has taken it back */
+        CAPOS_UI_CLOSED_LOST,        /**< the service has failed, or the way to it has */
+        CAPOS_UI_CLOSED_DROPPED,     /**< of a pane: its service holds it no more; never an offer */
 };
 
 /** Whether a service may compose unasked (UiConsent, the same values). */
@@ -246,7 +249,8 @@ struct capos_ui_front_ops {
         /** A command has ended, for who ran it: the service is not told what came back. */
         void (*ran)(void *arg, const struct capos_ui_ran *r);
         /** An offer is over; why is for a person, and safe to print. o ends when this returns. */
-        void (*ended)(void *arg, capos_ui_offer *o, const char *why);
+        void (*ended)(void *arg, capos_ui_offer *o, enum capos_ui_close_reason how,
+                      const char *why);
         /** Something that may be kept has changed: see capos_ui_saved_store(). */
         void (*saved)(void *arg);
 };

@@ -41,7 +41,7 @@ void ui_offer_end(capos_ui_offer *o, enum capos_ui_close_reason how, const char 
         capnp_i_list_remove(&o->link);
         ui->noffers--;
         ui_restyle(ui);
-        UI_TELL(ui, ended, o, why);
+        UI_TELL(ui, ended, o, how, why);
         o->asking = capnp_question_free(o->asking);
         o->ending = capnp_question_free(o->ending);
         o->offer = capnp_cap_unref(o->offer);
@@ -218,19 +218,49 @@ static const struct remote_ui_host_ops host_ops = {
 
 /* ---- asking the session ---------------------------------------------------------------------- */
 
+/* What an instance's refusal says, by the code that it begins with. */
+static enum capos_ui_close_reason refusal_how(const char *why)
+{
+        if (!strncmp(why, "denied.stale-session", 20))
+                return CAPOS_UI_CLOSED_SESSION;
+        if (!strncmp(why, "denied.", 7) || !strncmp(why, "over-quota.", 11))
+                return CAPOS_UI_CLOSED_BY_INSTANCE;
+        return CAPOS_UI_CLOSED_LOST;
+}
+
 static void question_end(capos_ui_offer *o, capnp_question *q, int r)
 {
         const char *why = capnp_question_exception(q).reason;
         char plain[CAPOS_UI_WORDS];
 
         ui_words_plain(why[0] ? why : capnp_strerror(r), plain, sizeof(plain));
-        ui_offer_end(o, CAPOS_UI_CLOSED_BY_HOST, plain);
+        ui_offer_end(o, refusal_how(why), plain);
+}
+
+static enum capos_ui_close_reason end_how(enum ui_end end, const char *why)
+{
+        switch (end) {
+        case UI_END_FINISHED:
+                return CAPOS_UI_CLOSED_BY_SERVICE;
+        case UI_END_WITHDRAWN:
+                return CAPOS_UI_CLOSED_BY_HOST;
+        case UI_END_REVOKED:
+                return CAPOS_UI_CLOSED_BY_INSTANCE;
+        case UI_END_SESSION_ENDED:
+                return CAPOS_UI_CLOSED_SESSION;
+        case UI_END_FAILED:
+                return CAPOS_UI_CLOSED_LOST;
+        case UI_END_UNSAID:
+                break;
+        }
+        return refusal_how(why);
 }
 
 static void ending_done(capnp_question *q, int r, void *arg)
 {
         capos_ui_offer *o = arg;
-        capnp_text why = remote_ui_offer_ended_out_reason(remote_ui_offer_ended_results(q));
+        remote_ui_offer_ended_out_reader out = remote_ui_offer_ended_results(q);
+        capnp_text why = remote_ui_offer_ended_out_reason(out);
         char plain[CAPOS_UI_WORDS];
 
         if (r) {
@@ -238,7 +268,7 @@ static void ending_done(capnp_question *q, int r, void *arg)
                 return;
         }
         ui_words_plain(why.len ? why.p : "the composition is over", plain, sizeof(plain));
-        ui_offer_end(o, CAPOS_UI_CLOSED_BY_HOST, plain);
+        ui_offer_end(o, end_how(remote_ui_offer_ended_out_end(out), why.p), plain);
 }
 
 static void asking_done(capnp_question *q, int r, void *arg)
@@ -255,16 +285,15 @@ static void asking_done(capnp_question *q, int r, void *arg)
 
         o->offer = capnp_cap_ref(capnp_question_cap_peek(q, offer, 1));
         o->asking = capnp_question_free(o->asking);
-        o->ending = remote_ui_offer_ended((remote_ui_offer_client){o->offer});
-        capnp_question_send(o->ending, ending_done, o);
-        if (!o->ending)
-                ui_offer_end(o, CAPOS_UI_CLOSED_BY_HOST, capnp_strerror(-ENOMEM));
 }
 
-/* Lends it. With `object`: what is lent, whose reference is taken. */
+/* Lends it. With `object`: what is lent, whose reference is taken. When it is over is asked along
+ * with it: the answer comes before anything that a service does at its end, however soon that is.
+ */
 static int offer_begin(capos_ui_offer *o, capnp_cap *object)
 {
         remote_session_client session = {o->ui->session};
+        remote_ui_offer_client offer;
 
         if (o->lent) {
                 o->asking = remote_session_offer_surface(session);
@@ -280,8 +309,16 @@ static int offer_begin(capos_ui_offer *o, capnp_cap *object)
         if (!o->asking)
                 return -ENOMEM;
 
-        o->is_running = true;
         capnp_question_send(o->asking, asking_done, o);
+        offer = o->lent ? remote_session_offer_surface_offer(o->asking)
+                        : remote_session_offer_ui_offer(o->asking);
+        o->ending = remote_ui_offer_ended(offer);
+        if (!o->ending) {
+                o->asking = capnp_question_free(o->asking);
+                return -ENOMEM;
+        }
+        capnp_question_send(o->ending, ending_done, o);
+        o->is_running = true;
         return 0;
 }
 
@@ -301,7 +338,7 @@ static void consent_answered(void *arg, bool yes, bool is_over)
         if (yes && offer_begin(o, c->object))
                 ui_offer_end(o, CAPOS_UI_CLOSED_BY_HOST, capnp_strerror(-ENOMEM));
         else if (!yes && !is_over)
-                ui_offer_end(o, CAPOS_UI_CLOSED_BY_HOST, "refused.person: a person said no");
+                ui_offer_end(o, CAPOS_UI_CLOSED_BY_PERSON, "refused.person: a person said no");
         ui_offer_unref(o);
         free(c);
 }

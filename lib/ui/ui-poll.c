@@ -58,8 +58,9 @@ void ui_surface_tell(capos_ui_surface *s, struct ui_event *e)
 void ui_poll_close(capos_ui_surface *s, enum capos_ui_close_reason why)
 {
         ui_events_clear(&s->events, &s->pane->account);
-        s->owes_closed = why != CAPOS_UI_CLOSED_BY_SERVICE;
-        s->closed = (enum ui_close_reason)why;
+        s->owes_closed = why != CAPOS_UI_CLOSED_BY_SERVICE && why != CAPOS_UI_CLOSED_DROPPED;
+        s->closed = (unsigned)why <= UI_CLOSE_REASON_RESET ? (enum ui_close_reason)why
+                                                           : UI_CLOSE_REASON_HOST;
         if (!s->poll)
                 return;
 

@@ -292,7 +292,7 @@ static void surface_gone(void *self)
 {
         capos_ui_surface *s = self;
 
-        ui_surface_close(s, CAPOS_UI_CLOSED_BY_SERVICE);
+        ui_surface_close(s, CAPOS_UI_CLOSED_DROPPED);
         ui_surface_unref(s);
 }
 

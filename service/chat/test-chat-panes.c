@@ -159,9 +159,10 @@ static void on_ran(void *arg, const struct capos_ui_ran *r)
         (void)snprintf(e->why, sizeof(e->why), "%s", r->why);
 }
 
-static void on_ended(void *arg, capos_ui_offer *o, const char *why)
+static void on_ended(void *arg, capos_ui_offer *o, enum capos_ui_close_reason how, const char *why)
 {
         (void)o;
+        (void)how;
         (void)why;
         ((struct eye *)arg)->over = true;
 }

@@ -331,7 +331,7 @@ class Cases:
         if beside != alone:
             raise Failed(f"the honest service's panes are {beside!r} beside it, and alone {alone!r}")
         for line in lines:
-            if not re.match(r"  |\[\d+\] hostile: |closed, by |hostile has ended", line):
+            if not re.match(r"  |\[\d+\] hostile: |closed, the session has ended$|hostile has ended", line):
                 raise Failed(f"a line is {line!r} of {lines}")
         if not any("Yes" in line for line in lines):
             raise Failed(f"{lines}")

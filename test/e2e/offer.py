@@ -353,7 +353,7 @@ class Cases:
 
     def ends(self, ours):
         """With one of the two hosts. A kill of the worker is told to ours by its own vat."""
-        nobody, lost = "denied.stale-session", "" if ours else "lost: "
+        nobody, lost = "sessionEnded: denied.stale-session", "failed: " if ours else "lost: "
         who = "ours" if ours else "C++"
 
         def own(*row):
@@ -362,20 +362,20 @@ class Cases:
         def brought(*row):
             return self.brought(*row, ours=ours)
         rows = [
-            ("the host withdraws", own("withdraw", "" if ours else "the host has withdrawn it")),
+            ("the host withdraws", own("withdraw", "withdrawn: ")),
             ("the offer is dropped", own("free" if ours else "drop", "")),
-            ("the service has finished", own("finish", "the service has finished")),
+            ("the service has finished", own("finish", "finished: the service has finished")),
             ("logout", own("logout", f"{nobody}: the session was logged out")),
-            ("an administrator takes the capability", brought(self.revokes("panel"), "denied.revoked-lease")),
+            ("an administrator takes the capability", brought(self.revokes("panel"), "revoked: denied.revoked-lease")),
             ("an administrator ends the session", brought(self.revokes(), f"{nobody}: revoked")),
-            ("the lease of the capability", brought(lambda _: None, "denied.revoked-lease", "hasty")),
+            ("the lease of the capability", brought(lambda _: None, "revoked: denied.revoked-lease", "hasty")),
             ("the lease of the session", brought(lambda _: None, f"{nobody}: expired", "brief")),
-            ("`ui` is gone from the profile", brought(self.reloads(ui=False), "denied.ui: policy")),
+            ("`ui` is gone from the profile", brought(self.reloads(ui=False), "revoked: denied.ui: policy")),
             (None, self.as_before),
             ("the capability is gone from the profile",
-             self.brought_without_state(self.reloads(panel=False), "denied.revoked-lease", ours)),
+             self.brought_without_state(self.reloads(panel=False), "revoked: denied.revoked-lease", ours)),
             (None, self.as_before),
-            ("kill -9 of the service", brought(self.kills_service, "")),
+            ("kill -9 of the service", brought(self.kills_service, "failed: ")),
             ("kill -9 of the worker", instance.needs_root(brought(self.kills_worker, lost))),
             ("kill -9 of the host", self.killed_host(ours)),
         ]

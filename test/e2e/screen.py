@@ -182,14 +182,18 @@ class Cases:
 
         over = "the login other is over|the session has ended"
         ends = (
-            ("it finishes", lambda f: self.tell("finish", _login="other"), 0, "stage has ended", ""),
-            ("the capability is revoked", lambda f: admin("session", "revoke", session(), "stage"), 3, "",
-             "administrator"),
+            ("it finishes", lambda f: self.tell("finish", _login="other"), 0,
+             "closed, by the service\nstage has ended:\n  the service has finished", ""),
+            ("the capability is revoked", lambda f: admin("session", "revoke", session(), "stage"), 3,
+             "closed, taken back by the instance", "administrator"),
             ("`ui` is taken from the profile",
-             lambda f: self.target.changed(self.manifest(self.may.replace(", ui = true", ""))), 3, "", "denied.ui"),
-            ("the service is killed", lambda f: os.kill(self.target.pids("stage")[0], 9), 1, "", "stage has ended: "),
-            ("logout elsewhere", lambda f: self.run("logout", "-s", "other"), 4, "", over),
-            ("the session is revoked", lambda f: admin("session", "revoke", session()), 4, "", over),
+             lambda f: self.target.changed(self.manifest(self.may.replace(", ui = true", ""))), 3,
+             "closed, taken back by the instance", "denied.ui"),
+            ("the service is killed", lambda f: os.kill(self.target.pids("stage")[0], 9), 1,
+             "closed, the service ", "stage has ended: "),  # it holds it no more, or cannot be reached
+            ("logout elsewhere", lambda f: self.run("logout", "-s", "other"), 4, "closed, the session has ended", over),
+            ("the session is revoked", lambda f: admin("session", "revoke", session()), 4,
+             "closed, the session has ended", over),
             ("Ctrl-C", lambda f: os.kill(f.p.pid, signal.SIGINT), 130, "", ""),
             ("nobody reads", lambda f: f.p.stdout.close(), 1, "", ""),
             ("the worker is killed, and the line is made again", again, 0, "stage has ended", "there again"))
@@ -221,11 +225,11 @@ class Cases:
         instance.until(tried, "the end of all logins", WAIT_S)
 
     def once_of_what_is_over(self):
-        """A service that finishes at once has been seen."""
+        """A service that lets go of its pane and finishes at once has been seen."""
         self.tell("prepare", finishes=True)
         got = self.run("ui", "stage", "-s", "may", "--once").stdout
-        expect(got, "[1] stage: Short (text)\n  It was there.\n[1] stage: Short (text)\nclosed, by the service\n",
-               "what was there")
+        expect(got, "[1] stage: Short (text)\n  It was there.\n[1] stage: Short (text)\n"
+               "closed, the service holds it no more\n", "what was there")
         self.tell("prepare", finishes=False)
         with subprocess.Popen([self.capos, "ui", "stage", "-s", "may", "--once"], stdout=subprocess.PIPE, text=True,
                               stderr=subprocess.PIPE, env=self.env) as p:
@@ -436,6 +440,25 @@ class Cases:
         expect(self.tell("worked"), {"times": before + 1, "last": "hello"}, "what was run")
         t.type("\x03")
         expect(t.end(), 130, "Ctrl-C at an empty line")
+
+    def flooded(self):
+        """What a service shows while a person reads a question, be it 10,000 patches, is printed after the answer."""
+        t = self.terminal("stage")
+        self.opened("work", "text", "Work", safetyClass="consequential")
+        t.until("[1] stage: Work")
+        self.command("work", 7, id="work", effect="reads", fields=[{"path": "text"}])
+        t.until("> work [text=]")
+        self.typed(t, "work text=hello", "yes or no? (no)")
+        begin = len(t.shown)
+        self.patch("work", "updateModel", {"model": {"whole": {"text": {"paragraphs": [{"runs": [
+            {"text": "flooding"}]}]}}}}, 10000, "over-quota.ui-patches")
+        t.type("/nothing\n")
+        t.until("there is no such thing", after=begin)
+        need(b"flooding" not in t.shown[begin:], t.shown)
+        self.answer(t, "no", "a person said no")
+        t.until("flooding")
+        t.type("/quit\n")
+        expect(t.end(), 0, "its exit code")
 
     def answer(self, t, answer, shown):
         """Answers, again while it is too early."""
@@ -663,6 +686,7 @@ def main():
                 ("what is selected", cases.selected),
                 ("looks and places", cases.looks_and_places),
                 ("what is asked", cases.questions),
+                ("a flood while something is asked", cases.flooded),
                 ("consent", cases.consent),
                 ("no history", cases.history)])
         finally:

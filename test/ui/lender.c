@@ -42,6 +42,7 @@ struct lender {
         unsigned changed, ran, prompts, themes, saves, ended;
         uint64_t prompt; /* the open one; 0: none */
         char why[512];
+        enum capos_ui_close_reason how;
 };
 
 /* ---- what lib/ui tells ---------------------------------------------------------------------- */
@@ -117,11 +118,12 @@ static void on_ran(void *arg, const struct capos_ui_ran *r)
         (void)snprintf(l->why, sizeof(l->why), "%s", r->why);
 }
 
-static void on_ended(void *arg, capos_ui_offer *o, const char *why)
+static void on_ended(void *arg, capos_ui_offer *o, enum capos_ui_close_reason how, const char *why)
 {
         struct lender *l = arg;
 
         (void)o;
+        l->how = how;
         (void)snprintf(l->why, sizeof(l->why), "%s", why);
         l->ended++;
         capnp_vat_stop(l->vat);
@@ -234,6 +236,13 @@ static void lender_end(struct lender *l, const char *how)
         }
 }
 
+/* As UiEnd has them, but for a person's no. */
+static const char *const hows[] = {
+        [CAPOS_UI_CLOSED_BY_PERSON] = "refused",    [CAPOS_UI_CLOSED_BY_HOST] = "withdrawn",
+        [CAPOS_UI_CLOSED_SESSION] = "sessionEnded", [CAPOS_UI_CLOSED_BY_SERVICE] = "finished",
+        [CAPOS_UI_CLOSED_BY_INSTANCE] = "revoked",  [CAPOS_UI_CLOSED_LOST] = "failed",
+};
+
 /* Nothing is left at once: neither the service's answer nor the instance's is waited for. */
 static int see_end(struct lender *l, const char *how)
 {
@@ -250,8 +259,8 @@ static int see_end(struct lender *l, const char *how)
         while (!l->ended)
                 if (capnp_vat_run(l->vat))
                         break;
-        printf("ended with %u panes, %u hosts: %s\n", panes_count(l),
-               l->ui && !capos_ui_is_zero(l->ui), l->why);
+        printf("ended with %u panes, %u hosts: %s: %s\n", panes_count(l),
+               l->ui && !capos_ui_is_zero(l->ui), hows[l->how], l->why);
         return 0;
 }
 

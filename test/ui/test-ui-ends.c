@@ -11,15 +11,58 @@ static void end_withdraw(struct play *p, capos_ui_offer *o)
         capos_ui_withdraw(o);
         play_run(p);
         CHECK_EQ(p->withdrawn, 1);
+        CHECK_EQ(p->how_over, CAPOS_UI_CLOSED_BY_HOST);
 }
 
-static void end_returned(struct play *p, capos_ui_offer *o)
+/* As the instance says it, by the code: whatever the words are. */
+static void end_said(struct play *p, enum ui_end end, enum capos_ui_close_reason how)
 {
-        (void)o;
         remote_ui_offer_ended_results_set_reason(p->ended, "the service has finished");
+        remote_ui_offer_ended_results_set_end(p->ended, end);
         (void)capnp_answer_return(p->ended);
         play_run(p);
         CHECK_STR(p->why_over, "the service has finished");
+        CHECK_EQ(p->how_over, how);
+}
+
+static void end_finished(struct play *p, capos_ui_offer *o)
+{
+        (void)o;
+        end_said(p, UI_END_FINISHED, CAPOS_UI_CLOSED_BY_SERVICE);
+}
+
+static void end_withdrawn(struct play *p, capos_ui_offer *o)
+{
+        (void)o;
+        end_said(p, UI_END_WITHDRAWN, CAPOS_UI_CLOSED_BY_HOST);
+}
+
+static void end_taken_back(struct play *p, capos_ui_offer *o)
+{
+        (void)o;
+        end_said(p, UI_END_REVOKED, CAPOS_UI_CLOSED_BY_INSTANCE);
+}
+
+static void end_session(struct play *p, capos_ui_offer *o)
+{
+        (void)o;
+        end_said(p, UI_END_SESSION_ENDED, CAPOS_UI_CLOSED_SESSION);
+}
+
+static void end_failed(struct play *p, capos_ui_offer *o)
+{
+        (void)o;
+        end_said(p, UI_END_FAILED, CAPOS_UI_CLOSED_LOST);
+}
+
+/* By an instance that has no code yet. */
+static void end_unsaid(struct play *p, capos_ui_offer *o)
+{
+        (void)o;
+        remote_ui_offer_ended_results_set_reason(p->ended, "denied.stale-session: expired");
+        (void)capnp_answer_return(p->ended);
+        play_run(p);
+        CHECK_EQ(p->how_over, CAPOS_UI_CLOSED_SESSION);
 }
 
 static void end_revoked(struct play *p, capos_ui_offer *o)
@@ -28,12 +71,14 @@ static void end_revoked(struct play *p, capos_ui_offer *o)
         (void)capnp_answer_fail(p->ended, CAPNP_FAILED, "denied.revoked-lease: taken back");
         play_run(p);
         CHECK_STR(p->why_over, "denied.revoked-lease: taken back");
+        CHECK_EQ(p->how_over, CAPOS_UI_CLOSED_BY_INSTANCE);
 }
 
 static void end_cut(struct play *p, capos_ui_offer *o)
 {
         (void)o;
         play_cut(p);
+        CHECK_EQ(p->how_over, CAPOS_UI_CLOSED_LOST);
 }
 
 static void end_freed(struct play *p, capos_ui_offer *o)
@@ -41,15 +86,23 @@ static void end_freed(struct play *p, capos_ui_offer *o)
         (void)o;
         p->ui = capos_ui_free(p->ui);
         play_run(p);
-        CHECK_EQ(p->why_closed, CAPOS_UI_CLOSED_SESSION);
+        CHECK_EQ(p->how_over, CAPOS_UI_CLOSED_SESSION);
 }
 
 static const struct {
         const char *name;
         void (*end)(struct play *p, capos_ui_offer *o);
 } ends[] = {
-        {"withdrawn", end_withdraw},   {"returned", end_returned},         {"revoked", end_revoked},
-        {"the line dropped", end_cut}, {"the workspace freed", end_freed},
+        {"withdrawn", end_withdraw},
+        {"finished", end_finished},
+        {"withdrawn, as the instance says", end_withdrawn},
+        {"taken back", end_taken_back},
+        {"the session ended", end_session},
+        {"the service failed", end_failed},
+        {"by an older instance", end_unsaid},
+        {"revoked", end_revoked},
+        {"the line dropped", end_cut},
+        {"the workspace freed", end_freed},
 };
 
 TEST(each_end_leaves_nothing)
@@ -75,6 +128,7 @@ TEST(each_end_leaves_nothing)
                 ends[i].end(&p, o);
                 CHECK_EQ(p.closed, 1);
                 CHECK_EQ(p.over, 1);
+                CHECK_EQ(p.why_closed, p.how_over);
                 CHECK_EQ(p.prompts_gone, 1);
                 CHECK(!p.ui || capos_ui_is_zero(p.ui));
                 CHECK(capnp_question_is_done(poll));

@@ -223,12 +223,13 @@ static void on_ran(void *arg, const struct capos_ui_ran *r)
         note(p->ran_why, sizeof(p->ran_why), r->why);
 }
 
-static void on_ended(void *arg, capos_ui_offer *o, const char *why)
+static void on_ended(void *arg, capos_ui_offer *o, enum capos_ui_close_reason how, const char *why)
 {
         struct play *p = arg;
 
         CHECK(capos_ui_offer_name(o)[0] != 0);
         p->over++;
+        p->how_over = how;
         note(p->why_over, sizeof(p->why_over), why);
 }
 

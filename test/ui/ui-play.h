@@ -37,7 +37,7 @@ struct play {
         /* What the front end was told. */
         unsigned opened, changed, closed, layouts, themes, prompts, prompts_gone, ran, over, saved;
         unsigned restyled; /* of the themes: those of the whole workspace */
-        enum capos_ui_close_reason why_closed;
+        enum capos_ui_close_reason why_closed, how_over;
         struct capos_ui_change change; /* the last, without its lists */
         char prompt[4096];
         uint64_t prompt_id;

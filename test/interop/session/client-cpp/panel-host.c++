@@ -301,8 +301,8 @@ struct Proof {
                 s.until([this]() {
                         return screen.panes == 0;
                 }); /* the service holds it all the same */
-                auto reason = kj::str(s.wait(offer.endedRequest().send()).getReason());
-                CHECK(reason == "the host has withdrawn it", reason);
+                auto over = s.wait(offer.endedRequest().send());
+                CHECK(over.getEnd() == UiEnd::WITHDRAWN, kj::str(over));
                 s.until([this]() {
                         auto r = s.wait(s.panel.stateRequest().send());
                         return r.getOpen() == 0 && r.getPanes() == 0;
@@ -341,8 +341,8 @@ struct Proof {
                 s.until([this]() { return screen.patches == 3; });
                 CHECK(s.attempt(Panel::Act::PATCH) == "");
                 s.wait(s.panel.finishRequest().send().ignoreResult());
-                auto reason = kj::str(s.wait(again.endedRequest().send()).getReason());
-                CHECK(reason == "the service has finished", reason);
+                auto over = s.wait(again.endedRequest().send());
+                CHECK(over.getEnd() == UiEnd::FINISHED, kj::str(over));
                 s.until([this]() { return screen.panes == 0; });
         }
 
@@ -434,7 +434,8 @@ int see_end(Session &s, const char *how)
         } else {
                 end_it(s, offer, how);
                 KJ_IF_MAYBE(e, kj::runCatchingExceptions([&]() {
-                                    reason = s.wait(kj::mv(ended)).getReason().cStr();
+                                    auto over = s.wait(kj::mv(ended));
+                                    reason = kj::str(over.getEnd(), ": ", over.getReason()).cStr();
                             }))
                         reason = std::string("lost: ") + e->getDescription().cStr();
         }

@@ -106,14 +106,14 @@ class Proof:
             check(outcome.startswith("a host has lent no such thing"), outcome)
 
     async def withdraws(self):
-        async def over():
+        async def nothing():
             state = await wait(self.panel.state())
             return state.open == 0 and state.panes == 0
 
         await wait(self.offer.withdraw())
-        reason = (await wait(self.offer.ended())).reason
-        check(reason == "the host has withdrawn it", reason)
-        await self.until(over)
+        over = await wait(self.offer.ended())
+        check((over.end, over.reason) == ("withdrawn", "the host has withdrawn it"), over)
+        await self.until(nothing)
 
     async def cannot_patch(self):
         await self.gone("patch")
