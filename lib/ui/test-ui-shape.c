@@ -4,6 +4,8 @@
 #include "ui-field.h"
 #include "ui-kind.h"
 
+#include <stdarg.h>
+
 static unsigned width_bytes(const struct dynamic_type *t)
 {
         switch (t->which) {
@@ -257,4 +259,125 @@ TEST(a_part_of_a_word_is_none)
         CHECK_EQ(ui_item_tone((ui_item_reader){ui_block_reader(block)}), UI_TONE_NEUTRAL);
         ui_block_unref(block);
         capnp_msg_free(m);
+}
+
+/* ---- how long everything may be -------------------------------------------------------------- */
+
+struct listing {
+        const capnp_schema *schemas;
+        const struct ui_shape *seen[64];
+        unsigned n;
+        char text[8192];
+};
+
+static void list_add(struct listing *l, const char *format, ...)
+{
+        size_t at = strlen(l->text);
+        va_list ap;
+
+        va_start(ap, format);
+        (void)vsnprintf(l->text + at, sizeof(l->text) - at, format, ap);
+        va_end(ap);
+}
+
+static void list_field(struct listing *l, const struct ui_field *f)
+{
+        switch (f->type) {
+        case UI_FIELD_TEXT:
+                list_add(l, " %s %u", f->name, ui_text_most((enum ui_text_place)f->place));
+                break;
+        case UI_FIELD_TEXTS:
+                list_add(l, " %s[%u] %u", f->name, f->most,
+                         ui_text_most((enum ui_text_place)f->place));
+                break;
+        case UI_FIELD_STRUCTS:
+        case UI_FIELD_BYTES:
+        case UI_FIELD_DOUBLES:
+        case UI_FIELD_FLOATS:
+                list_add(l, " %s[%u]", f->name, f->most);
+                break;
+        default:
+                break;
+        }
+}
+
+/* A line for each struct: its texts with their bytes, its lists with their elements. */
+static void list_shape(struct listing *l, const struct ui_shape *s)
+{
+        size_t begin, named;
+
+        for (unsigned i = 0; i < l->n; i++)
+                if (l->seen[i] == s)
+                        return;
+        CHECK(l->n < 64);
+        l->seen[l->n++] = s;
+        begin = strlen(l->text);
+        list_add(l, "%s:", strchr(dynamic_struct(l->schemas, s->id)->name, ':') + 1);
+        named = strlen(l->text);
+        for (unsigned i = 0; i < s->nfields; i++)
+                list_field(l, &s->fields[i]);
+        if (strlen(l->text) == named)
+                l->text[begin] = 0; /* it has none */
+        else
+                list_add(l, "\n");
+        for (unsigned i = 0; i < s->nfields; i++)
+                if (s->fields[i].shape)
+                        list_shape(l, s->fields[i].shape);
+}
+
+/* What doc/design/ui.md has: who changes a bound changes it here, too. */
+static const char bounds[] =
+        "UiPatch: surfaceId[16]\n"
+        "UiPatchPayload: commandId 32\n"
+        "UiSurfaceSpec: surfaceId[16] title 64 summary 200\n"
+        "UiLayoutHint: tab 64\n"
+        "UiModelPatch: remove[2000] 64 lines[5000] items[1000] rows[2000] nodes[2000] "
+        "counters[64] points[8] steps[64] messages[2000]\n"
+        "UiText: paragraphs[256]\n"
+        "UiParagraph: runs[64]\n"
+        "UiRun: text 4096\n"
+        "UiLog: lines[5000]\n"
+        "UiLogLine: source 64 text 4096 attributes[8]\n"
+        "UiPair: name 64\n"
+        "CommandValue: text 1024\n"
+        "UiList: items[1000]\n"
+        "UiItem: key 64 title 64 detail 200 badge 12 commands[64] 32\n"
+        "UiTable: columns[24] rows[2000]\n"
+        "UiColumn: key 64 title 64\n"
+        "UiRow: key 64 cells[24] commands[64] 32\n"
+        "UiTree: nodes[2000]\n"
+        "UiNode: key 64 parent 64 title 64 detail 200 commands[64] 32\n"
+        "UiCounters: counters[64]\n"
+        "UiCounter: key 64 label 64 recent[60]\n"
+        "UiChart: series[8] mark[16]\n"
+        "UiSeries: key 64 label 64 x[4096] y[4096]\n"
+        "UiChart.Mark: label 64\n"
+        "UiForm: fields[32] values[32] complaints[32] submit 32\n"
+        "CommandField: path 200 label 64 help 200 choices[64]\n"
+        "CommandValue: text 4096\n"
+        "CommandChoice: label 64 detail 200\n"
+        "CommandBinding: path 200\n"
+        "UiForm.Complaint: path 200 text 200\n"
+        "UiProgress: steps[64]\n"
+        "UiStep: key 64 title 64 detail 200\n"
+        "UiMap: tiles[64] cells[4096] markers[128] paths[256]\n"
+        "UiTile: glyph 20 label 64\n"
+        "UiMarker: key 64 label 64 commands[64] 32\n"
+        "UiTranscript: messages[2000] send 32 draft 64\n"
+        "UiMessage: author 64 text 4096\n"
+        "UiModelPatch.MapPatch: cells[4096] markers[128]\n"
+        "Command: id 32 title 48 summary 160 group 64 fields[32] reason 200 key 20\n"
+        "CommandCall: capability 64 constants[32]\n";
+
+TEST(each_field_has_its_bound)
+{
+        static struct listing l;
+        struct rig g;
+
+        rig_init(&g);
+        l.schemas = g.schemas;
+        list_shape(&l, &ui_shape_patch);
+        puts(l.text);
+        CHECK_STR(l.text, bounds);
+        rig_deinit(&g);
 }

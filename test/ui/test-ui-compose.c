@@ -149,6 +149,83 @@ TEST(thirty_two_panes_in_all)
         play_close(&p);
 }
 
+/* One patch of a log: 15 lines of 4 KiB, about as much as may be in one. */
+static capnp_question *grow(capnp_cap *pane, uint64_t revision)
+{
+        enum { LINES = 15, LINE_BYTES = 4096 };
+        capnp_question *q = remote_ui_surface_apply((remote_ui_surface_client){pane});
+        ui_patch_builder b = remote_ui_surface_apply_init_patch(q);
+        ui_model_patch_builder m = ui_patch_payload_init_model(ui_patch_init_payload(b));
+        ui_log_line_list_builder l = ui_model_patch_init_lines(m, LINES);
+        char text[LINE_BYTES + 1] = "";
+
+        memset(text, 'a', LINE_BYTES);
+        ui_patch_set_kind(b, UI_PATCH_KIND_UPDATE_MODEL);
+        ui_model_patch_set_base(m, revision);
+        for (unsigned i = 0; i < LINES; i++) {
+                ui_log_line_set_sequence(ui_log_line_list_builder_get(l, i), revision * LINES + i);
+                ui_log_line_set_text(ui_log_line_list_builder_get(l, i), text);
+        }
+        capnp_question_send(q, NULL, NULL);
+        return q;
+}
+
+/* Fills a pane until it is refused: p->last says why. */
+static void fill(struct play *p, capnp_cap *pane)
+{
+        uint64_t revision = 0;
+        capnp_question *q;
+
+        do {
+                p->now_ms += 1000;
+                q = grow(pane, revision++);
+                play_run(p);
+        } while (!play_end(p, q, 0));
+}
+
+/* By the usual bounds: a MiB of a pane, 4 of a service, 16 in all. */
+TEST_T(so_much_is_held_and_no_more, 120)
+{
+        static const char *const names[] = {"a", "b", "c", "d", "e"};
+        static const char *const full[] = {
+                "over-quota.ui-bytes: more than 1048576 bytes of a surface",
+                "over-quota.ui-bytes: more than 4194304 bytes of a service's surfaces",
+                "over-quota.ui-bytes: more than 16777216 bytes of all surfaces"};
+        capos_ui_offer *offers[5];
+        capnp_cap *panes[25];
+        unsigned n = 0;
+        struct play p;
+
+        CHECK_OK(play_open(&p));
+        for (unsigned i = 0; i < 5; i++) {
+                const struct capos_ui_offering what = {.name = names[i],
+                                                       .title = names[i],
+                                                       .interface = DESK_ID,
+                                                       .asked_for = true};
+
+                CHECK_OK(capos_ui_offer_host(p.ui, &what, &offers[i], NULL));
+                play_run(&p);
+                for (unsigned k = 0; k < (i < 4 ? 5 : 1); k++) {
+                        p.now_ms += 1000;
+                        CHECK((panes[n] = play_pane(&p, (char)('a' + k), "log", "ordinary")));
+                        fill(&p, panes[n++]);
+                        CHECK_STR(p.last, full[i == 4 ? 2 : k == 4]);
+                }
+        }
+        /* What goes makes room. */
+        capos_ui_withdraw(offers[0]);
+        play_run(&p);
+        CHECK((panes[n] = play_pane(&p, 'z', "log", "ordinary")));
+        fill(&p, panes[n++]);
+        CHECK_STR(p.last, full[0]);
+        for (unsigned i = 1; i < 5; i++)
+                capos_ui_withdraw(offers[i]);
+        CHECK(capos_ui_is_zero(p.ui));
+        while (n)
+                capnp_cap_unref(panes[--n]);
+        play_close(&p);
+}
+
 TEST(twenty_patches_a_second)
 {
         unsigned taken = 0, refused = 0;

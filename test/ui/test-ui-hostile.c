@@ -443,6 +443,21 @@ static void flood_second(struct stage *st)
         CHECK_EQ(flood(st, 10), 59);
 }
 
+/* To have a question out of sight, or answered by somebody else, while a person reads it. */
+static void flood_asked(struct stage *st)
+{
+        capnp_question *q = play_ask(&st->p, st->pane, SURFACE(SURFACE_PERSIST), "(what = layout)");
+        char asked[sizeof(st->p.prompt)];
+
+        CHECK_EQ(st->p.prompts, 1);
+        (void)snprintf(asked, sizeof(asked), "%s", st->p.prompt);
+        CHECK_EQ(flood(st, 0), 40);
+        CHECK_EQ(st->p.prompts_gone, 0);
+        CHECK_STR(st->p.prompt, asked);
+        say_no(st);
+        CHECK_EQ(play_end(&st->p, q, 0), CAPNP_E_EXCEPTION);
+}
+
 static void flood_surfaces(struct stage *st)
 {
         capnp_cap *panes[16] = {NULL};
@@ -723,6 +738,7 @@ static const struct {
         {"newer-values", "log", newer_values, "refused.kind", 0, NULL},
         {"flood-at-once", "log", flood_at_once, "over-quota.ui-patches", 0, NULL},
         {"flood-second", "log", flood_second, "over-quota.ui-patches", 0, NULL},
+        {"flood-asked", "log", flood_asked, "over-quota.ui-patches", 1, "Keep the place"},
         {"flood-surfaces", "log", flood_surfaces, "over-quota.ui-surfaces", 0, NULL},
         {"flood-commands", "log", flood_commands, "over-quota.ui-commands", 0, NULL},
         {"flood-themes", "log", flood_themes, "over-quota.ui-theme", 0, NULL},

@@ -16,6 +16,7 @@ import traceback
 import operate  # noqa: F401  (its rows)
 import paned  # noqa: F401  (likewise)
 import person  # noqa: F401  (likewise)
+import planted  # noqa: F401  (likewise)
 import shelled  # noqa: F401  (likewise)
 import ways  # noqa: F401  (likewise)
 from instance import Skip  # (from beside e2e, as ways has it)
