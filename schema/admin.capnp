@@ -298,4 +298,10 @@ interface Admin {
   # begins; at most 32 KiB. segment: its number, from 1 on; 0: the one that is written. Its number comes back. next: the
   # byte to go on from. No lines: there are no more, and if it is sealed, the next segment goes on.
   # Errors: failed (no such segment).
+
+  passkeyCode @28 (name :Text, options :KeyOptions) -> (code :Text, untilMs :UInt64) $Cm.effect(lasting);
+  # A code by which the account's owner registers one passkey himself (RemoteSessionGateway.passkeyBegin), in the page of
+  # `capos web`: once, until untilMs, ten minutes from now. A later one of the account takes its place. It is in no file
+  # and no record. options: what the passkey is restricted to.
+  # Errors: failed (no such account, or passkeys are switched off).
 }

@@ -137,4 +137,10 @@ interface Admission {
 
   endAccountSession @15 (id :Text) -> (ended :UInt32);
   # RemoteSession.endAccountSession.
+
+  passkeyBegin @16 (code :Text) -> (options :Rs.PasskeyOptions);
+  # RemoteSessionGateway.passkeyBegin; in a session, without a code, RemoteSession's.
+
+  passkeyAdd @17 (label :Text, response :Text) -> (id :Text);
+  # Likewise.
 }

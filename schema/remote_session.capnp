@@ -116,6 +116,9 @@ struct RemoteAuthMethod {
 
   issuers @6 :List(Text);
   # The identity providers of this instance by name, where the method has some.
+
+  origins @7 :List(Text);
+  # Of passkeys: from which pages they are used and registered, as browsers name them. Since 0.1.
 }
 
 enum RemoteChannelBinding {
@@ -178,6 +181,30 @@ struct RemoteAuthStep {
   # For passkey: whose passkeys are wanted, a domain. Since 0.1.
 }
 
+struct PasskeyOptions {
+  # What a passkey is made by: a WebAuthn client's PublicKeyCredentialCreationOptions (doc/protocol/admission.md).
+  # Since 0.1.
+
+  account @0 :Text;
+  # Whose it will be.
+
+  relyingParty @1 :Text;
+  challenge @2 :Data;
+  # Good for one passkeyAdd on this connection.
+
+  user @3 :Data;
+  # The user handle.
+
+  known @4 :List(Data);
+  # Ids of the account's passkeys, which the authenticator is not to replace.
+
+  attested @5 :Bool;
+  # Attestation is wanted.
+
+  untilMs @6 :UInt64;
+  # Milliseconds since 1970.
+}
+
 interface RemoteSessionGateway {
   # What a connection starts with. Holding it grants nothing but the right to try to log in.
 
@@ -197,6 +224,17 @@ interface RemoteSessionGateway {
       -> (session :RemoteSession) $Cm.effect(own);
   # A session of nobody in particular, likewise. An empty requestedProfile takes the default.
   # Errors: denied.method-disabled, denied.profile, denied.already-bound. Since 0.1.
+
+  passkeyBegin @4 (code :Text) -> (options :PasskeyOptions) $Cm.effect(own);
+  # Begins to register a passkey of an account, by a code that its administrator was given (Admin.passkeyCode). Dashes,
+  # spaces and the case of letters do not count. A later one on this connection takes its place.
+  # Errors: denied.method-disabled, denied.credentials (there is no such code, or no more), denied.already-bound. Since
+  # 0.1.
+
+  passkeyAdd @5 (label :Text, response :Text) -> (id :Text) $Cm.effect(own);
+  # Registers it, and uses the code up, whatever comes of it. response: a RegistrationResponseJSON. label: for people;
+  # may be empty. It is no login. Errors: denied.flow (nothing was begun, or it is over), denied.credentials (the text
+  # says what is wrong with it), over-quota.proofs. Since 0.1.
 }
 
 interface RemoteAuthFlow {
@@ -351,6 +389,16 @@ interface RemoteSession {
   offerSurface @9 (surface :Ui.RemoteUiSurface, service :Text) -> (offer :Ui.RemoteUiOffer) $Cm.effect(own);
   # The same with one pane, which the host has made, and nothing else: UiComposer.draw. Since 0.1, an addition to the
   # original contract.
+
+  passkeyBegin @10 () -> (options :PasskeyOptions) $Cm.effect(own);
+  # Begins to register a passkey of the session's account, by the proof that the session rests on: the account's own
+  # password, key or passkey, shown within the last five minutes, and worth enough for each profile that the passkey would
+  # give. What that proof is restricted to, the passkey will be.
+  # Errors: denied.method-disabled, denied.profile (without an account), denied.weak-proof (renew first, or ask for a
+  # code: the text says which), denied.stale-session. Since 0.1, an addition to the original contract.
+
+  passkeyAdd @11 (label :Text, response :Text) -> (id :Text) $Cm.effect(own);
+  # Registers it: as RemoteSessionGateway.passkeyAdd. Since 0.1, an addition to the original contract.
 }
 
 interface RemoteCapSet {

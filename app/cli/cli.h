@@ -252,6 +252,7 @@ int cmd_account_identity_add(struct cli *c);
 int cmd_account_identity_list(struct cli *c);
 int cmd_account_identity_remove(struct cli *c);
 int cmd_account_passkey_add(struct cli *c);
+int cmd_account_passkey_code(struct cli *c);
 int cmd_account_passkey_list(struct cli *c);
 int cmd_account_passkey_remove(struct cli *c);
 int cmd_service_add(struct cli *c);

@@ -2,6 +2,7 @@
  * Passkeys of accounts. One is made in two steps, because its authenticator signs a challenge of
  * the instance's: `account passkey add NAME` prints what a WebAuthn client is to be asked for,
  * and `account passkey add NAME FILE` takes its answer. With --passkey-command both are one.
+ * `account passkey code NAME` leaves it to the account's owner, in a browser.
  */
 #include "admin.h"
 #include "passkey-command.h"
@@ -182,6 +183,41 @@ int cmd_account_passkey_add(struct cli *c)
                 (void)fputs("What an authenticator answers to that, within five minutes:\n"
                             "  capos account passkey add NAME FILE\n",
                             stderr);
+        return EXIT_OK;
+}
+
+/* ---- a code, for the owner's own browser -------------------------------------------------- */
+
+int cmd_account_passkey_code(struct cli *c)
+{
+        CAPNP_AUTO(capnp_question_freep) capnp_question *q = NULL;
+        struct key_limits limits;
+        const char *code;
+        int r = admin_key_limits(c, &limits);
+
+        if (!r)
+                r = state_open_admin(c);
+        if (r)
+                return r;
+
+        q = admin_passkey_code(admin_of(c));
+        admin_passkey_code_set_name(q, c->words[0]);
+        admin_key_limits_set(&limits, admin_passkey_code_init_options(q));
+        if (cli_wait(c, q, CLI_LOGIN_MS))
+                return cli_fail_question(c, q, c->words[0]);
+
+        code = admin_passkey_code_code(q).p;
+        if (c->json)
+                return cli_print_json(c,
+                                      json_pack("{s:o,s:I}", "code", cli_json_text(code), "untilMs",
+                                                (json_int_t)admin_passkey_code_until_ms(q)));
+        cli_print_safe(code);
+        printf("\n");
+        if (isatty(STDERR_FILENO))
+                (void)fputs(
+                        "It is good once, for ten minutes: in the page of `capos web`, Register "
+                        "a passkey with a code.\n",
+                        stderr);
         return EXIT_OK;
 }
 

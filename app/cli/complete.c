@@ -85,6 +85,7 @@ static const struct {
         {"account identity remove", 1, KIND_NONE},
         {"account passkey add", 0, KIND_ACCOUNT},
         {"account passkey add", 1, KIND_FILE},
+        {"account passkey code", 0, KIND_ACCOUNT},
         {"account passkey list", 0, KIND_ACCOUNT},
         {"account passkey remove", 0, KIND_ACCOUNT},
         {"account passkey remove", 1, KIND_NONE},

@@ -471,6 +471,10 @@ static const struct cli_command commands[] = {
          "  capos account passkey add alice >options.json\n"
          "  capos account passkey add alice response.json --label 'blue key'\n",
          cmd_account_passkey_add, passkey_add_options, 1, 2, false},
+        {"account passkey code", "NAME",
+         "Print a code by which an account's owner registers a passkey in a browser",
+         "It is good once, for ten minutes, in the page of `capos web`.\n",
+         cmd_account_passkey_code, account_key_options, 1, 1, false},
         {"account passkey list", "NAME", "List the passkeys of an account", NULL,
          cmd_account_passkey_list, state_options, 1, 1, false},
         {"account passkey remove", "NAME ID",

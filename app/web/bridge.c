@@ -157,6 +157,8 @@ void bridge_fail_error(struct bridge *b, struct asker a, const struct capos_erro
         if (d.m)
                 failure_write(web_down_init_failed(d.d), e);
         down_answer(b, a, &d);
+        if (b->is_in && e->code == CAPOS_E_DENIED && e->denial == CAPOS_DENIED_STALE_SESSION)
+                b->stale(b, e);
 }
 
 void bridge_fail_code(struct bridge *b, struct asker a, int r)

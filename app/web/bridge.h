@@ -49,6 +49,7 @@ struct bridge {
         bool over;
         struct places *places;
         struct entry *entry;
+        char passkey_label[65]; /* of the passkey that is being registered; "": it has none */
         struct calls *calls;
         struct panes *panes;
         struct records *records;
@@ -59,6 +60,8 @@ struct bridge {
         bool busy;                      /* the client does something: one thing at a time */
         bool learning;                  /* … namely schemas, which calls need */
         void (*idle)(struct bridge *b); /* … and is done with it */
+        /* The session is over, by what the instance has said to something else. */
+        void (*stale)(struct bridge *b, const struct capos_error *e);
 };
 
 /* A frame that is being made. */

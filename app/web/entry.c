@@ -82,9 +82,9 @@ static void keys_write(web_down_methods_builder m)
         }
 }
 
-static void methods_answer(struct bridge *b, struct asker a)
+static struct down methods_down(struct bridge *b, uint32_t id)
 {
-        struct down d = down_new(a.id);
+        struct down d = down_new(id);
 
         if (d.m) {
                 web_down_methods_builder m = web_down_init_methods(d.d);
@@ -95,7 +95,24 @@ static void methods_answer(struct bridge *b, struct asker a)
                 keys_write(m);
                 web_down_methods_set_relying_parties(m, true);
         }
+        return d;
+}
+
+static void methods_answer(struct bridge *b, struct asker a)
+{
+        struct down d = methods_down(b, a.id);
+
         down_answer(b, a, &d);
+}
+
+void entry_tell(struct bridge *b, const struct bridge_tab *t)
+{
+        struct down d;
+
+        if (!b->is_connected || !b->client || !b->client->methods)
+                return;
+        d = methods_down(b, 0);
+        down_tell(b, t, &d);
 }
 
 /* Whether the file of known instances has another key for this place, which a person may replace.

@@ -20,6 +20,8 @@ void entry_free(struct bridge *b);
 struct place;
 /* Connects to an instance. 0, or as capos_client_connect(). */
 int entry_dial(struct bridge *b, const struct place *p, capos_client **ret_c) CAPNP_MUST_USE;
+/* By what one can log in to what is connected to, or renew; to a tab that is new. */
+void entry_tell(struct bridge *b, const struct bridge_tab *t);
 void entry_connect(struct bridge *b, struct asker a, uint16_t place);
 void entry_trust(struct bridge *b, struct asker a, bool yes);
 void entry_disconnect(struct bridge *b, struct asker a);

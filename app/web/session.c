@@ -14,6 +14,7 @@
 #include "bridge.h"
 #include "calls.h"
 #include "confine.h"
+#include "enrol.h"
 #include "entry.h"
 #include "holdings.h"
 #include "io-packet.h"
@@ -50,7 +51,8 @@ struct session {
         struct bridge b;
         int sockets;
         capnp_watch *socket_watch, *word_watch;
-        capnp_timer *tick, *soon;
+        capnp_timer *tick, *soon, *stale;
+        struct capos_error why; /* of stale */
         struct waiting waiting[WAITING];
         unsigned nwaiting;
 };
@@ -141,6 +143,7 @@ static void tab_hello(struct bridge *b, struct bridge_tab *t, web_up_reader up)
         t->is_in = true;
         bridge_done(b, (struct asker){t->number, web_up_id(up)});
         places_tell(b, t);
+        entry_tell(b, t);
         records_tell(b, t);
         holdings_tell(b, t);
         panes_tell(b, t);
@@ -182,6 +185,27 @@ static void on_out(struct bridge *b, const struct capos_error *e)
                 failure_write(web_down_init_ended(d.d), e);
         down_tell(b, NULL, &d);
         holdings_tell(b, NULL);
+}
+
+static void session_on_stale(void *arg)
+{
+        struct session *s = arg;
+
+        s->stale = NULL;
+        if (!s->b.is_in)
+                return;
+        record_error(&s->b, "session", "", &s->why);
+        on_out(&s->b, &s->why);
+}
+
+/* The line may stay up for a while, and whoever hears of the end is in the midst of something. */
+static void on_stale(struct bridge *b, const struct capos_error *e)
+{
+        struct session *s = session_of(b);
+
+        s->why = *e;
+        if (!s->stale)
+                (void)!capnp_timer_new(b->vat, 0, session_on_stale, s, &s->stale);
 }
 
 /* The client goes, and what stands on it. */
@@ -317,6 +341,12 @@ static bool up_use(struct bridge *b, struct asker a, web_up_reader up)
                 return true;
         case WEB_UP_EXPORT:
                 records_export(b, a);
+                return true;
+        case WEB_UP_ENROL:
+                enrol_begin(b, a, web_up_enrol(up));
+                return true;
+        case WEB_UP_ENROLLED:
+                enrol_add(b, a, web_up_enrolled(up));
                 return true;
         default:
                 return false;
@@ -530,6 +560,7 @@ static int session_open(struct session *s, const int fds[2])
         b->words = fds[1];
         s->sockets = fds[0];
         b->idle = session_on_idle;
+        b->stale = on_stale;
         b->began_ms = b->acted_ms = bridge_now_ms();
         if (!r)
                 r = capnp_schema_new(&b->schema);
@@ -568,6 +599,7 @@ static void session_close(struct session *s)
 
         s->tick = capnp_timer_free(s->tick);
         s->soon = capnp_timer_free(s->soon);
+        s->stale = capnp_timer_free(s->stale);
         s->socket_watch = capnp_watch_free(s->socket_watch);
         s->word_watch = capnp_watch_free(s->word_watch);
         (void)close(b->words); /* from here on its cookie opens nothing */

@@ -112,10 +112,11 @@ struct WebUp {
 
     consent @32 :Consent;
     enrol @33 :Enrol;
-    # Registers a passkey, by a code that an administrator has given. Answered by `enrolment`.
+    # Registers a passkey: by a code that an administrator has given, or, without one, from the session. Answered by
+    # `enrolment`.
 
     enrolled @34 :Text;
-    # To `enrolment`: RegistrationResponseJSON.
+    # To `enrolment`: RegistrationResponseJSON. Answered by `done`, or `failed` with what is wrong with it.
   }
 
   struct Instance { place @0 :UInt16; name @1 :Text; address @2 :Text; }
@@ -175,7 +176,7 @@ struct WebUp {
   struct Theme { scheme @0 :Ui.UiThemeHint.Scheme; contrast @1 :Ui.UiThemeHint.Contrast;
                  motion @2 :Ui.UiThemeHint.Motion; density @3 :Ui.UiThemeHint.Density; }
   struct Consent { service @0 :Text; consent @1 :Ui.UiConsent; }
-  struct Enrol { account @0 :Text; code @1 :Text; label @2 :Text; }
+  struct Enrol { code @0 :Text; label @1 :Text; }
 }
 
 struct WebDown {
@@ -234,8 +235,8 @@ struct WebDown {
 
     sessions @28 :List(Rs.AccountSession);
     file @29 :File;
-    enrolment @30 :Text;
-    # PublicKeyCredentialCreationOptionsJSON.
+    enrolment @30 :Rs.PasskeyOptions;
+    # What the browser is to make a passkey by.
   }
 
   struct Greet {

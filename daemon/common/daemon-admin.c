@@ -41,6 +41,7 @@ static const struct {
         {"reload", ADMIN_NOWHERE},
         {"keyList", ADMIN_ACCOUNTS},
         {"auditRead", ADMIN_AUDIT},
+        {"passkeyCode", ADMIN_ACCOUNTS},
 };
 
 _Static_assert(sizeof(calls) / sizeof(calls[0]) == DAEMON_ADMIN_CALLS,

@@ -15,7 +15,7 @@ enum admin_facet {
         ADMIN_ALL = 7,
 };
 
-enum { DAEMON_ADMIN_CALLS = 28 }; /* of schema/admin.capnp */
+enum { DAEMON_ADMIN_CALLS = 29 }; /* of schema/admin.capnp */
 
 /* The set that a facet of a manifest names, "" all of it; ADMIN_NOWHERE: there is none such. */
 unsigned daemon_admin_facets(capnp_text name);

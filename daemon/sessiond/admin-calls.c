@@ -94,6 +94,11 @@ static int call_passkey_remove(void *self, capnp_answer *a)
         return admin_passkey_end(self, a);
 }
 
+static int call_passkey_code(void *self, capnp_answer *a)
+{
+        return admin_passkey_code_make(self, a);
+}
+
 /* ---- what somebody stands on ---------------------------------------------------------------- */
 
 static bool is_own(const struct session *e, capnp_text name)
@@ -186,6 +191,7 @@ static const struct {
         {false, NULL, call_reload},
         {true, NULL, admin_on_key_list},
         {true, NULL, admin_on_audit_read},
+        {false, NULL, call_passkey_code},
 };
 
 _Static_assert(sizeof(calls) / sizeof(calls[0]) == DAEMON_ADMIN_CALLS,
@@ -300,6 +306,7 @@ static const struct admin_ops ops = {
         .reload = admin_call,
         .key_list = admin_call,
         .audit_read = admin_call,
+        .passkey_code = admin_call,
 };
 
 _Static_assert(sizeof(ops) == offsetof(struct admin_ops, account_add) +

@@ -16,6 +16,7 @@
 #include "daemon-text.h"
 #include "flow.h"
 #include "origin.h"
+#include "passkey-make.h"
 #include "session.h"
 #include "sessiond.h"
 #include "store-passkey.h"
@@ -30,7 +31,7 @@ struct making {
         struct store_passkey k;
         int64_t serial; /* of the account that it is for */
         struct store_options may;
-        struct proof_passkey_new wanted;
+        uint8_t challenge[PASSKEY_CHALLENGE_BYTES];
 };
 
 static void passkey_audit(struct sessiond *s, const char *what, const char *outcome,
@@ -102,6 +103,9 @@ static bool whose_take(struct sessiond *s, capnp_answer *a, capnp_text name, str
 
 /* ---- making --------------------------------------------------------------------------------- */
 
+static const char switched_off[] = "passkeys are switched off: the manifest names no "
+                                   "authentication.passkeys.relyingParty";
+
 struct known {
         capnp_lbuilder to;
         uint32_t n, at; /* at: while it is filled */
@@ -128,9 +132,7 @@ int admin_passkey_start(struct sessiond *s, capnp_answer *a)
         int r;
 
         if (!*p->relying_party)
-                return capnp_answer_fail(a, CAPNP_FAILED,
-                                         "passkeys are switched off: the manifest names no "
-                                         "authentication.passkeys.relyingParty");
+                return capnp_answer_fail(a, CAPNP_FAILED, "%s", switched_off);
         if (!whose_take(s, a, admin_passkey_begin_param_name(a), &w))
                 return 0;
 
@@ -151,16 +153,6 @@ int admin_passkey_start(struct sessiond *s, capnp_answer *a)
                                                  p->wanted.attestation != PASSKEY_ATTESTATION_NONE);
         admin_passkey_begin_results_set_until_ms(a, clock_wall_ms() + REGISTRATION_MS);
         return capnp_answer_return(a);
-}
-
-/* A label is for people: what does not print becomes a question mark. */
-static void label_copy(char *to, capnp_text t, size_t room)
-{
-        size_t n = 0;
-
-        for (; n < t.len && n < room - 1; n++)
-                to[n] = t.p[n] >= ' ' && t.p[n] < 0x7f ? t.p[n] : '?';
-        to[n] = 0;
 }
 
 static void making_free(struct making *m)
@@ -200,11 +192,7 @@ static int making_end(struct making *m, const struct proof_verdict *v)
         if (v->good != 1)
                 return making_fail(m, v->subject);
 
-        m->k.key = v->passkey;
-        m->k.count = v->count;
-        m->k.made_ms = clock_wall_ms();
-        passkeys_fingerprint(m->k.key.id, m->k.key.id_len, m->k.fingerprint);
-        r = store_add_passkey(&s->store, &m->k, m->serial, &m->may);
+        r = passkey_keep(s, &m->k, m->serial, &m->may, v);
         if (r)
                 return making_fail(m, r == STORE_E_NONE ? "its account is gone" : passkey_why(r));
 
@@ -233,20 +221,13 @@ static void making_on_verdict(void *arg, enum prove_end end, const struct proof_
 static int making_start(struct making *m, capnp_text response)
 {
         capnp_answer *a = m->a;
-        const struct passkeys *p = &m->s->policy.passkeys;
-        struct prove_what w = {
-                .kind = PROOF_PASSKEY_NEW,
-                .parts = {{(const uint8_t *)&m->wanted, sizeof(m->wanted)},
-                          {(const uint8_t *)response.p, response.len},
-                          {p->party, p->party_len}},
-                .done = making_on_verdict,
-                .arg = m,
-        };
+        struct prove_what w = {.done = making_on_verdict, .arg = m};
+        struct prove_job *job;
         int r;
 
         snprintf(w.path.key[0], TURNS_KEY, "%s", asker_party(m->by));
         snprintf(w.path.key[1], TURNS_KEY, "%s", m->k.account);
-        r = prover_start(&m->s->prover, &w, NULL);
+        r = passkey_judge(m->s, m->challenge, response, &w, &job);
         if (!r)
                 return capnp_answer_keep(a, NULL, NULL);
 
@@ -265,8 +246,7 @@ int admin_passkey_finish(struct sessiond *s, capnp_answer *a)
         if (!m)
                 return capos_i_refuse_no_memory(a);
 
-        *m = (struct making){
-                .s = s, .a = a, .by = asker_ref(s->asker), .wanted = s->policy.passkeys.wanted};
+        *m = (struct making){.s = s, .a = a, .by = asker_ref(s->asker)};
         label_copy(m->k.label, admin_passkey_add_param_label(a), sizeof(m->k.label));
         label_copy(m->k.account, admin_passkey_add_param_name(a), sizeof(m->k.account));
         wrong = capnp_answer_check(a) ? "the request cannot be read"
@@ -279,11 +259,36 @@ int admin_passkey_finish(struct sessiond *s, capnp_answer *a)
 
         m->serial = w.serial;
         if (!registrations_take(&s->registrations, w.account, w.serial, clock_boot_ms(),
-                                m->wanted.challenge))
+                                m->challenge))
                 return making_fail(m, "nothing was begun for this account, or it is over: ask for "
                                       "new options");
 
         return making_start(m, response);
+}
+
+/* ---- a code, by which the owner makes one himself (passkey-own.c) ---------------------------- */
+
+int admin_passkey_code_make(struct sessiond *s, capnp_answer *a)
+{
+        char code[PASSKEY_CODE_TEXT], text[160];
+        struct store_options may;
+        const char *wrong;
+        struct whose w;
+
+        if (!*s->policy.passkeys.relying_party)
+                return capnp_answer_fail(a, CAPNP_FAILED, "%s", switched_off);
+        if (!whose_take(s, a, admin_passkey_code_param_name(a), &w))
+                return 0;
+        wrong = credential_read(s, w.account, admin_passkey_code_param_options(a), &may, text);
+        if (wrong)
+                return capnp_answer_fail(a, CAPNP_FAILED, "%s", wrong);
+
+        passkey_codes_make(&s->passkey_codes, w.account, w.serial, &may, clock_boot_ms(), code);
+        passkey_audit(s, "passkey-code", "ok", w.account, "good once, for ten minutes");
+        admin_passkey_code_results_set_code(a, code);
+        admin_passkey_code_results_set_until_ms(a, clock_wall_ms() + PASSKEY_CODE_MS);
+        sodium_memzero(code, sizeof(code));
+        return audit_return(&s->audit, a);
 }
 
 /* ---- what there is -------------------------------------------------------------------------- */

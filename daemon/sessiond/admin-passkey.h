@@ -6,10 +6,11 @@
 
 struct sessiond;
 
-/* Admin.passkeyBegin, .passkeyAdd, .passkeyList, .passkeyRemove. Each takes a. */
+/* Admin.passkeyBegin, .passkeyAdd, .passkeyList, .passkeyRemove, .passkeyCode. Each takes a. */
 int admin_passkey_start(struct sessiond *s, capnp_answer *a);
 int admin_passkey_finish(struct sessiond *s, capnp_answer *a);
 int admin_passkey_tell(struct sessiond *s, capnp_answer *a);
 int admin_passkey_end(struct sessiond *s, capnp_answer *a);
+int admin_passkey_code_make(struct sessiond *s, capnp_answer *a);
 
 #endif

@@ -341,6 +341,8 @@ static void admission_on_ended(void *arg, enum session_end why, const char *reas
 
         admission_move(ad, ADMISSION_ENDED);
         flows_end(&ad->flows);
+        if (ad->registering)
+                ad->registering_end(ad->registering);
         admission_set_deadline(ad, ADMISSION_LINGER_MS);
         if (why == SESSION_LOGOUT) /* it has asked for it */
                 return;
@@ -397,6 +399,8 @@ static void admission_close(struct admission *ad, const char *reason)
         if (watcher)
                 (void)capnp_answer_fail(watcher, CAPNP_DISCONNECTED, "over");
         flows_end(&ad->flows);
+        if (ad->registering)
+                ad->registering_end(ad->registering);
         if (ad->session)
                 session_end(ad->session, SESSION_DISCONNECT, reason);
         ad->deadline = capnp_timer_free(ad->deadline);

@@ -12,6 +12,7 @@
 #include <capos/capnp.h>
 
 struct packet;
+struct registering;
 struct sessiond;
 
 enum {
@@ -51,6 +52,8 @@ struct admission {
         capnp_answer *watcher;   /* waits for a notice */
         bool ended_notice;       /* the worker has not been told of the end */
         char ended_reason[64];
+        struct registering *registering;                /* a passkey, passkey-own.c; NULL: none */
+        void (*registering_end)(struct registering *r); /* … which has no more to be one */
         struct tallied tallied;
         unsigned illegal, reports, refusals, enrols; /* enrols: keys that were refused */
         uint64_t reports_at_ms;                      /* when `reports` was last what it is */

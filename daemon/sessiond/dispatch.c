@@ -16,6 +16,7 @@
 #include "bundle.h"
 #include "login.h"
 #include "owner.h"
+#include "passkey-own.h"
 #include "reconnect.h"
 #include "sessiond.h"
 #include "tally.h"
@@ -45,6 +46,8 @@ static const struct {
         {"tally", ADMISSION_BOUND | ADMISSION_ENDED, false, tally_calls},
         {"accountSessions", ADMISSION_BOUND, false, owner_list},
         {"endAccountSession", ADMISSION_BOUND, false, owner_end},
+        {"passkeyBegin", ADMISSION_FRESH | ADMISSION_BOUND, true, passkey_own_begin},
+        {"passkeyAdd", ADMISSION_FRESH | ADMISSION_BOUND, true, passkey_own_add},
 };
 
 enum { CALLS = sizeof(calls) / sizeof(calls[0]) };
@@ -97,6 +100,8 @@ static const struct admission_ops gate = {
         .tally = dispatch_call,
         .account_sessions = dispatch_call,
         .end_account_session = dispatch_call,
+        .passkey_begin = dispatch_call,
+        .passkey_add = dispatch_call,
 };
 
 _Static_assert(sizeof(gate) ==

@@ -151,6 +151,22 @@ static void method_issuers(struct issuers *is, const struct method *m, remote_au
                 remote_auth_method_set_issuers_at(list, i, is->all[i].name);
 }
 
+/* Where a page has to be from that asks for a passkey: a list of texts, one behind the other. */
+static void method_origins(const struct passkeys *p, remote_auth_method_builder b)
+{
+        const char *first = (const char *)p->party + strlen(p->relying_party) + 1;
+        const char *end = (const char *)p->party + p->party_len;
+        capnp_lbuilder list;
+        unsigned n = 0;
+
+        for (const char *one = first; one < end; one += strlen(one) + 1)
+                n++;
+        list = remote_auth_method_init_origins(b, n);
+        n = 0;
+        for (const char *one = first; one < end; one += strlen(one) + 1)
+                remote_auth_method_set_origins_at(list, n++, one);
+}
+
 int methods_tell(const struct origin *o, capnp_answer *a)
 {
         remote_auth_method_list_builder list =
@@ -170,6 +186,8 @@ int methods_tell(const struct origin *o, capnp_answer *a)
                         continue;
                 method_hints(o, (enum capos_auth)i, b);
                 method_issuers(&o->s->issuers, rows[i].method, b);
+                if (rows[i].method == &method_passkey)
+                        method_origins(&o->s->policy.passkeys, b);
         }
         return capnp_answer_return(a);
 }

@@ -16,6 +16,7 @@
 #include "identity.h"
 #include "issuers.h"
 #include "ledgers.h"
+#include "passkey-codes.h"
 #include "policy.h"
 #include "prove.h"
 #include "recheck.h"
@@ -53,6 +54,7 @@ struct sessiond {
         struct admin admin;
         struct asker *asker; /* for whom things are done just now; NULL: for nobody elsewhere */
         struct registrations registrations; /* of passkeys */
+        struct passkey_codes passkey_codes;
         struct arrivals arrivals;
         struct capnp_i_list admissions, sessions;
         struct capnp_i_list attempts;   /* proofs under way */

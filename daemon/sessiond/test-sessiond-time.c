@@ -891,6 +891,74 @@ TEST(what_is_listed_is_all_there)
         finish();
 }
 
+/* ---- passkeys ------------------------------------------------------------------------------- */
+
+static void alice_may_have_passkeys(void)
+{
+        static const char *const profiles[] = {"operator"};
+
+        CHECK_OK(store_add(&s.store, &(struct store_new){.name = "alice",
+                                                         .verifier = "",
+                                                         .profiles = profiles,
+                                                         .nprofiles = 1}));
+        s.policy.passkeys.relying_party = "localhost";
+}
+
+/* Begins to register one; it is refused in these words, or with NULL is not. */
+static void passkey_begin(struct client *c, const char *code, const char *refused)
+{
+        capnp_question *q = admission_passkey_begin(c->ask);
+
+        admission_passkey_begin_set_code(q, code);
+        CHECK_EQ(capnp_question_wait(q), refused ? CAPNP_E_EXCEPTION : 0);
+        if (refused && !strstr(capnp_question_exception(q).reason, refused))
+                test_fail(__FILE__, __LINE__, "%s", capnp_question_exception(q).reason);
+        capnp_question_free(q);
+}
+
+TEST(a_passkey_takes_a_new_proof)
+{
+        struct session *e;
+        struct client *c;
+
+        begin();
+        alice_may_have_passkeys();
+        c = client_new(1);
+        e = session_until(c, 0, 0);
+        pass(4);
+        passkey_begin(c, "", NULL);
+        pass(2);
+        passkey_begin(c, "", "denied.weak-proof: the proof is older than five minutes");
+        renew(e, &(struct session_renewal){.credential = "password"});
+        passkey_begin(c, "", NULL);
+        renew(e, &(struct session_renewal){.credential = "an identity"});
+        passkey_begin(c, "", "denied.weak-proof: what the session was proved by");
+        finish();
+}
+
+/* A person has five minutes, and the connection what it had before. */
+TEST(a_passkey_by_a_code_has_time)
+{
+        const struct store_options any = {.expires_ms = 0};
+        char code[PASSKEY_CODE_TEXT];
+        struct store_account acc;
+        struct client *c;
+
+        begin();
+        alice_may_have_passkeys();
+        CHECK_OK(store_load(&s.store, "alice", &acc));
+        c = client_new(1);
+        passkey_codes_make(&s.passkey_codes, "alice", acc.serial, &any, clock_boot_ms(), code);
+        passkey_begin(c, code, NULL);
+        pass(4);
+        CHECK_EQ(c->ad->state, ADMISSION_FRESH);
+        passkey_begin(c, code, NULL); /* the time is the first one's */
+        pass(2);
+        has_no_longer_time(c);
+        store_account_deinit(&acc);
+        finish();
+}
+
 /* ---- for years ------------------------------------------------------------------------------ */
 
 /* Each connection has it read, so what a message may be read of must not run out: what cannot be

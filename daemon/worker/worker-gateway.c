@@ -138,11 +138,56 @@ static int gateway_start(void *self, capnp_answer *a)
         return pending_send(w, a, q, start_done, NULL);
 }
 
+/* ---- passkeys ------------------------------------------------------------------------------- */
+
+static void passkey_begin_done(struct pending *p)
+{
+        remote_session_gateway_passkey_begin_results_set_options(
+                p->a, admission_passkey_begin_options(p->q));
+        (void)capnp_answer_return(p->a);
+}
+
+static int gateway_passkey_begin(void *self, capnp_answer *a)
+{
+        struct worker *w = self;
+        capnp_question *q;
+
+        if (worker_refuses_ended(w, a))
+                return 0;
+
+        q = admission_passkey_begin(worker_ask(w));
+        admission_passkey_begin_set_code_n(q, remote_session_gateway_passkey_begin_param_code(a));
+        return pending_send(w, a, q, passkey_begin_done, NULL);
+}
+
+static void passkey_add_done(struct pending *p)
+{
+        remote_session_gateway_passkey_add_results_set_id_n(p->a, admission_passkey_add_id(p->q));
+        (void)capnp_answer_return(p->a);
+}
+
+static int gateway_passkey_add(void *self, capnp_answer *a)
+{
+        struct worker *w = self;
+        capnp_question *q;
+
+        if (worker_refuses_ended(w, a))
+                return 0;
+
+        q = admission_passkey_add(worker_ask(w));
+        admission_passkey_add_set_label_n(q, remote_session_gateway_passkey_add_param_label(a));
+        admission_passkey_add_set_response_n(q,
+                                             remote_session_gateway_passkey_add_param_response(a));
+        return pending_send(w, a, q, passkey_add_done, NULL);
+}
+
 static const struct remote_session_gateway_ops gateway_ops = {
         .auth_methods = gateway_auth_methods,
         .start = gateway_start,
         .guest = gateway_guest,
         .anonymous = gateway_anonymous,
+        .passkey_begin = gateway_passkey_begin,
+        .passkey_add = gateway_passkey_add,
 };
 
 int gateway_new(struct worker *w, capnp_cap **ret_c)

@@ -292,6 +292,44 @@ static int session_end_account_session(void *self, capnp_answer *a)
         return pending_send(s->w, a, q, end_account_session_done, NULL);
 }
 
+static void passkey_begin_done(struct pending *p)
+{
+        remote_session_passkey_begin_results_set_options(p->a,
+                                                         admission_passkey_begin_options(p->q));
+        (void)capnp_answer_return(p->a);
+}
+
+static int session_passkey_begin(void *self, capnp_answer *a)
+{
+        struct session_ref *s = self;
+
+        if (session_stale(s, a))
+                return 0;
+
+        return pending_send(s->w, a, admission_passkey_begin(worker_ask(s->w)), passkey_begin_done,
+                            NULL);
+}
+
+static void passkey_add_done(struct pending *p)
+{
+        remote_session_passkey_add_results_set_id_n(p->a, admission_passkey_add_id(p->q));
+        (void)capnp_answer_return(p->a);
+}
+
+static int session_passkey_add(void *self, capnp_answer *a)
+{
+        struct session_ref *s = self;
+        capnp_question *q;
+
+        if (session_stale(s, a))
+                return 0;
+
+        q = admission_passkey_add(worker_ask(s->w));
+        admission_passkey_add_set_label_n(q, remote_session_passkey_add_param_label(a));
+        admission_passkey_add_set_response_n(q, remote_session_passkey_add_param_response(a));
+        return pending_send(s->w, a, q, passkey_add_done, NULL);
+}
+
 static int session_offer_ui(void *self, capnp_answer *a)
 {
         struct session_ref *s = self;
@@ -318,6 +356,8 @@ static const struct remote_session_ops session_ops = {
         .enrol = session_enrol,
         .account_sessions = session_account_sessions,
         .end_account_session = session_end_account_session,
+        .passkey_begin = session_passkey_begin,
+        .passkey_add = session_passkey_add,
 };
 
 int session_ref_new(struct worker *w, capnp_cap **ret_c)

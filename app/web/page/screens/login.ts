@@ -9,6 +9,7 @@ import * as passkey from "../passkey";
 import * as store from "../store";
 import { Child, h, live, Signal } from "../view";
 import * as wire from "../wire";
+import * as passkeys from "./passkeys";
 
 export const complaint = new Signal<string>("");
 const chosen = new Signal<RemoteAuthKind | "enrol" | null>(null);
@@ -54,20 +55,25 @@ function settled(): void {
   complaint.set("");
   chosen.set(null);
   typed = "";
+  passkeys.clear();
   closeRenewal();
 }
 
 export function giveUp(): void {
   now++;
+  passkey.stop();
   wire.tell({ giveUp: null });
   store.step.set(null);
   busy.set(false);
 }
 
 function stepped(s: WebDown_Step): void {
+  const mine = now;
   busy.set(s.wants === "nothing");
   if (s.wants === "passkey")
     passkey.get(s).then((json) => wire.ask({ passkey: json })).catch((e) => {
+      if (mine !== now)
+        return;
       giveUp();
       complain(e);
     });
@@ -131,21 +137,10 @@ function form(m: RemoteAuthMethod, renews: boolean): Child {
     busy.get() ? "One moment …" : renews ? "Renew" : kind === "passkey" ? "Use a passkey" : "Log in"));
 }
 
-function enrol(): Child {
-  const name = h("input", { type: "text", id: "enrol-account", required: true, autocomplete: "off" });
-  const code = h("input", { type: "text", id: "enrol-code", required: true, autocomplete: "off", spellcheck: "false" });
-  const label = h("input", { type: "text", id: "enrol-label", value: "this device", maxlength: 64 });
-  return h("form", { class: "method-form", onsubmit: (e: Event) => {
-    e.preventDefault();
-    busy.set(true);
-    complaint.set("");
-    wire.ask({ enrol: { account: name.value, code: code.value.trim(), label: label.value } })
-      .then((d) => passkey.create(d.enrolment ?? "{}")).then((json) => wire.ask({ enrolled: json }))
-      .then(() => { busy.set(false); chosen.set("passkey"); }).catch(complain);
-  } }, h("p", { class: "m" }, "An administrator gives the code; it is good once, for ten minutes."),
-  field("enrol-account", "Account", name), field("enrol-code", "Code", code),
-  field("enrol-label", "Name of the passkey", label),
-  h("button", { type: "submit", class: "go big", disabled: busy.get() }, "Register a passkey"));
+/* The next thing to do is to log in by it. */
+function registered(): void {
+  chosen.set("passkey");
+  requestAnimationFrame(() => requestAnimationFrame(() => document.getElementById("choose-passkey")?.focus()));
 }
 
 function choose(id: RemoteAuthKind | "enrol", symbol: string, name: string, body: () => Child): HTMLElement {
@@ -158,21 +153,25 @@ function choose(id: RemoteAuthKind | "enrol", symbol: string, name: string, body
     open ? body() : null);
 }
 
-/* Why a method that the instance offers cannot be used here; "": it can. */
-function unfit(kind: RemoteAuthKind): string {
-  if (kind === "serviceCredential")
+/* Why a method cannot be used here; "": it can. */
+function unfit(m: RemoteAuthMethod): string {
+  if (m.state !== "enabled")
+    return m.reason || "not offered";
+  if (m.kind === "serviceCredential")
     return "It is for programs: no person logs in so.";
-  return kind === "passkey" && !passkey.possible() ? "Passkeys need a page at localhost by that name." : "";
+  return m.kind === "passkey" ? passkey.unusable(m) : "";
+}
+
+function usable(m: RemoteAuthMethod): boolean {
+  return !unfit(m);
 }
 
 function method(m: RemoteAuthMethod, renews: boolean): HTMLElement {
-  const here = !unfit(m.kind);
   const name = m.label || NAMES[m.kind];
-  if (m.state === "enabled" && here)
+  if (usable(m))
     return choose(m.kind, ICONS[m.kind], name, () => form(m, renews));
-  const reason = m.state === "enabled" ? unfit(m.kind) : m.reason;
   return h("li", { class: "method off", id: `method-${m.kind}` }, icon(ICONS[m.kind]), h("span", { class: "main" },
-    h("span", { class: "title" }, name), h("span", { class: "detail" }, reason || "not offered")));
+    h("span", { class: "title" }, name), h("span", { class: "detail" }, unfit(m))));
 }
 
 function countdown(s: WebDown_Step): Child {
@@ -215,14 +214,13 @@ function stepView(s: WebDown_Step): Child {
 
 function all(renews: boolean): Child {
   const m = store.methods.get()?.methods ?? [];
-  const rank = (x: RemoteAuthMethod): number => (x.state === "enabled" ? 0 : 100) + ORDER.indexOf(x.kind);
-  const list = m.filter((x) => !renews || (x.state === "enabled" && !unfit(x.kind) && !NOBODY.has(x.kind))).sort((a,
-    b) => rank(a) - rank(b));
-  const enrols = !renews && passkey.possible() && m.some((x) => x.kind === "passkey" && x.state === "enabled");
-  const usable = (x: RemoteAuthMethod): boolean => x.state === "enabled" && !unfit(x.kind);
+  const rank = (x: RemoteAuthMethod): number => (usable(x) ? 0 : 100) + ORDER.indexOf(x.kind);
+  const list = m.filter((x) => !renews || (usable(x) && !NOBODY.has(x.kind))).sort((a, b) => rank(a) - rank(b));
+  const enrols = !renews && m.some((x) => x.kind === "passkey" && usable(x));
   const on = list.filter(usable), off = list.filter((x) => !usable(x));
   return h("ul", { class: "methods" }, on.map((x) => method(x, renews)),
-           enrols ? choose("enrol", "key", "Register a passkey with a code", enrol) : null,
+           enrols ? choose("enrol", "key", "Register a passkey with a code",
+                           () => passkeys.byCode(registered)) : null,
            off.map((x) => method(x, renews)));
 }
 
@@ -255,7 +253,7 @@ export function view(): Child {
     }),
     live(h("div"), () => {
       const s = store.step.get();
-      return [alert(), s ? stepView(s) : all(false)];
+      return [alert(), s ? stepView(s) : [chosen.get() === "passkey" ? passkeys.news() : null, all(false)]];
     }),
     h("p", null, h("button", { type: "button", class: "quiet", id: "back", onclick: disconnect }, "Another instance")));
 }

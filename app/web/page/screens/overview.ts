@@ -8,6 +8,7 @@ import { Picture } from "../kinds/chart";
 import * as store from "../store";
 import { Child, effect, h, live, Signal, svg } from "../view";
 import * as wire from "../wire";
+import * as passkeys from "./passkeys";
 
 const REFRESH_MS = 5000, WINDOW_S = 120;
 
@@ -172,5 +173,5 @@ export function view(): Child {
       live(h("section", { class: "card lease-card" }), () => info() && lease(info())),
       h("section", { class: "card rate-card" }, h("h2", null, "Calls per second"), picture.el),
       live(h("section", { class: "card" }), () => info() && quotas(info())),
-      live(h("div", { class: "across" }), others)));
+      live(h("div", { class: "across" }), others), passkeys.card()));
 }
