@@ -12,7 +12,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 import instance  # noqa: E402
 import sessionlib  # noqa: E402
 
-from bridge import Bridge, equal, holds, until  # noqa: E402
+from bridge import DEADLINE, Bridge, equal, holds, until  # noqa: E402
 
 STAGE = sessionlib.type_id("stage", "Stage", root="test/ui")
 LISTS = {"log": "lines", "list": "items", "table": "rows", "tree": "nodes", "counters": "counters",
@@ -67,7 +67,9 @@ class Mirror:
 
     def until(self, wanted):
         """Reads on until wanted() holds, of this mirror."""
+        end = time.monotonic() + DEADLINE
         while not wanted():
+            holds(time.monotonic() < end, f"it does not come; {self.heard[-3:]!r:.1000}")
             self.take(json.loads(self.tab.read()))
 
     def at(self, surface, revision):
@@ -75,8 +77,9 @@ class Mirror:
 
     def ask(self, what, value=None):
         id = self.tab.up(what, value)
-        found = []
+        found, end = [], time.monotonic() + DEADLINE
         while not found:
+            holds(time.monotonic() < end, f"no answer to {what}; {self.heard[-3:]!r:.1000}")
             f = json.loads(self.tab.read())
             self.take(f)
             found = [f] if f.get("id") == id else []
@@ -126,8 +129,9 @@ class Staged(Bridge):
 
     def paced(self, method, **params):
         """Tells it; what is too much for one second is tried again."""
-        said = {"outcome": "over-quota.ui-patches"}
+        said, end = {"outcome": "over-quota.ui-patches"}, time.monotonic() + DEADLINE
         while "over-quota.ui-patches" in said["outcome"] or "over-quota.ui-traffic" in said["outcome"]:
+            holds(time.monotonic() < end, f"{method} is {said['outcome']} all the time")
             said = self.tell(method, **params)
             time.sleep(0.05 if said["outcome"] else 0)
         equal(said["outcome"], "", f"{params!r:.500}")
