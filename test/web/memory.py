@@ -200,7 +200,7 @@ def one(w, f):
         if not failed:
             return times
         times += 1
-        n += 1 + n // 6
+        n += 1 + n // 3
 
 
 def main():
