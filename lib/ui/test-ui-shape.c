@@ -270,6 +270,7 @@ struct listing {
         char text[8192];
 };
 
+CAPNP_PRINTF(2, 3)
 static void list_add(struct listing *l, const char *format, ...)
 {
         size_t at = strlen(l->text);
