@@ -650,6 +650,11 @@ class Cases:
         done = self.run("ui", "-s", "may", "--once", code=1)
         need("no service may show panes unasked" in done.stderr, done)
 
+    def by_hand(self):
+        """Who calls a composer as any other service is told what to use."""
+        done = self.run("call", "guide", "compose", "host:=null", "-s", "may", code=3)
+        need("guide.compose" in done.stderr and "through `capos ui`" in done.stderr, done)
+
     def history(self):
         """What is typed here is in no file."""
         os.makedirs(os.path.join(self.home, ".local", "state"), exist_ok=True)
@@ -688,6 +693,7 @@ def main():
                 ("what is asked", cases.questions),
                 ("a flood while something is asked", cases.flooded),
                 ("consent", cases.consent),
+                ("a composer called by hand", cases.by_hand),
                 ("no history", cases.history)])
         finally:
             cases.leave()
