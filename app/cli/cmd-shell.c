@@ -58,6 +58,7 @@ static int child_wait(struct shell *s, pid_t pid)
 struct child {
         const char *const *words;
         unsigned n;
+        char last[300]; /* one word more; "": none */
         int input, asked;
 };
 
@@ -78,6 +79,8 @@ static void child_exec(const struct shell *s, const struct child *k)
                 argv[i++] = "--json";
         for (unsigned w = 0; w < k->n; w++)
                 argv[i++] = k->words[w];
+        if (*k->last)
+                argv[i++] = k->last;
         argv[i] = NULL;
         (void)snprintf(asked, sizeof(asked), "%d", k->asked);
         if (k->asked >= 0 && !fcntl(k->asked, F_SETFD, 0))
@@ -90,23 +93,27 @@ static void child_exec(const struct shell *s, const struct child *k)
         _exit(EXIT_FAILED);
 }
 
-/* What a child reads: the lines behind `<<END`, nothing where lines are a script's, which are not
- * its own, and else what we do. An exit code. */
+/* What a child reads: the lines behind `<<END` or `FIELD=<<END`, nothing where lines are a
+ * script's, which are not its own, and else what we do. An exit code. */
 static int child_input(struct shell *s, struct child *k)
 {
-        const char *last = k->words[k->n - 1];
+        const char *last = k->words[k->n - 1], *at = strstr(last, "<<");
+        int before = at && (at == last || at[-1] == '=') ? (int)(at - last) : -1;
         char *p = NULL;
         size_t len = 0;
         int r = EXIT_OK;
 
         k->input = -1;
-        if (strncmp(last, "<<", 2) != 0 || !params_block_name(last + 2) || k->n == 1) {
+        if (before < 0 || before + 3 > (int)sizeof(k->last) || !params_block_name(at + 2) ||
+            k->n == 1) {
                 if (!shell_input_is_typed(s->input))
                         k->input = open("/dev/null", O_RDONLY | O_CLOEXEC);
                 return EXIT_OK;
         }
         k->n--;
-        r = shell_input_block(s->input, last + 2, &p, &len);
+        if (before)
+                (void)snprintf(k->last, sizeof(k->last), "%.*s@-", before, last);
+        r = shell_input_block(s->input, at + 2, &p, &len);
         if (r)
                 return r;
         k->input = memfd_create("lines", MFD_CLOEXEC);

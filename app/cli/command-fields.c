@@ -4,12 +4,14 @@
  * A description comes from a service. It says what to ask for, and no more: a value that passes
  * here is still a parameter like any other, which the schema is asked about next. What it says of
  * itself is shown as other text of strangers, and bounds the service claims are held before
- * anything is sent.
+ * anything is sent. Where a value may come from is as in `capos call`: the word itself, a file,
+ * standard input, or JSON.
  */
 #include "command-fields.h"
 
 #include "cap-schema.h"
 #include "cli-near.h"
+#include "params.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -28,7 +30,8 @@ struct fields {
         capnp_cap *surface;
         command_reader command;
         json_t *to;
-        bool typed; /* nothing in it is the service's yet */
+        bool typed;       /* nothing in it is the service's yet */
+        const char *from; /* the file whose content is being read; NULL: none */
 };
 
 const char *command_kind_words(enum command_field_kind kind)
@@ -76,8 +79,8 @@ bool command_ask(struct cli *c, const char *prompt, char *to, size_t room)
 static int value_fail(const struct fields *a, command_field_reader f, const char *value,
                       const char *why)
 {
-        return cli_fail(a->c, EXIT_USAGE, "parameters", "%s=%s: %s", command_field_path(f).p, value,
-                        why);
+        return cli_fail(a->c, EXIT_USAGE, "parameters", "%s=%s: %s", command_field_path(f).p,
+                        a->from ? a->from : value, why);
 }
 
 /* A number within the bounds of its field. */
@@ -230,6 +233,53 @@ static int value_read(const struct fields *a, command_field_reader f, const char
         return by_kind[kind](a, f, value, ret_v);
 }
 
+/* What is in a file. Only in a text are the ends of lines behind it a part of the value. */
+static int file_value(struct fields *a, command_field_reader f, const char *value, json_t **ret_v)
+{
+        bool is_text = command_field_kind(f) == COMMAND_FIELD_KIND_TEXT;
+        size_t len;
+        char *p;
+        int r = params_file(a->c, value, &p, &len);
+
+        if (r)
+                return r;
+        a->from = value;
+        if (strlen(p) != len)
+                r = value_fail(a, f, value, "there is a NUL byte in it");
+        while (!is_text && len && p[len - 1] == '\n')
+                p[--len] = 0;
+        if (!r && !is_text && len >= ANSWER_BYTES)
+                r = value_fail(a, f, value, "it is far too long");
+        if (!r)
+                r = value_read(a, f, p, ret_v);
+        a->from = NULL;
+        free(p);
+        return r;
+}
+
+/* JSON for one value: a text is what it says, and a number or a truth as it is written. */
+static int json_value(const struct fields *a, command_field_reader f, const char *value,
+                      json_t **ret_v)
+{
+        json_error_t e;
+        json_t *v = json_loads(value, JSON_DECODE_ANY, &e);
+        bool is_one = v && !json_is_object(v) && !json_is_array(v) && !json_is_null(v);
+        char *text = is_one && !json_is_string(v) ? json_dumps(v, JSON_ENCODE_ANY) : NULL;
+        int r;
+
+        if (!v)
+                r = value_fail(a, f, value, e.text);
+        else if (!is_one)
+                r = value_fail(a, f, value, "it is one value, and no list or object");
+        else if (json_is_string(v))
+                r = value_read(a, f, json_string_value(v), ret_v);
+        else
+                r = text ? value_read(a, f, text, ret_v) : cli_fail_code(a->c, -ENOMEM, NULL);
+        free(text);
+        json_decref(v);
+        return r;
+}
+
 /* A value that the service gives, as JSON; NULL: none. */
 static json_t *value_json(command_value_reader v)
 {
@@ -287,14 +337,24 @@ static int path_set(const struct fields *a, const char *path, json_t *v)
 
 /* ---- fields ------------------------------------------------------------------------------- */
 
+/* How long the name is that a word begins with; *ret_json: `:=` is behind it. */
+static size_t word_name(const char *word, bool *ret_json)
+{
+        size_t len = strcspn(word, "=");
+
+        *ret_json = len && word[len] && word[len - 1] == ':';
+        return len - *ret_json;
+}
+
 /* The value of a field among the words; NULL: none. */
-static const char *word_find(const struct cli *c, const char *path)
+static const char *word_find(const struct cli *c, const char *path, bool *ret_json)
 {
         size_t len = strlen(path);
 
         for (unsigned i = FIRST_WORD; i < c->nwords; i++)
-                if (!strncmp(c->words[i], path, len) && c->words[i][len] == '=')
-                        return c->words[i] + len + 1;
+                if (word_name(c->words[i], ret_json) == len && !strncmp(c->words[i], path, len) &&
+                    c->words[i][len])
+                        return c->words[i] + len + 1 + *ret_json;
         return NULL;
 }
 
@@ -305,7 +365,8 @@ static int words_check(const struct fields *a)
         const struct cli *c = a->c;
 
         for (unsigned i = FIRST_WORD; i < c->nwords; i++) {
-                size_t len = strcspn(c->words[i], "=");
+                bool json, other;
+                size_t len = word_name(c->words[i], &json);
                 char name[PATH_BYTES], hint[128];
                 struct cli_near near = {.word = name};
                 struct cap_names names = {.len = 0};
@@ -331,7 +392,7 @@ static int words_check(const struct fields *a)
                                 c, EXIT_USAGE, "unknown-field", "there is no field %s%s%s%s", name,
                                 cli_near_text(&near, hint, sizeof(hint)),
                                 names.len ? "; there are: " : "; there are none", names.text);
-                if (word_find(c, name) != c->words[i] + len + 1)
+                if (word_find(c, name, &other) != c->words[i] + len + 1 + json)
                         return cli_fail(c, EXIT_USAGE, "usage", "%s is given twice", name);
         }
         return EXIT_OK;
@@ -355,7 +416,8 @@ static void field_prompt(const struct fields *a, command_field_reader f, char *t
 /* One field: as it was given, or as it is at first, or as somebody says who is asked. */
 static int field_read(struct fields *a, command_field_reader f)
 {
-        const char *path = command_field_path(f).p, *value = word_find(a->c, path);
+        bool json = false;
+        const char *path = command_field_path(f).p, *value = word_find(a->c, path, &json);
         const char *label = *command_field_label(f).p ? command_field_label(f).p : path;
         char answer[ANSWER_BYTES], prompt[600];
         json_t *v = NULL;
@@ -373,9 +435,14 @@ static int field_read(struct fields *a, command_field_reader f)
                         return cli_fail(a->c, EXIT_USAGE, "missing-field",
                                         "it needs %s=VALUE: %s, %s", path, label,
                                         command_kind_words(command_field_kind(f)));
-                value = answer;
+                r = value_read(a, f, answer, &v);
+        } else if (json) {
+                r = json_value(a, f, value, &v);
+        } else if (params_names_file(a->c, value)) {
+                r = file_value(a, f, value, &v);
+        } else {
+                r = value_read(a, f, value, &v);
         }
-        r = value_read(a, f, value, &v);
         if (!r && !v)
                 r = cli_fail_code(a->c, -ENOMEM, NULL);
         return r ? r : path_set(a, path, v);
@@ -384,7 +451,7 @@ static int field_read(struct fields *a, command_field_reader f)
 int command_fields_read(struct cli *c, capnp_cap *surface, command_reader command,
                         char **ret_params, bool *ret_typed)
 {
-        struct fields a = {c, surface, command, json_object(), true};
+        struct fields a = {c, surface, command, json_object(), true, NULL};
         command_field_list list = command_fields(command);
         command_run_reader run = command_run(command);
         command_binding_list constants = command_call_constants(command_run_call(run));

@@ -587,8 +587,9 @@ static const struct cli_command commands[] = {
         {"call", "[--watch [--again]] CAP METHOD [JSON | - | @FILE | FIELD=VALUE...]",
          "Call a method of a capability",
          "Parameters are one JSON object (`-`: on standard input; @FILE: in a file), or words:\n"
-         "FIELD=VALUE, FIELD=@FILE for what is in a file, FIELD:=JSON for anything; a.b=VALUE\n"
-         "sets a field inside a struct. Results are printed as JSON.\n\n"
+         "FIELD=VALUE, FIELD=@FILE for what is in a file, FIELD=@- for what is on standard input,\n"
+         "FIELD:=JSON for anything; a.b=VALUE sets a field inside a struct. Results are printed\n"
+         "as JSON.\n\n"
          "With --watch, each parameter that is a reference and was not given becomes a listener,\n"
          "and what it is told is printed, a line each, until nobody has more to tell: Ctrl-C ends\n"
          "it before. When the line to the instance drops and comes back, the call is repeated if\n"
@@ -615,6 +616,8 @@ static const struct cli_command commands[] = {
          "Example:\n  capos commands chat\n",
          cmd_commands, commands_options, 1, 1, false},
         {"run", "[--yes] CAP COMMAND [FIELD=VALUE...]", "Run a command of a capability",
+         "FIELD=VALUE, FIELD=@FILE for what is in a file, FIELD=@- for what is on standard input,\n"
+         "FIELD:=JSON for a value that begins with @, say, are as in `capos call`.\n"
          "Every field is checked before anything is sent. What is missing is asked for on a\n"
          "terminal; so is whether something that cannot be undone is wanted, or that others see\n"
          "and of which not all was typed, unless --yes says so. --watch and --again\n"

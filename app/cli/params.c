@@ -46,6 +46,11 @@ static bool is_block(const struct cli *c, const char *word)
         return c->block && !strncmp(word, "<<", 2) && params_block_name(word + 2);
 }
 
+bool params_names_file(const struct cli *c, const char *value)
+{
+        return *value == '@' || is_block(c, value);
+}
+
 /* Reads all of a file, "-" is standard input; with a NUL behind it. An exit code. */
 static int file_read(struct cli *c, const char *path, char **ret_p, size_t *ret_len)
 {
@@ -86,6 +91,11 @@ static int file_read(struct cli *c, const char *path, char **ret_p, size_t *ret_
         *ret_p = p;
         *ret_len = len;
         return EXIT_OK;
+}
+
+int params_file(struct cli *c, const char *value, char **ret_p, size_t *ret_len)
+{
+        return file_read(c, value + (*value == '@'), ret_p, ret_len);
 }
 
 static json_t *base64_json(const char *p, size_t len)
@@ -234,7 +244,7 @@ static int value_read(struct cli *c, const struct capnp_field_info *f, const cha
         }
         if (refers && !f->lists && c->reference && *value == '$')
                 return reference_json(c, value, ret_v);
-        if (*value == '@' || is_block(c, value))
+        if (params_names_file(c, value))
                 return file_value(c, f, value + (*value == '@'), ret_v);
         *ret_v = plain_json(f, value);
         return *ret_v ? EXIT_OK

@@ -323,6 +323,49 @@ def fields_are_checked_before_anything_is_sent(g):
 
 
 @case()
+def a_field_comes_from_where_a_parameter_may(g):
+    """`capos run` and `capos call` read the same words: @FILE, @- and :=JSON; a lone - is a text."""
+    def echo(*words, **more):
+        return (g.ok("run", "teller", "echo", *words, "--json", **more).json["item"],
+                g.ok("call", "teller", "echo", "item.place.row=4", *words, "--json", **more).json["item"])
+
+    def file(name, content):
+        with open(g.path(name), "wb") as f:
+            f.write(content)
+        return "@" + g.path(name)
+
+    kind, text = "item.kind=plain", file("t", b"one\n")
+    for words, expected, more in (((f"item.text={text}",), "one\n", {}),
+                                  (("item.text=@-",), "two", {"stdin": "two"}),
+                                  (('item.text:="@t"',), "@t", {}),
+                                  (("item.text=-",), "-", {"stdin": "two"})):
+        ran, called = echo("item.number=3", kind, *words, **more)
+        equal((ran["text"], called["text"]), (expected, expected), words)
+    # What is no text has no end of a line in it.
+    for words, more in (((f"item.number={file('n', b'3' + bytes([10]))}",), {}), (("item.number:=3",), {}),
+                        (("item.number=@-",), {"stdin": "3\n"})):
+        ran, called = echo(kind, *words, **more)
+        equal((ran["number"], called["number"]), (3, 3), words)
+
+    def refused(code, name, *words):
+        return g.error(code, name, "run", "teller", "echo", "item.number=1", *words)
+
+    holds("No such file" in refused(1, "failed", "item.text=@/nowhere/at/all"), "no file")
+    holds("at most 5" in refused(2, "parameters", f"item.text={file('long', b'sixsix')}"), "bytes")
+    holds("NUL" in refused(2, "parameters", f"item.text={file('nul', b'a' + bytes(1))}"), "NUL")
+    says = refused(2, "parameters", f"item.ratio={file('more', b'x' * 5000)}")
+    holds("more: it is far too long" in says and "xx" not in says, says)
+    holds("more" in refused(2, "parameters", f"item.ratio={file('more', b'words')}"), "whose")
+    refused(2, "parameters", "item.text:=[1]")
+    refused(2, "parameters", "item.text:={")
+    refused(2, "usage", "item.text=a", 'item.text:="b"')
+    # And from within the shell.
+    said = g.ok("shell", "--json", stdin=f".run teller echo item.number=3 item.text={text}\n"
+                                         ".run teller echo item.number=3 item.text=<<END\nfour\nEND\n").out
+    holds('"one\\n"' in said and '"four"' in said, said)
+
+
+@case()
 def a_command_runs_what_it_may(g):
     g.error(3, "refused.target", "run", "teller", "elsewhere", "--yes")
     g.error(1, "unknown-method", "run", "teller", "nowhere", "--yes")
