@@ -3,8 +3,9 @@
  * it. All arguments are in them, those that the service has fixed as well, for a person who
  * confirms a call confirms what it says and not what the service calls it.
  *
- * A service cannot wear a person down: one question of its own at a time, three in a minute, and
- * what exceeds that is refused without being seen. A question that comes up under a person's
+ * A service cannot wear a person down: one question at a time, three in a minute, and what exceeds
+ * that is refused without being seen. A command that a person runs is no act of the service's, and
+ * does not count, however often it is run. A question that comes up under a person's
  * fingers takes no answer for half a second, and the default is no.
  */
 #include "ui-prompt.h"
@@ -13,10 +14,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-int ui_prompt_meter_take(struct ui_prompt_meter *m, uint64_t now_ms, struct ui_refused *ret_why)
+int ui_prompt_meter_take(struct ui_prompt_meter *m, enum capos_ui_prompt_kind kind, uint64_t now_ms,
+                         struct ui_refused *ret_why)
 {
         if (m->is_open)
                 return ui_over_quota(ret_why, "prompts", "a person is being asked already");
+        if (kind == CAPOS_UI_PROMPT_COMMAND) { /* a person has run it */
+                m->is_open = true;
+                return 0;
+        }
         if (m->n == UI_PROMPTS_A_MINUTE) {
                 if (now_ms - m->at_ms[0] < UI_PROMPT_MINUTE_MS)
                         return ui_over_quota(ret_why, "prompts", "more than %d in a minute",

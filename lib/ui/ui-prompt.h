@@ -15,8 +15,9 @@ struct ui_prompt_meter {
         bool is_open; /* one is, or waits for its turn */
 };
 
-/* Whether one more may be; it then counts. 0; CAPNP_E_EXCEPTION: `over-quota.ui-prompts`. */
-int ui_prompt_meter_take(struct ui_prompt_meter *m, uint64_t now_ms,
+/* Whether one more may be; it then counts, if no person's act has brought it. 0; CAPNP_E_EXCEPTION:
+ * `over-quota.ui-prompts`. */
+int ui_prompt_meter_take(struct ui_prompt_meter *m, enum capos_ui_prompt_kind kind, uint64_t now_ms,
                          struct ui_refused *ret_why) CAPNP_MUST_USE;
 
 struct ui_prompt {

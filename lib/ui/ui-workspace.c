@@ -197,7 +197,7 @@ int ui_ask(capos_ui *ui, capos_ui_offer *o, const struct ui_prompt_draft *d,
            struct ui_refused *ret_why)
 {
         struct ui_prompt *p;
-        int r = ui_prompt_meter_take(o->meter, ui_now(ui), ret_why);
+        int r = ui_prompt_meter_take(o->meter, d->kind, ui_now(ui), ret_why);
 
         if (r)
                 return r;

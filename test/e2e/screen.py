@@ -406,8 +406,9 @@ class Cases:
             self.answer(t, answer, shown)
             time.sleep(0.1)
         expect(self.tell("worked")["times"], before, "what was run")
-        # Three in a minute.
-        self.typed(t, "work text=hello", "over-quota.ui-prompts")
+        # However often a person runs it within a minute.
+        self.typed(t, "work text=hello", "yes or no? (no)")
+        self.answer(t, "no", "a person said no")
         t.type("/quit\n")
         t.end()
         self.login("again")

@@ -242,6 +242,42 @@ TEST(three_questions_a_minute)
         play_close(&p);
 }
 
+/* What a person runs is no question of the service's, whatever it has asked itself. */
+TEST(a_persons_own_acts_do_not_count)
+{
+        struct play p;
+        capnp_cap *s;
+
+        CHECK_OK(play_open(&p));
+        play_offer(&p);
+        s = play_pane(&p, 'a', "log", "consequential");
+        command_add(&p, s, 3, "", "");
+        for (unsigned i = 0; i < 5; i++) {
+                CHECK_OK(play_act(&p, "m3"));
+                CHECK_EQ(p.prompts, i + 1);
+                /* While it is open, there is no other. */
+                CHECK_EQ(play_act(&p, "m3"), CAPNP_E_EXCEPTION);
+                CHECK(!strncmp(p.last, "over-quota.ui-prompts", 21));
+                p.now_ms += 500;
+                CHECK(capos_ui_answer(p.ui, p.prompt_id, false));
+        }
+        for (unsigned i = 0; i < 3; i++) {
+                capnp_question *q = play_ask(&p, s, SURFACE(SURFACE_PERSIST), "(what = layout)");
+
+                CHECK_EQ(p.prompts, 6 + i);
+                p.now_ms += 500;
+                CHECK(capos_ui_answer(p.ui, p.prompt_id, false));
+                play_run(&p);
+                CHECK_EQ(play_end(&p, q, 0), CAPNP_E_EXCEPTION);
+        }
+        CHECK_EQ(play_call(&p, s, SURFACE(SURFACE_PERSIST), "(what = layout)"), CAPNP_E_EXCEPTION);
+        CHECK(!strncmp(p.last, "over-quota.ui-prompts", 21));
+        CHECK_OK(play_act(&p, "m3"));
+        CHECK_EQ(p.prompts, 9);
+        capnp_cap_unref(s);
+        play_close(&p);
+}
+
 TEST(a_new_offer_does_not_begin_anew)
 {
         const struct capos_ui_offering what = {.name = "desk", .interface = DESK_ID};
