@@ -9,7 +9,7 @@
  *
  * When the line to the instance drops and comes back (back.c), all of it begins anew: a host is
  * lent again to who was asked for. What a person has arranged is in the settings, if the session
- * has any. Nothing is run again.
+ * has any. Nothing is run again. What happens when a service dies is in ui-lend.c.
  */
 #include "ui-screen.h"
 
@@ -299,15 +299,15 @@ static int end_tell(struct screen *s, const char *service, enum capos_ui_close_r
 static void offer_ended(struct screen *s, const char *service, enum capos_ui_close_reason how,
                         const char *why)
 {
-        int r;
+        bool lost = capnp_rpc_is_closed(capnp_conn_rpc(s->c->conn), NULL);
+        int r = EXIT_OK;
 
         screen_hide(s);
         /* Without a login, that is what is told. */
-        r = capnp_rpc_is_closed(capnp_conn_rpc(s->c->conn), NULL) ? EXIT_OK
-                                                                  : end_tell(s, service, how, why);
+        if (!lost && (how != CAPOS_UI_CLOSED_LOST || !screen_lends_again(s, service, why)))
+                r = end_tell(s, service, how, why);
         s->result = s->result ? s->result : r;
-        if (!s->offers && !s->ndoubts)
-                s->over = s->lines.ending = true;
+        screen_rest(s);
         screen_show(s);
         if (s->over)
                 screen_stop(s);
@@ -335,8 +335,8 @@ static void on_ended(void *arg, capos_ui_offer *o, enum capos_ui_close_reason ho
 {
         struct screen *s = arg;
 
-        s->offers--;
-        if (s->over)
+        screen_offer_over(s, o);
+        if (s->over || s->turns)
                 return;
         if (end_is_doubtful(s, how)) {
                 struct ui_doubt *d = &s->doubts[s->ndoubts++];
@@ -423,27 +423,6 @@ static int screen_open(struct screen *s)
         return EXIT_OK;
 }
 
-/* Offers a host to a service. */
-static int screen_offer(struct screen *s, const struct capos_cap_entry *e, bool asked_for)
-{
-        struct capos_ui_offering what = {.name = e->name,
-                                         .title = e->title,
-                                         .interface = e->interface,
-                                         .asked_for = asked_for};
-        struct capos_ui_why why = {.text = ""};
-        capos_ui_offer *o;
-        int r = capos_client_wait(
-                s->c->client, capos_client_fetch_schema(s->c->client, e->interface, NULL, NULL));
-
-        if (r)
-                return cli_fail_error(s->c, capos_client_error_peek(s->c->client), e->name);
-        r = capos_ui_offer_host(s->ui, &what, &o, &why);
-        s->offers += !r;
-        if (r == CAPNP_E_EXCEPTION)
-                return cli_fail(s->c, EXIT_DENIED, "refused", "%s: %s", e->name, why.text);
-        return r ? cli_fail_code(s->c, r, e->name) : EXIT_OK;
-}
-
 /* Offers one to each service that may show panes, but for those that may never. */
 static int screen_offer_all(struct screen *s)
 {
@@ -486,6 +465,7 @@ static void screen_close(struct screen *s)
         s->later = capnp_timer_free(s->later);
         s->reader = capnp_watch_free(s->reader);
         settings_finish(s);
+        screen_lend_end(s);
         s->ui = capos_ui_free(s->ui);
         s->wake = capnp_timer_free(s->wake);
         filling_end(s);
@@ -495,6 +475,7 @@ static void screen_close(struct screen *s)
 /* All panes, when nothing more has come for a moment. */
 static int screen_once(struct screen *s)
 {
+        const char *who = s->c->nwords ? s->c->words[0] : "nobody";
         capos_ui_surface *pane;
 
         s->begun_ms = screen_now();
@@ -505,10 +486,12 @@ static int screen_once(struct screen *s)
         for (uint32_t i = 0; (pane = capos_ui_surface_at(s->ui, i)); i++, s->shown = true)
                 ui_show_pane(&s->view, pane);
         if (!s->shown && !s->result && !s->lost)
-                s->result = cli_fail(s->c, EXIT_FAILED, "no-panes",
-                                     s->any ? "%s has shown nothing that stayed"
-                                            : "%s has composed no panes",
-                                     s->c->nwords ? s->c->words[0] : "nobody");
+                s->result =
+                        cli_fail(s->c, EXIT_FAILED, "no-panes", "%s %s%s", who,
+                                 s->any ? "has shown nothing that stayed" : "has composed no panes",
+                                 s->c->nwords && capos_ui_closed(s->ui, who)
+                                         ? ": you have closed them (/open in `capos ui --follow`)"
+                                         : "");
         return s->result;
 }
 

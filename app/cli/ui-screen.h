@@ -6,11 +6,21 @@
 #include "ui-settings.h"
 #include "ui-show.h"
 
-enum { UI_FIELDS = 32, UI_DOUBTS = 8 };
+enum { UI_FIELDS = 32, UI_DOUBTS = 8, UI_LENT = 16 };
 
 /* A composition that has ended, perhaps with the line. */
 struct ui_doubt {
         char service[80], why[400];
+};
+
+/* A service that is, or was, lent a host. */
+struct ui_lent {
+        struct screen *s;
+        char service[80];      /* "": a free place */
+        capos_ui_offer *offer; /* NULL: it is over */
+        uint64_t since_ms;
+        unsigned tries;    /* so many times anew, one soon after the other */
+        capnp_timer *wait; /* until the next one; NULL: there is none */
 };
 
 /* A form that is being filled in, a line at a time. */
@@ -31,7 +41,9 @@ struct screen {
         capnp_timer *wake, *quiet, *later;
         capnp_watch *reader; /* of standard output */
         unsigned offers;     /* that are not over */
-        struct back back;    /* the line to the instance */
+        struct ui_lent lent[UI_LENT];
+        bool turns;       /* one is taken back only to be made again */
+        struct back back; /* the line to the instance */
         struct ui_doubt doubts[UI_DOUBTS];
         unsigned ndoubts;
         bool over, lost;   /* the panes are; lost: with the login */
@@ -64,6 +76,20 @@ void screen_show(struct screen *s);
 capos_ui_surface *screen_pane(const struct screen *s, unsigned long number);
 /* Runs a command of a pane, and says why not. */
 void screen_activate(struct screen *s, capos_ui_surface *pane, const struct capos_ui_act *act);
+
+/* ---- ui-lend.c */
+
+/* Offers a host to a service, and says why not. An exit code. */
+int screen_offer(struct screen *s, const struct capos_cap_entry *e, bool asked_for);
+/* An offer is over. */
+void screen_offer_over(struct screen *s, const capos_ui_offer *o);
+/* Whether a service that has died is offered one again, which is said. */
+bool screen_lends_again(struct screen *s, const char *service, const char *why);
+/* What a person has closed of a service may be shown again, and is. */
+void screen_open_again(struct screen *s, const struct capos_cap_entry *e);
+/* If no offer is left, and none to come, all is over. */
+void screen_rest(struct screen *s);
+void screen_lend_end(struct screen *s);
 
 /* ---- ui-fill.c */
 

@@ -172,8 +172,7 @@ static void held_tell(struct ui_view *v)
         v->held_len = v->held_out = 0;
 }
 
-/* A line of the frame's own, and lines of somebody's about it. */
-static void happening(struct ui_view *v, const char *frame, const char *lines)
+void ui_view_happens(struct ui_view *v, const char *frame, const char *lines)
 {
         v->under = NULL;
         happening_line(v, 'F', frame, strcspn(frame, "\n"));
@@ -485,8 +484,10 @@ void ui_view_closed(struct ui_view *v, const capos_ui_surface *s, enum capos_ui_
         const char *word =
                 (unsigned)why < sizeof(reasons) / sizeof(reasons[0]) ? reasons[why] : "unknown";
         struct ui_seen *n = seen_find(v, s);
+        char again[120] = "";
+        struct capos_ui_pane p;
         bool is_new;
-        char title[TITLE_BYTES], line[64];
+        char title[TITLE_BYTES], line[TITLE_BYTES];
 
         if (v->c->follow && n && n->what && !v->holds && v->pace.bytes > 0)
                 seen_show(v, n); /* its last words */
@@ -499,14 +500,18 @@ void ui_view_closed(struct ui_view *v, const capos_ui_surface *s, enum capos_ui_
                 (void)ui_json_closed(v->c, s, word, pane_may(v, s));
                 return;
         }
+        if (why == CAPOS_UI_CLOSED_BY_PERSON) {
+                capos_ui_surface_info(s, &p);
+                (void)snprintf(again, sizeof(again), ": /open %s shows it again", p.service);
+        }
         if (pane_may(v, s)) {
                 title_write(s, title);
-                happening(v, title, "");
-                (void)snprintf(line, sizeof(line), "closed, %s", word);
+                ui_view_happens(v, title, "");
+                (void)snprintf(line, sizeof(line), "closed, %s%s", word, again);
         } else {
                 (void)snprintf(line, sizeof(line), "[%u] closed, %s", ui_show_number(s), word);
         }
-        happening(v, line, "");
+        ui_view_happens(v, line, "");
 }
 
 uint32_t ui_view_print(struct ui_view *v, uint64_t now_ms)
@@ -574,8 +579,9 @@ void ui_show_theme(struct ui_view *v, const char *service, const struct capos_ui
                 return;
         theme_write(to, t);
         if (!fclose(to))
-                happening(v, *service ? "[*] the look of its panes:" : "[*] the look of all panes:",
-                          len ? line + 2 : "as ever");
+                ui_view_happens(
+                        v, *service ? "[*] the look of its panes:" : "[*] the look of all panes:",
+                        len ? line + 2 : "as ever");
         free(line);
 }
 
@@ -614,7 +620,7 @@ void ui_show_ran(struct ui_view *v, const struct capos_ui_ran *r)
         }
         (void)snprintf(line, sizeof(line), r->r ? "[%u] %s:" : "[%u] %s: done",
                        r->surface ? ui_show_number(r->surface) : 0, r->command);
-        happening(v, line, r->r ? r->why : "");
+        ui_view_happens(v, line, r->r ? r->why : "");
 }
 
 void ui_show_ended(struct ui_view *v, const char *service, const char *why)
@@ -626,5 +632,5 @@ void ui_show_ended(struct ui_view *v, const char *service, const char *why)
                 return;
         }
         (void)snprintf(line, sizeof(line), "%s has ended:", service);
-        happening(v, line, why);
+        ui_view_happens(v, line, why);
 }

@@ -38,6 +38,8 @@ void ui_view_end(struct ui_view *v);
 /* What happens is told after ui_view_release(), lest it has a question out of sight. */
 void ui_view_hold(struct ui_view *v);
 void ui_view_release(struct ui_view *v);
+/* A line of the frame's own, and lines of somebody's about it: now, or when it is let go. */
+void ui_view_happens(struct ui_view *v, const char *frame, const char *lines);
 /* Somebody else prints: what is printed of a pane then needs its title again. */
 void ui_view_leave(struct ui_view *v);
 /* Looks how wide a page is. Whether that is new. */

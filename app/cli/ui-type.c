@@ -287,6 +287,18 @@ static void type_allow(struct screen *s, words_list words, unsigned n)
                 capos_ui_allow(s->ui, e.name, (capnp_data){0});
 }
 
+static void type_open(struct screen *s, words_list words, unsigned n)
+{
+        struct capos_cap_entry e;
+
+        if (n != 2 || !capos_client_find(s->c->client, words[1], &e))
+                (void)cli_fail(s->c, EXIT_USAGE, "usage",
+                               "/open SERVICE: whose panes that you have closed are to be shown "
+                               "again");
+        else
+                screen_open_again(s, &e);
+}
+
 static void type_consent(struct screen *s, words_list words, unsigned n)
 {
         static const char *const answers[] = {"ask", "always", "never"};
@@ -342,6 +354,8 @@ static const struct {
         {"/pin", " N", "fix a pane where it is", type_pin, true},
         {"/unpin", " N", "let it go", type_pin, true},
         {"/close", " N", "close a pane, which stays closed", type_close, true},
+        {"/open", " SERVICE", "show again what you have closed; it composes anew", type_open,
+         false},
         {"/allow", "", "let closed ones be opened again", type_allow, false},
         {"/consent", " SERVICE C", "may it show panes unasked? ask, always, never", type_consent,
          false},
@@ -509,7 +523,8 @@ static bool line_is_due(const struct screen *s, words_list words, unsigned n)
 {
         capos_ui_surface *pane;
 
-        if (!n || answer_of(words[0]) || !strcmp(words[0], "/quit") || !strcmp(words[0], "/help"))
+        if (!n || answer_of(words[0]) || !strcmp(words[0], "/quit") || !strcmp(words[0], "/help") ||
+            !strcmp(words[0], "/open"))
                 return true;
         if (words[0][0] == '/' && n > 1 && word_is_number(words[1]))
                 return pane_is_due(s, words, n);

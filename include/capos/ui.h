@@ -669,6 +669,15 @@ CAPNP_PUBLIC void capos_ui_close(capos_ui_surface *s);
 CAPNP_PUBLIC void capos_ui_allow(capos_ui *ui, const char *service, capnp_data id);
 
 /**
+ * How many panes of a service stay closed because a person has closed them.
+ *
+ * @param ui       the workspace
+ * @param service  its name in the bundle
+ * @return         how many; which of them the service would open now, nobody knows
+ */
+CAPNP_PUBLIC uint32_t capos_ui_closed(const capos_ui *ui, const char *service);
+
+/**
  * Fixes a pane where it is, or lets it go. What its service wishes about its place is refused
  * meanwhile.
  *

@@ -53,6 +53,17 @@ void capos_ui_allow(capos_ui *ui, const char *service, capnp_data id)
         UI_TELL(ui, saved);
 }
 
+uint32_t capos_ui_closed(const capos_ui *ui, const char *service)
+{
+        const struct ui_saved_service *of = ui_saved_find(&ui->saved, service);
+        uint32_t n = 0;
+
+        for (struct capnp_i_list *l = of ? of->panes.next : NULL; of && l != &of->panes;
+             l = l->next)
+                n += CAPNP_I_OF(l, struct ui_saved_pane, link)->closed;
+        return n;
+}
+
 void ui_pin_tell(capos_ui_surface *s, bool pin)
 {
         const struct capos_ui_change change = {

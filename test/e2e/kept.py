@@ -35,11 +35,11 @@ def expect(got, wanted, what):
 class Person(Terminal):
     """Somebody at `capos ui`."""
 
-    def __init__(self, cases, service, login):
+    def __init__(self, cases, service, login, first=""):
         class Rig:
             capos, env = cases.capos, cases.env
         super().__init__(Rig, "ui", service, "-s", login)
-        self.until(f"[1] {service}: ")
+        self.until(first or f"[1] {service}: ")
         self.until("ui> ")
 
     def does(self, line, *shown):
@@ -191,8 +191,13 @@ class Cases:
         ada = Person(self, "panel", "one")
         ada.does("/close 1", "closed, by you")
         ada.quits()
-        if "has composed no panes" not in self.run("ui", "panel", "-s", "two", "--once", code=1).stderr:
+        said = self.run("ui", "panel", "-s", "two", "--once", code=1).stderr
+        if "has composed no panes: you have closed" not in said:
             raise Failed("a pane that was closed has come back")
+        ada = Person(self, "panel", "one", first="panel: 1 pane stays closed, by you: /open panel shows it again")
+        ada.does("/open panel", "[1] panel: Workshop (counters")
+        ada.quits()
+        expect(self.kept(), {"panel": (0, [("main", True, False)])}, "what is kept after it was opened again")
         self.forget()
         if "[1] panel: Workshop (counters)" not in self.run("ui", "panel", "-s", "two", "--once").stdout:
             raise Failed("it is not there after a reset")

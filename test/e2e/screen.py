@@ -651,6 +651,49 @@ class Cases:
         done = self.run("ui", "-s", "may", "--once", code=1)
         need("no service may show panes unasked" in done.stderr, done)
 
+    def opened_again(self):
+        """What a person has closed comes back by /open, and it is said that it can."""
+        t = self.terminal("guide")
+        t.until("[1] guide: First steps")
+        self.typed(t, "/open guide", "guide: no pane of it is closed")
+        self.typed(t, "/close 1", "closed, by you: /open guide shows it again")
+        self.typed(t, "/open", "whose panes that you have closed")
+        self.typed(t, "/open nobody", "whose panes that you have closed")
+        self.typed(t, "/open guide", "[2] guide: First steps")
+        need(b"has ended" not in t.shown, t.shown)
+        self.typed(t, "next", "shows its methods")
+        t.type("/quit\n")
+        expect(t.end(), 0, "its exit code")
+
+    def again(self):
+        """A service that has died is asked for its panes again, if it may always show them; and not for ever."""
+        def comes_back(n):
+            """Kills it, and waits for what comes of that: its pane, by the next number, or the end."""
+            old, end = self.target.pids("guide"), time.monotonic() + WAIT_S
+            os.kill(old[0], 9)
+            instance.until(lambda: self.target.pids("guide") not in ([], old), "the service again", WAIT_S)
+            while f"[{n}] guide: First steps".encode() not in t.shown:
+                need(time.monotonic() < end, t.shown)
+                try:
+                    if select.select([t.fd], [], [], 0.2)[0]:
+                        t.shown += os.read(t.fd, 4096)
+                except OSError:
+                    return False
+            return True
+
+        t = self.terminal("guide")
+        t.until("[1] guide: First steps")
+        t.type("/consent guide always\n")
+        t.until("guide: always")
+        need(comes_back(2), f"it does not come back: {t.shown}")
+        t.type("next\n")
+        t.until("shows its methods")
+        n = 3
+        while comes_back(n):
+            n += 1
+        expect((t.end(), t.shown.count(b"guide: asked for its panes again")), (1, 3), "its end, and how often it tried")
+        need(b"capos: guide has ended: " in t.shown, t.shown)
+
     def by_hand(self):
         """Who calls a composer as any other service is told what to use."""
         done = self.run("call", "guide", "compose", "host:=null", "-s", "may", code=3)
@@ -694,6 +737,8 @@ def main():
                 ("what is asked", cases.questions),
                 ("a flood while something is asked", cases.flooded),
                 ("consent", cases.consent),
+                ("a pane is opened again", cases.opened_again),
+                ("a service that dies comes back", cases.again),
                 ("a composer called by hand", cases.by_hand),
                 ("no history", cases.history)])
         finally:

@@ -391,7 +391,10 @@ TEST(what_a_person_closes_stays_closed)
         CHECK(!strncmp(p.last, "refused.closed", 14));
         CHECK(!play_pane(&p, 'a', "log", "ordinary"));
         CHECK(!strncmp(p.last, "refused.closed", 14));
+        CHECK_EQ(capos_ui_closed(p.ui, "desk"), 1);
+        CHECK_EQ(capos_ui_closed(p.ui, "other"), 0);
         capos_ui_allow(p.ui, "desk", (capnp_data){(const uint8_t *)"a", 1});
+        CHECK_EQ(capos_ui_closed(p.ui, "desk"), 0);
         again = play_pane(&p, 'a', "log", "ordinary");
         CHECK(again != NULL);
         capos_ui_surface_info(play_at(&p), &pane);

@@ -1,0 +1,169 @@
+/*
+ * Who is lent a host by `capos ui`, and who is again.
+ *
+ * A service that dies is started again by the instance, and knows nothing of what it was lent. If
+ * the person has said that it may always show panes, it is lent a host anew without a word: three
+ * times, after longer and longer waits, unless a composition has lasted for a while in between. A
+ * service that dies of what it is asked has its end then.
+ *
+ * What a person has closed stays closed, by whatever service it is tried again; so it is said how
+ * many there are, and /open lets them be shown. A service does not try by itself to open what was
+ * refused, so it is asked to compose anew then.
+ */
+#include "ui-screen.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { LASTING_MS = 60 * 1000 };
+
+static struct ui_lent *lent_of(struct screen *s, const char *service)
+{
+        for (unsigned i = 0; i < UI_LENT; i++)
+                if (!strcmp(s->lent[i].service, service))
+                        return &s->lent[i];
+        return NULL;
+}
+
+void screen_offer_over(struct screen *s, const capos_ui_offer *o)
+{
+        for (unsigned i = 0; i < UI_LENT; i++)
+                if (s->lent[i].offer == o)
+                        s->lent[i].offer = NULL;
+        s->offers--;
+}
+
+void screen_rest(struct screen *s)
+{
+        bool waits = s->ndoubts;
+
+        for (unsigned i = 0; i < UI_LENT; i++)
+                waits |= s->lent[i].wait != NULL;
+        if (!s->offers && !waits)
+                s->over = s->lines.ending = true;
+}
+
+void screen_lend_end(struct screen *s)
+{
+        for (unsigned i = 0; i < UI_LENT; i++) {
+                s->lent[i].wait = capnp_timer_free(s->lent[i].wait);
+                s->lent[i] = (struct ui_lent){.s = NULL};
+        }
+}
+
+static void closed_tell(struct screen *s, const char *service)
+{
+        uint32_t n = capos_ui_closed(s->ui, service);
+        char line[300];
+
+        if (!n || !s->c->follow || s->c->json)
+                return;
+        (void)snprintf(line, sizeof(line), "%s: %u pane%s closed, by you: /open %s shows %s again",
+                       service, n, n == 1 ? " stays" : "s stay", service, n == 1 ? "it" : "them");
+        ui_view_happens(&s->view, line, "");
+}
+
+/* Whose interface is known. */
+static int lend(struct screen *s, const struct capos_cap_entry *e, bool asked_for)
+{
+        struct capos_ui_offering what = {.name = e->name,
+                                         .title = e->title,
+                                         .interface = e->interface,
+                                         .asked_for = asked_for};
+        struct capos_ui_why why = {.text = ""};
+        struct ui_lent *l = lent_of(s, e->name);
+        capos_ui_offer *o;
+        int r = capos_ui_offer_host(s->ui, &what, &o, &why);
+
+        if (r == CAPNP_E_EXCEPTION)
+                return cli_fail(s->c, EXIT_DENIED, "refused", "%s: %s", e->name, why.text);
+        if (r)
+                return cli_fail_code(s->c, r, e->name);
+        s->offers++;
+        l = l ? l : lent_of(s, "");
+        if (l) {
+                l->s = s;
+                l->offer = o;
+                l->since_ms = screen_now();
+                (void)snprintf(l->service, sizeof(l->service), "%s", e->name);
+        }
+        closed_tell(s, e->name);
+        return EXIT_OK;
+}
+
+int screen_offer(struct screen *s, const struct capos_cap_entry *e, bool asked_for)
+{
+        int r = capos_client_wait(
+                s->c->client, capos_client_fetch_schema(s->c->client, e->interface, NULL, NULL));
+
+        if (r)
+                return cli_fail_error(s->c, capos_client_error_peek(s->c->client), e->name);
+        return lend(s, e, asked_for);
+}
+
+/* ---- again ----------------------------------------------------------------------------------- */
+
+static void lend_is_due(void *arg)
+{
+        struct ui_lent *l = arg;
+        struct screen *s = l->s;
+        struct capos_cap_entry e;
+        int r = EXIT_OK;
+
+        l->wait = NULL;
+        if (s->over)
+                return;
+        screen_hide(s);
+        if (!capos_client_find(s->c->client, l->service, &e))
+                r = cli_fail(s->c, EXIT_DENIED, "denied.unknown-name",
+                             "%s: the session has no such capability any more", l->service);
+        else
+                r = lend(s, &e, false);
+        s->result = s->result ? s->result : r;
+        screen_rest(s);
+        screen_show(s);
+        if (s->over)
+                capnp_vat_stop(s->c->vat);
+}
+
+bool screen_lends_again(struct screen *s, const char *service, const char *why)
+{
+        static const uint16_t waits_ms[] = {500, 2000, 8000};
+        struct ui_lent *l = lent_of(s, service);
+        char line[200];
+
+        if (!l || !s->c->follow || capos_ui_consent_of(s->ui, service) != CAPOS_UI_ALWAYS)
+                return false;
+        if (screen_now() - l->since_ms > LASTING_MS)
+                l->tries = 0;
+        if (l->tries == sizeof(waits_ms) / sizeof(waits_ms[0]) ||
+            capnp_timer_new(s->c->vat, waits_ms[l->tries], lend_is_due, l, &l->wait))
+                return false;
+        l->tries++;
+        (void)snprintf(line, sizeof(line),
+                       "%s: asked for its panes again, as you always let it show them", service);
+        ui_show_ended(&s->view, service, why);
+        if (!s->c->json)
+                ui_view_happens(&s->view, line, "");
+        return true;
+}
+
+void screen_open_again(struct screen *s, const struct capos_cap_entry *e)
+{
+        struct ui_lent *l = lent_of(s, e->name);
+
+        if (l && l->offer && !capos_ui_closed(s->ui, e->name)) {
+                ui_show_frame(&s->view, "%s: no pane of it is closed, by you", e->name);
+                return;
+        }
+        capos_ui_allow(s->ui, e->name, (capnp_data){0});
+        if (l)
+                l->wait = capnp_timer_free(l->wait);
+        s->turns = true;
+        if (l && l->offer)
+                capos_ui_withdraw(l->offer);
+        s->turns = false;
+        (void)screen_offer(s, e, true);
+        screen_rest(s);
+}
