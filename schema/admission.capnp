@@ -118,8 +118,9 @@ interface Admission {
   # Returns when there is something to act upon. Asking again acknowledges it; a worker that does not
   # within a second is killed.
 
-  report @10 (event :Text, detail :Text) -> ();
-  # For the audit log, marked `worker-reported`: a transfer denied, a quota exceeded.
+  report @10 (event :Text, detail :Text, capability :Text, decided :Bool) -> ();
+  # For the audit log, marked `worker-reported`: a transfer denied, a quota exceeded. capability: about whom; what is
+  # counted is counted by it. decided: somebody has decided this, so it is a record of its own and not counted.
 
   secured @11 (exporter :Data, handshake :Data) -> ();
   # The TLS handshake is done: the first call of a connection over TLS, once, and of no other. exporter: its 32 bytes of

@@ -710,7 +710,9 @@ struct UiReport {
 
   what @0 :What;
   command @1 :Text;
+  # Of `persist` and `theme`, what was to be kept or changed: `layout`, `theme`; `workspace`.
   capability @2 :Text;
+  # On which it is, with the method and its effect: of `command`, which ran without a question, and of `prompt`.
   interfaceId @3 :UInt64;
   methodId @4 :UInt16;
   effect @5 :Cm.CommandEffect;

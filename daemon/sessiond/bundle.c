@@ -145,18 +145,31 @@ static bool report_take(struct admission *ad)
         return true;
 }
 
+static const char *said(capnp_text t)
+{
+        return t.len ? t.p : NULL;
+}
+
+/* What was decided, in a session of somebody, has a record of its own, as long as the disk has room
+ * for more than the ends of what has begun. All else is counted. */
 int bundle_report(struct admission *ad, capnp_answer *a)
 {
+        struct audit *log = &ad->origin.s->audit;
         bool has_room = report_take(ad);
         const char *event = has_room ? admission_report_param_event(a).p
                                      : capos_i_quota_code(CAPOS_I_QUOTA_REPORTS);
         struct capos_audit_record r = origin_record(&ad->origin, "report", event);
 
-        r.detail = has_room ? admission_report_param_detail(a).p : NULL;
+        r.capability = has_room ? said(admission_report_param_capability(a)) : NULL;
+        r.detail = has_room ? said(admission_report_param_detail(a)) : NULL;
         r.session = ad->session ? ad->session->id : NULL;
         r.account = ad->session && ad->session->account[0] ? ad->session->account : NULL;
         r.reporter = has_room ? "worker" : NULL; /* that there is none is our word */
-        audit_add_counted(&ad->origin.s->audit, r);
+        if (has_room && r.account && admission_report_param_decided(a) &&
+            audit_log_has_room(&log->log))
+                audit_add(log, r);
+        else
+                audit_add_counted(log, r);
         return has_room ? capnp_answer_return(a)
                         : origin_over_quota(&ad->origin, a, CAPOS_I_QUOTA_REPORTS, NULL);
 }

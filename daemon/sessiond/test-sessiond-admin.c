@@ -590,6 +590,82 @@ TEST(a_message_of_some_size_is_taken)
         rig_remove(g.dir);
 }
 
+static void report(struct rig_worker *w, const char *service, const char *detail, bool decided)
+{
+        capnp_question *q = admission_report(w->ask);
+
+        admission_report_set_event(q, "ui.persist");
+        admission_report_set_capability(q, service);
+        admission_report_set_detail(q, detail);
+        admission_report_set_decided(q, decided);
+        capnp_question_free(rig_good(q));
+}
+
+/* What services ask for is counted, of each; what a person says to it is not. Of nobody's session
+ * that is counted, too. */
+TEST_T(what_somebody_has_decided_is_a_record_of_its_own, 60)
+{
+        struct rig_worker w;
+        struct rig g;
+
+        rig_start(&g, NULL);
+        rig_account(&g, "alice", SECRET);
+        rig_worker(&g, RIG_HOME, &w);
+        capnp_question_free(rig_good(rig_password(&w, "alice", "", SECRET)));
+        for (unsigned i = 0; i < 2; i++) {
+                report(&w, "stage", "layout", false);
+                report(&w, "guide", "layout", false);
+                report(&w, "stage", "the client says refused: layout", true);
+                report(&w, "stage", "the client says allowed: layout", true);
+        }
+        rig_worker_end(&w);
+        CHECK_EQ(rig_audited(&g, "\"capability\":\"stage\",\"detail\":\"layout\""), 1);
+        CHECK_EQ(rig_audited(&g, "\"capability\":\"guide\",\"detail\":\"layout\""), 1);
+        CHECK_EQ(rig_audited(&g, "\"detail\":\"the client says refused: layout\""), 2);
+        CHECK_EQ(rig_audited(&g, "\"detail\":\"the client says allowed: layout\""), 2);
+
+        rig_worker(&g, RIG_AWAY, &w);
+        capnp_question_free(rig_enter(&w));
+        for (unsigned i = 0; i < 100; i++)
+                report(&w, "stage", "of nobody", true);
+        rig_worker_end(&w);
+        CHECK_EQ(rig_audited(&g, "\"detail\":\"of nobody\""), 1);
+        rig_stop(&g, false);
+        CHECK_EQ(
+                rig_audited(&g, "\"capability\":\"guide\",\"reporter\":\"worker\",\"times\":\"1\""),
+                1);
+        CHECK_EQ(rig_audited(&g, "\"reporter\":\"worker\",\"times\":\"99\""), 1);
+        rig_remove(g.dir);
+}
+
+/* However many they are, only so many of them are recorded; the others are a number. */
+TEST_T(decisions_are_recorded_within_bounds, 120)
+{
+        struct rig_worker w;
+        unsigned good = 0;
+        struct rig g;
+
+        rig_start(&g, NULL);
+        rig_account(&g, "alice", SECRET);
+        rig_worker(&g, RIG_HOME, &w);
+        capnp_question_free(rig_good(rig_password(&w, "alice", "", SECRET)));
+        for (unsigned i = 0; i < 3000; i++) {
+                capnp_question *q = admission_report(w.ask);
+
+                admission_report_set_event(q, "ui.command");
+                admission_report_set_decided(q, true);
+                good += !capnp_question_wait(q);
+                capnp_question_free(q);
+        }
+        rig_worker_end(&w);
+        CHECK(good >= 1000 && good < 3000);
+        CHECK_EQ(rig_audited(&g, "\"outcome\":\"ui.command\""), good);
+        CHECK_EQ(rig_audited(&g, "\"outcome\":\"over-quota.reports\""), 1);
+        rig_stop(&g, false);
+        CHECK_EQ(rig_audited(&g, "\"outcome\":\"over-quota.reports\""), 2);
+        rig_remove(g.dir);
+}
+
 TEST(descriptors_are_not_taken)
 {
         struct rig g;

@@ -717,12 +717,12 @@ TEST(what_ends_an_offer_is_told_and_recorded)
                 CHECK(offer);
                 host = capnp_cap_unref(host);
                 rig_settle(&r);
-                CHECK_STR(r.reported, "ui.offer a");
+                CHECK_STR(r.reported, "ui.offer a!");
                 CHECK_OK(capnp_answer_return(r.composing));
                 CHECK_STR(ended(offer), "the service has finished");
                 CHECK_EQ(end_said, UI_END_FINISHED);
                 rig_settle(&r);
-                CHECK_STR(r.reported, "ui.end a: the service has finished");
+                CHECK_STR(r.reported, "ui.end a: the service has finished!");
                 CHECK_EQ(h.hosts, 0);
 
                 host = host_new(&h);
@@ -835,19 +835,32 @@ TEST(what_a_service_asks_for_is_recorded)
         rig_close(&r);
 }
 
-static int report(capnp_cap *offer)
+static int report(capnp_cap *offer, enum ui_report_what what, bool allowed, const char *command)
 {
         CALL q = remote_ui_offer_report((remote_ui_offer_client){offer});
         ui_report_builder b = remote_ui_offer_report_init_report(q);
 
-        ui_report_set_what(b, UI_REPORT_WHAT_COMMAND);
-        ui_report_set_command(b, "send");
+        ui_report_set_what(b, what);
+        ui_report_set_allowed(b, allowed);
+        ui_report_set_command(b, command);
         ui_report_set_capability(b, "a");
+        ui_report_set_interface_id(b, SERVICE);
+        ui_report_set_effect(b, COMMAND_EFFECT_LASTING);
         return finish(q);
 }
 
 TEST(what_a_host_reports_is_recorded_as_its_word)
 {
+        static const struct {
+                enum ui_report_what what;
+                const char *name, *command, *rest;
+        } words[] = {
+                {UI_REPORT_WHAT_COMMAND, "command", "send", ", lasting, unasked: send on a 0x5e.0"},
+                {UI_REPORT_WHAT_PROMPT, "prompt", "send", ", lasting, asked: send on a 0x5e.0"},
+                {UI_REPORT_WHAT_PERSIST, "persist", "layout", ": layout"},
+                {UI_REPORT_WHAT_THEME, "theme", "workspace", ": workspace"},
+                {UI_REPORT_WHAT_RESET, "reset", "", ""},
+        };
         struct rig r = {.ui = true};
         struct host h = {.r = &r};
 
@@ -862,14 +875,23 @@ TEST(what_a_host_reports_is_recorded_as_its_word)
                 CHECK(offer);
                 rig_settle(&r);
                 before = r.asked[10];
-                for (unsigned i = 0; i < 25; i++)
-                        CHECK_OK(report(offer));
+                for (unsigned i = 0; i < 20; i++) {
+                        char record[192];
+
+                        CHECK_OK(report(offer, words[i % 5].what, i & 1, words[i % 5].command));
+                        rig_settle(&r);
+                        snprintf(record, sizeof(record), "ui.%s a: the client says %s%s!",
+                                 words[i % 5].name, i & 1 ? "allowed" : "refused",
+                                 words[i % 5].rest);
+                        CHECK_STR(r.reported, record);
+                }
+                for (unsigned i = 0; i < 5; i++)
+                        CHECK_OK(report(offer, UI_REPORT_WHAT_COMMAND, true, "send"));
                 rig_settle(&r);
-                CHECK_STR(r.reported, "ui.command a: the client says refused: send on a 0x0.0");
                 CHECK_EQ(r.asked[10] - before, 20);
                 clock_now_ms += 50;
-                CHECK_OK(report(offer));
-                CHECK_OK(report(offer));
+                CHECK_OK(report(offer, UI_REPORT_WHAT_COMMAND, true, "send"));
+                CHECK_OK(report(offer, UI_REPORT_WHAT_COMMAND, true, "send"));
                 rig_settle(&r);
                 CHECK_EQ(r.asked[10] - before, 21);
         }

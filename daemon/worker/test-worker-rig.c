@@ -319,10 +319,13 @@ static int ask_tally(void *self, capnp_answer *a)
 static int ask_report(void *self, capnp_answer *a)
 {
         struct rig *r = self;
+        const char *detail;
 
         r->asked[capnp_answer_method(a)]++;
-        snprintf(r->reported, sizeof(r->reported), "%.60s %.60s", admission_report_param_event(a).p,
-                 admission_report_param_detail(a).p);
+        detail = admission_report_param_detail(a).p;
+        snprintf(r->reported, sizeof(r->reported), "%.30s %.20s%s%.120s%s",
+                 admission_report_param_event(a).p, admission_report_param_capability(a).p,
+                 *detail ? ": " : "", detail, admission_report_param_decided(a) ? "!" : "");
         return capnp_answer_return(a);
 }
 

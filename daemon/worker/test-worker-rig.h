@@ -47,7 +47,7 @@ struct rig {
         bool tally_kept;                       /* an answer to tally() waits, in … */
         bool tally_fails;                      /* it refuses them, and records nothing */
         capnp_answer *tally;
-        char reported[128]; /* event and detail of the last report */
+        char reported[192]; /* the last report, `EVENT CAPABILITY: DETAIL`; decided: and `!` */
 
         /* The service. */
         capnp_answer *held[8];

@@ -139,7 +139,9 @@ static int grant_transfer(void *self, bool inward, capnp_cap *c, capnp_exception
         if (!inward || (m && m == g->membrane) || grant_may_pass(g->w, c))
                 return 0;
 
-        worker_report(g->w, capos_denial_code(CAPOS_DENIED_TRANSFER), g->name);
+        worker_report(g->w, (struct worker_event){.name = capos_denial_code(CAPOS_DENIED_TRANSFER),
+                                                  .capability = g->name,
+                                                  .detail = ""});
         *why = grant_denial(g->w, CAPOS_DENIED_TRANSFER,
                             "this capability may not be passed to a service");
         return -EPERM;

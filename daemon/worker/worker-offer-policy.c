@@ -81,13 +81,11 @@ static void policy_tell(struct offer_policy *p, enum offer_event e, const char *
                 [OFFER_THEME] = {"ui.theme", 1}, [OFFER_PERSISTS] = {"ui.persist", 2},
                 [OFFER_QUOTA] = {"ui.quota", 1},
         };
-        char detail[DETAIL_BYTES];
 
-        if (!told_take(&p->told[e], rows[e].at_once, p->w->clock_ms()))
-                return;
-
-        (void)snprintf(detail, sizeof(detail), "%s%s%s", p->service, *more ? ": " : "", more);
-        worker_report(p->w, rows[e].name, detail);
+        if (told_take(&p->told[e], rows[e].at_once, p->w->clock_ms()))
+                worker_report(p->w, (struct worker_event){.name = rows[e].name,
+                                                          .capability = p->service,
+                                                          .detail = more});
 }
 
 /* Of what kind and class it is to be, by our own words for them. */

@@ -51,12 +51,13 @@ struct offer {
 
 /* ---- what is recorded ----------------------------------------------------------------------- */
 
-static void offer_tell(struct worker *w, const char *event, const char *service, const char *more)
+/* Something that was decided: that it begins, that it ends, what a person has said. */
+static void offer_tell(const struct offer *o, const char *event, const char *detail)
 {
-        char detail[2 * CAPOS_REFUSAL_BYTES];
-
-        (void)snprintf(detail, sizeof(detail), "%.64s%s%s", service, *more ? ": " : "", more);
-        worker_report(w, event, detail);
+        worker_report(o->w, (struct worker_event){.name = event,
+                                                  .capability = o->service,
+                                                  .detail = detail,
+                                                  .decided = true});
 }
 
 /* ---- the end -------------------------------------------------------------------------------- */
@@ -102,7 +103,7 @@ static void offer_end(struct offer *o, enum ui_end end, const char *reason)
                 (void)ended_return(o, x->a);
                 free(x);
         }
-        offer_tell(o->w, "ui.end", o->service, reason);
+        offer_tell(o, "ui.end", reason);
         capnp_i_list_remove(&o->link);
         capos_i_refusal(text, capos_denial_code(CAPOS_DENIED_WITHDRAWN), reason);
         capnp_membrane_revoke(o->membrane, (capnp_exception){CAPNP_FAILED, text});
@@ -181,6 +182,27 @@ static int offer_ended(void *self, capnp_answer *a)
         return capnp_answer_keep(a, ended_canceled, x);
 }
 
+/* What was decided, and about what; of names so much that a record's 128 bytes hold all of it. */
+static void report_say(ui_report_reader r, char *ret, size_t bytes)
+{
+        static const char *const effects[] = {"reads", "own", "shared", "lasting"};
+        const char *answer = ui_report_allowed(r) ? "allowed" : "refused";
+        const char *command = ui_report_command(r).p;
+        unsigned effect = ui_report_effect(r);
+
+        if (ui_report_what(r) > UI_REPORT_WHAT_PROMPT)
+                (void)snprintf(ret, bytes, "the client says %s%s%.64s", answer,
+                               *command ? ": " : "", command);
+        else
+                (void)snprintf(
+                        ret, bytes, "the client says %s, %s, %s: %.28s on %.28s 0x%" PRIx64 ".%u",
+                        answer,
+                        effect < sizeof(effects) / sizeof(*effects) ? effects[effect] : "unknown",
+                        ui_report_what(r) == UI_REPORT_WHAT_PROMPT ? "asked" : "unasked", command,
+                        ui_report_capability(r).p, ui_report_interface_id(r),
+                        ui_report_method_id(r));
+}
+
 /* The client's word, of what a person or the host has decided. */
 static int offer_report(void *self, capnp_answer *a)
 {
@@ -197,11 +219,8 @@ static int offer_report(void *self, capnp_answer *a)
         if (!o->membrane || !offer_rate_take(&o->reports, pace, 1, o->w->clock_ms()))
                 return capnp_answer_return(a);
 
-        (void)snprintf(
-                detail, sizeof(detail), "the client says %s: %.32s on %.32s 0x%" PRIx64 ".%u",
-                ui_report_allowed(r) ? "allowed" : "refused", ui_report_command(r).p,
-                ui_report_capability(r).p, ui_report_interface_id(r), ui_report_method_id(r));
-        offer_tell(o->w, whats[what], o->service, detail);
+        report_say(r, detail, sizeof(detail));
+        offer_tell(o, whats[what], detail);
         return capnp_answer_return(a);
 }
 
@@ -317,7 +336,7 @@ static void offer_begin(struct pending *p, capnp_cap *service)
         }
 
         o->refs++;
-        offer_tell(w, "ui.offer", o->service, o->policy.surface ? "one surface" : "");
+        offer_tell(o, "ui.offer", o->policy.surface ? "one surface" : "");
         offer_return(p, out);
         offer_compose(o, service, lent);
 }
@@ -341,10 +360,12 @@ static void offer_on_schema(struct pending *p, capnp_data schema)
 static int offer_deny(struct worker *w, capnp_answer *a, enum capos_denial d, const char *service,
                       const char *detail)
 {
-        char text[CAPOS_REFUSAL_BYTES];
+        char name[NAME_BYTES + 1];
 
-        (void)snprintf(text, sizeof(text), "%.64s: %s", service, capos_denial_code(d));
-        worker_report(w, "ui.refused-offer", text);
+        (void)snprintf(name, sizeof(name), "%s", service);
+        worker_report(w, (struct worker_event){.name = "ui.refused-offer",
+                                               .capability = name,
+                                               .detail = capos_denial_code(d)});
         return capos_i_deny(a, d, detail);
 }
 

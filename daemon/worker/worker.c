@@ -128,7 +128,7 @@ admission_client worker_ask(const struct worker *w)
         return (admission_client){w->admission};
 }
 
-void worker_report(struct worker *w, const char *event, const char *detail)
+void worker_report(struct worker *w, struct worker_event e)
 {
         capnp_question *q;
 
@@ -136,8 +136,10 @@ void worker_report(struct worker *w, const char *event, const char *detail)
                 return;
 
         q = admission_report(worker_ask(w));
-        admission_report_set_event(q, event);
-        admission_report_set_detail(q, detail);
+        admission_report_set_event(q, e.name);
+        admission_report_set_capability(q, e.capability);
+        admission_report_set_detail(q, e.detail);
+        admission_report_set_decided(q, e.decided);
         capnp_question_detach(q);
 }
 

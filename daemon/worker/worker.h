@@ -94,8 +94,14 @@ bundle_entry_reader worker_entry(const struct worker *w, const char *name);
 /* Whom to ask; not once it is over. */
 admission_client worker_ask(const struct worker *w);
 
-/* Has something recorded, as our word. Not without a session. */
-void worker_report(struct worker *w, const char *event, const char *detail);
+/* Something about a capability of the session. */
+struct worker_event {
+        const char *name, *capability, *detail;
+        bool decided; /* a record of its own, and not counted */
+};
+
+/* Has it recorded, as our word. Not without a session. */
+void worker_report(struct worker *w, struct worker_event e);
 
 /* Whether a call must fail because the session is over: it has then. */
 bool worker_refuses_ended(struct worker *w, capnp_answer *a);

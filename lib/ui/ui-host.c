@@ -115,7 +115,7 @@ static void wish_answered(void *arg, bool yes, bool is_over)
         else if (w->answer)
                 (void)capnp_answer_fail(w->answer, CAPNP_FAILED, "refused.person: %s",
                                         is_over ? "nobody answered" : "a person said no");
-        ui_report(w->o, UI_REPORT_WHAT_THEME, yes, NULL, NULL, CAPOS_UI_OWN);
+        ui_report(w->o, UI_REPORT_WHAT_THEME, yes, "workspace", NULL, CAPOS_UI_OWN);
         if (yes) {
                 ui->theme = w->theme;
                 ui->theme_by = w->o->number;

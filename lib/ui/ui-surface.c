@@ -228,7 +228,9 @@ static void persist_answered(void *arg, bool yes, bool is_over)
         else if (a)
                 (void)capnp_answer_fail(a, CAPNP_FAILED, "refused.person: %s",
                                         is_over ? "nobody answered" : "a person said no");
-        ui_report(o, UI_REPORT_WHAT_PERSIST, yes && !r, NULL, NULL, CAPOS_UI_OWN);
+        ui_report(o, UI_REPORT_WHAT_PERSIST, yes && !r,
+                  p->what == REMOTE_UI_SURFACE_PERSIST_THEME ? "theme" : "layout", NULL,
+                  CAPOS_UI_OWN);
         if (yes && !r)
                 UI_TELL(o->ui, saved);
         ui_surface_unref(p->s);

@@ -344,10 +344,10 @@ class Cases:
         admin.close()
         with open(path, encoding="utf-8") as f:
             records = [json.loads(line) for line in f]
-        found = {(r["outcome"], r["detail"]) for r in records
+        found = {(r["outcome"], r.get("capability"), r["detail"]) for r in records
                  if r["what"] == "report" and r.get("reporter") == "worker" and "detail" in r}
-        for row in (("ui.offer", "panel: one surface"), ("ui.end", "panel: the host has withdrawn it"),
-                    ("ui.open", "panel: counters ordinary"), ("ui.quota", "panel: over-quota.ui-patches")):
+        for row in (("ui.offer", "panel", "one surface"), ("ui.end", "panel", "the host has withdrawn it"),
+                    ("ui.open", "panel", "counters ordinary"), ("ui.quota", "panel", "over-quota.ui-patches")):
             if row not in found:
                 raise Failed(f"{row} is not among {sorted(found)}")
 

@@ -145,6 +145,18 @@ class Cases:
         self.patch(name, "addCommand", {"command": {
             "title": "Do it", "run": {"call": {"interfaceId": str(interface), "methodId": method}}, **more}})
 
+    def decided(self, after=0):
+        """What is on record of what a person has said to the service, as the client tells it."""
+        with open(os.path.join(self.target.state, "audit.log"), encoding="utf-8") as f:
+            rows = [json.loads(line) for line in f if line.endswith("\n")]
+        return [(r["outcome"], r["capability"], r["detail"].removeprefix("the client says "))
+                for r in rows if r.get("detail", "").startswith("the client says ")][after:]
+
+    def recorded(self, after, *wanted):
+        """In that order, each by itself, however little time was between them."""
+        instance.until(lambda: len(self.decided(after)) >= len(wanted), lambda: f"{wanted}: {self.decided(after)}")
+        expect(self.decided(after), list(wanted), "what is on record")
+
     def terminal(self, *args, columns=100):
         class Rig:
             capos, env = self.capos, {k: v for k, v in self.env.items() if k != "TERM"}
@@ -389,7 +401,7 @@ class Cases:
 
     def questions(self):
         """What lasts is asked about, in the frame's words; the default is no; nothing answers early."""
-        before = self.tell("worked")["times"]
+        before, known = self.tell("worked")["times"], len(self.decided())
         t = self.terminal("stage")
         self.opened("work", "text", "Work", safetyClass="consequential")
         t.until("[1] stage: Work")
@@ -439,6 +451,9 @@ class Cases:
             need(words in shown, (words, shown))
         need("Never seen" not in shown, shown)
         expect(self.tell("worked"), {"times": before + 1, "last": "hello"}, "what was run")
+        self.recorded(known, *((
+            "ui.prompt", "stage", f"{said}, lasting, asked: work on stage 0x{STAGE:x}.7")
+            for said in (*["refused"] * 4, "allowed")))
         t.type("\x03")
         expect(t.end(), 130, "Ctrl-C at an empty line")
 
@@ -622,8 +637,10 @@ class Cases:
         t = self.terminal("stage")
         self.opened("p", "text", "Place")
         t.until("[1] stage: Place")
-        for method, params, words in (("theme", {"scope": "workspace", "hints": {"contrast": "more"}}, "asks for it"),
-                                      ("persist", {"surfaceId": self.id("p"), "what": "layout"}, "Keep the place")):
+        known = len(self.decided())
+        place = ("persist", {"surfaceId": self.id("p"), "what": "layout"}, "Keep the place")
+        theme = ("theme", {"scope": "workspace", "hints": {"contrast": "more"}}, "asks for it")
+        for said, (method, params, words) in (("no", theme), ("no", place), ("yes", place)):
             t.shown = b""
             with subprocess.Popen([self.capos, "call", "stage", method, "-", "-s", "may", "--json"], env=self.env,
                                   text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as p:
@@ -631,8 +648,11 @@ class Cases:
                 p.stdin.close()
                 t.until("yes or no? (no)")
                 need(words in t.shown.decode(), t.shown)
-                self.answer(t, "no", "[?] no")
-                need("refused.person" in json.loads(p.stdout.read())["outcome"], method)
+                self.answer(t, said, f"[?] {said}")
+                outcome = json.loads(p.stdout.read())["outcome"]
+                need(("refused.person" in outcome) == (said == "no"), (method, outcome))
+        self.recorded(known, ("ui.theme", "stage", "refused: workspace"), ("ui.persist", "stage", "refused: layout"),
+                      ("ui.persist", "stage", "allowed: layout"))
         t.type("/quit\n")
         expect(t.end(), 0, "its exit code")
 
