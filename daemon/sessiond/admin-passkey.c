@@ -106,28 +106,15 @@ static bool whose_take(struct sessiond *s, capnp_answer *a, capnp_text name, str
 static const char switched_off[] = "passkeys are switched off: the manifest names no "
                                    "authentication.passkeys.relyingParty";
 
-struct known {
-        capnp_lbuilder to;
-        uint32_t n, at; /* at: while it is filled */
-        bool fill;
-};
-
-static void known_add(void *arg, const struct store_passkey *k)
+static capnp_lbuilder known_init(void *arg, uint32_t n)
 {
-        struct known *l = arg;
-
-        if (!l->fill)
-                l->n++;
-        else if (l->at < l->n)
-                admin_passkey_begin_out_set_known_at(l->to, l->at++,
-                                                     (capnp_data){k->key.id, k->key.id_len});
+        return admin_passkey_begin_results_init_known(arg, n);
 }
 
 int admin_passkey_start(struct sessiond *s, capnp_answer *a)
 {
         const struct passkeys *p = &s->policy.passkeys;
         uint8_t challenge[PASSKEY_CHALLENGE_BYTES], user[PASSKEY_USER_BYTES];
-        struct known l = {.fill = false};
         struct whose w;
         int r;
 
@@ -136,11 +123,7 @@ int admin_passkey_start(struct sessiond *s, capnp_answer *a)
         if (!whose_take(s, a, admin_passkey_begin_param_name(a), &w))
                 return 0;
 
-        r = store_each_passkey(&s->store, w.account, known_add, &l);
-        l.to = admin_passkey_begin_results_init_known(a, l.n);
-        l.fill = true;
-        if (!r)
-                r = store_each_passkey(&s->store, w.account, known_add, &l);
+        r = passkey_known(&s->store, w.account, known_init, a);
         if (r)
                 return passkey_fail(a, r);
 

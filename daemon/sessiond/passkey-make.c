@@ -31,6 +31,41 @@ int passkey_keep(struct sessiond *s, struct store_passkey *k, int64_t serial,
         return store_add_passkey(&s->store, k, serial, may);
 }
 
+struct known {
+        capnp_lbuilder to;
+        uint32_t n, at; /* at: while it is filled */
+};
+
+static void known_count(void *arg, const struct store_passkey *k)
+{
+        struct known *l = arg;
+
+        (void)k;
+        l->n++;
+}
+
+static void known_add(void *arg, const struct store_passkey *k)
+{
+        struct known *l = arg;
+
+        if (l->at < l->n)
+                capnp_abuilder_set_data(capnp_lbuilder_any(l->to, l->at++),
+                                        (capnp_data){k->key.id, k->key.id_len});
+}
+
+int passkey_known(struct store *s, const char *account,
+                  capnp_lbuilder (*init)(void *arg, uint32_t n), void *arg)
+{
+        struct known l = {.n = 0};
+        int r = store_each_passkey(s, account, known_count, &l);
+
+        if (r)
+                return r;
+
+        l.to = init(arg, l.n);
+        return store_each_passkey(s, account, known_add, &l);
+}
+
 void label_copy(char *to, capnp_text t, size_t room)
 {
         size_t n = 0;

@@ -14,6 +14,10 @@ int passkey_judge(struct sessiond *s, const uint8_t challenge[PASSKEY_CHALLENGE_
  * store_add_passkey(). */
 int passkey_keep(struct sessiond *s, struct store_passkey *k, int64_t serial,
                  const struct store_options *may, const struct proof_verdict *v) CAPNP_MUST_USE;
+/* The ids of an account's passkeys, into the list that init(arg, n) makes for n of them. 0; -errno.
+ */
+int passkey_known(struct store *s, const char *account,
+                  capnp_lbuilder (*init)(void *arg, uint32_t n), void *arg) CAPNP_MUST_USE;
 /* A label is for people: what does not print becomes a question mark. */
 void label_copy(char *to, capnp_text t, size_t room);
 

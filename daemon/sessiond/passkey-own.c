@@ -245,24 +245,9 @@ static const char *begin_by_session(struct registering *r, const struct session 
 
 /* ---- beginning ------------------------------------------------------------------------------ */
 
-static void known_count(void *arg, const struct store_passkey *k)
+static capnp_lbuilder known_init(void *arg, uint32_t n)
 {
-        (void)k;
-        ++*(uint32_t *)arg;
-}
-
-struct known {
-        capnp_lbuilder to;
-        uint32_t at, n;
-};
-
-static void known_add(void *arg, const struct store_passkey *k)
-{
-        struct known *l = arg;
-
-        if (l->at < l->n)
-                passkey_options_set_known_at(l->to, l->at++,
-                                             (capnp_data){k->key.id, k->key.id_len});
+        return passkey_options_init_known(*(passkey_options_builder *)arg, n);
 }
 
 /* 0; -errno. */
@@ -270,12 +255,8 @@ static int options_fill(struct registering *r, passkey_options_builder b)
 {
         const struct passkeys *p = &r->s->policy.passkeys;
         uint8_t user[PASSKEY_USER_BYTES];
-        struct known l = {.at = 0};
-        int err = store_each_passkey(&r->s->store, r->k.account, known_count, &l.n);
+        int err = passkey_known(&r->s->store, r->k.account, known_init, &b);
 
-        l.to = passkey_options_init_known(b, l.n);
-        if (!err)
-                err = store_each_passkey(&r->s->store, r->k.account, known_add, &l);
         passkeys_user(&r->s->store, r->k.account, user);
         passkey_options_set_account(b, r->k.account);
         passkey_options_set_relying_party(b, p->relying_party);
