@@ -7,14 +7,13 @@ no room for. What it then holds is compared with what a tab is told that comes l
 STAGE is the program of test/ui/stage.c.
 """
 import json
-import os
 import socket
 import sys
 import time
 import traceback
 
 from bridge import DEADLINE
-from staging import Mirror, Staged, LISTS, equal, holds
+from staging import Mirror, Staged, LISTS, equal, holds, instance
 
 CASES = []
 QUEUE = 4 << 20
@@ -310,10 +309,7 @@ def main():
             print(f"FAIL {f.__name__}\n{traceback.format_exc()}{b.rig.read('web.log')[-2000:]}", flush=True)
         finally:
             b.close()
-    counts = os.environ.get("CAPOS_TEST_COUNTS")
-    if counts:
-        with open(counts, "a", encoding="ascii") as out:
-            out.write(f"web-panes {passed} {failed}\n")
+    instance.count("web-panes", passed, failed)
     return 1 if failed else 0
 
 

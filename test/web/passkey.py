@@ -589,22 +589,7 @@ CASES = ["by_a_code_and_in", "each_algorithm", "from_a_session", "a_session_give
 
 def main(binaries, screens=None, *only):
     cases = Cases(binaries, screens)
-    bad = 0
-    try:
-        for name in only or CASES:
-            begun = time.monotonic()
-            try:
-                getattr(cases, name)()
-                cases.forget()
-                print(f"ok   {name} {time.monotonic() - begun:.1f} s", flush=True)
-            except Exception as e:  # each case is told of
-                bad += 1
-                print(f"FAIL {name}: {e}", flush=True)
-                for page in cases.browser.pages.values():
-                    print(f"     {page.faults()}", flush=True)
-    finally:
-        cases.close()
-    return 1 if bad else 0
+    return page.run("web-passkey", cases, only or CASES, cases.forget)
 
 
 if __name__ == "__main__":
