@@ -4,7 +4,7 @@
  * It does no I/O and reads no clock, so it can be fuzzed, replayed and run many to a process.
  *
  * A connection ends once. capnp_i_rpc_break() marks it, queues the abort and an event that empties
- * the tables; nothing is torn down in the middle of something else.
+ * the tables, of calls first; nothing is torn down in the middle of something else.
  */
 #include "rpc-internal.h"
 
@@ -15,11 +15,19 @@
 
 #include "wire.h"
 
+/* In two turns: who has called hears that it failed before what the peer held is let go. So a call
+ * that stands for all that goes on about an object says why, and the object's end is no riddle. */
 static void rpc_teardown(struct event *e)
 {
         capnp_rpc *r = CAPNP_I_OF(e, capnp_rpc, teardown);
 
-        capnp_i_table_close(r);
+        if (!r->calls_over) {
+                r->calls_over = true;
+                capnp_i_table_close_calls(r);
+                capnp_i_event_queue(r->vat, e);
+                return;
+        }
+        capnp_i_table_close_caps(r);
         capnp_i_fds_close(&r->fds_open);
         capnp_i_rpc_dirty(r);
         capnp_i_rpc_unref(r);

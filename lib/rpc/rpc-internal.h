@@ -628,7 +628,8 @@ struct capnp_rpc {
         struct broken *why; /* set when closed */
         int closed; /* what feed returns: 0, CAPNP_E_PROTOCOL, CAPNP_E_DISCONNECTED, -errno */
         enum capnp_end end;    /* whose doing that was */
-        struct event teardown; /* empties the tables of a closed connection */
+        struct event teardown; /* empties the tables of a closed connection … */
+        bool calls_over;       /* … and has, of calls */
         /* tables */
         struct slots questions;       /* struct call */
         struct slots exports;         /* struct export */
@@ -728,7 +729,10 @@ void capnp_i_table_import_drop(struct wire *w);
 void capnp_i_table_import_swap(struct promise *p, struct promise *q);
 /* An import that is a promise has been resolved, or nobody waits for that any more. */
 void capnp_i_table_import_decided(struct wire *w);
-void capnp_i_table_close(capnp_rpc *r);
+/* The end of a connection: calls both ways first, and, when who waited for them has been told, what
+ * each side held of the other. */
+void capnp_i_table_close_calls(capnp_rpc *r);
+void capnp_i_table_close_caps(capnp_rpc *r);
 
 /* rpc-in.c: one received message */
 int capnp_i_in_message(capnp_rpc *r, struct frame *f);

@@ -404,14 +404,18 @@ static void table_close_imports(capnp_rpc *r)
         capnp_i_map_deinit(&imports);
 }
 
-void capnp_i_table_close(capnp_rpc *r)
+void capnp_i_table_close_calls(capnp_rpc *r)
+{
+        table_close_embargoes(r);
+        table_close_questions(r);
+        table_close_answers(r);
+}
+
+void capnp_i_table_close_caps(capnp_rpc *r)
 {
         capnp_cap *bootstrap = r->bootstrap;
 
         r->bootstrap = NULL;
-        table_close_embargoes(r);
-        table_close_questions(r);
-        table_close_answers(r);
         table_close_imports(r);
         table_close_exports(r);
         capnp_i_gates_close(r);

@@ -136,6 +136,55 @@ TEST(we_close)
         close_as(&h, CAPNP_END_OURS);
 }
 
+struct hearer {
+        capnp_rpc *other; /* whose object the peer holds */
+        bool heard, before;
+};
+
+static void hear(capnp_question *q, int r, void *arg)
+{
+        struct hearer *e = arg;
+        struct iovec v;
+
+        CHECK_EQ(r, CAPNP_E_DISCONNECTED);
+        e->heard = true;
+        e->before = capnp_rpc_out_peek(e->other, &v, 1, NULL, NULL) == 0;
+        capnp_question_free(q);
+}
+
+/* What the peer held is let go after whoever had called it was told that it is over. Here that is
+ * somebody else's object: nothing has been said to him by then. */
+TEST(calls_end_before_what_the_peer_held)
+{
+        capnp_cap *root, *held;
+        struct hearer e = {0};
+        struct hand h, other;
+
+        open_with(&h, NULL);
+        hand_open(&other, t.vat, NULL);
+        e.other = other.rpc;
+        CHECK_OK(capnp_rpc_bootstrap(other.rpc, &held));
+        CHECK_OK(hand_return_bootstrap(&other, 0, 6));
+        CHECK_OK(capnp_rpc_bootstrap(h.rpc, &root));
+        CHECK_OK(hand_return_bootstrap(&h, 0, 5));
+        hand_run(&h);
+        hand_listen(&other);
+        capnp_question_send(ask(t.vat, root, 0, 0, held), hear, &e);
+        capnp_cap_unref(held);
+        hand_run(&h);
+        CHECK(!e.heard);
+        capnp_i_rpc_lost(h.rpc, "pulled out");
+        hand_run(&h);
+        CHECK(e.heard);
+        CHECK(e.before);
+        (void)hand_expect(&other, MESSAGE_BOOTSTRAP, 0);
+        (void)hand_expect(&other, MESSAGE_FINISH, 0);
+        (void)hand_expect(&other, MESSAGE_RELEASE, 6);
+        capnp_cap_unref(root);
+        hand_close(&other);
+        close_as(&h, CAPNP_END_LOST);
+}
+
 /* ---- data only ------------------------------------------------------------------------------ */
 
 static const struct capnp_limits data_only = {.data_only = true};

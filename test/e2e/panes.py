@@ -204,7 +204,7 @@ class Cases:
             os.kill(self.target.pids("panel")[0], 9)
             said = p.stdout.read()
             expect(p.wait(WAIT_S), 1, "its exit code")
-            if "closed, " not in said or "has ended" not in said:
+            if "closed, the service cannot be reached any more" not in said or "has ended" not in said:
                 raise Failed(f"it says {said!r}")
 
 

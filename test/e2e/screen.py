@@ -202,7 +202,7 @@ class Cases:
              lambda f: self.target.changed(self.manifest(self.may.replace(", ui = true", ""))), 3,
              "closed, taken back by the instance", "denied.ui"),
             ("the service is killed", lambda f: os.kill(self.target.pids("stage")[0], 9), 1,
-             "closed, the service ", "stage has ended: "),  # it holds it no more, or cannot be reached
+             "closed, the service cannot be reached any more", "stage has ended: "),
             ("logout elsewhere", lambda f: self.run("logout", "-s", "other"), 4, "closed, the session has ended", over),
             ("the session is revoked", lambda f: admin("session", "revoke", session()), 4,
              "closed, the session has ended", over),
