@@ -565,6 +565,10 @@ struct Limits {
   # How much sessions together may make the instance hold, as `"4GiB"`. Each takes, from its login to its end, what its
   # profile's quota allows it: twice `queued`, and `message`; one of each profile has to fit. Accounts share it, one has
   # half of it at most, or one session, and whoever has no account gives way. Empty: any amount.
+
+  person @6 :Text = "10m";
+  # How long somebody is waited for who has something to do while he logs in: at an identity provider, on another device,
+  # with a passkey. Meanwhile the time of `admission` stands still. At most 10 minutes; a passkey's code has its own time.
 }
 
 struct Addresses {

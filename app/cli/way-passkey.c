@@ -59,7 +59,9 @@ static enum way_end passkey_run(struct login *l)
         l->how.relying_party = l->c->relying_party;
         l->how.step = passkey_on_step;
         l->how.step_arg = l;
+        l->patience_ms = CLI_PERSON_MS;
         r = login_try(l);
+        l->patience_ms = 0;
         l->how.relying_party = NULL;
         l->how.step = NULL;
         l->how.step_arg = NULL;

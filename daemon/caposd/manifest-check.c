@@ -27,7 +27,8 @@ enum {
         NAME_BYTES = 64,
         LEAST_RATE = 10,    /* calls in a second: nobody waits for longer than a tenth of one */
         LEAST_PATCH = 1024, /* bytes: what opens a pane, and says something in it */
-        LEAST_MS = 1000,    /* of whatever lasts: nobody is through with anything before */
+        PERSON_MAX_MS = 10 * 60 * 1000,
+        LEAST_MS = 1000, /* of whatever lasts: nobody is through with anything before */
         LIST_MAX = 256,
         IDLE_MAX = 64,
         PATH_BYTES = 160,
@@ -358,6 +359,8 @@ static void check_limits(struct check *c, limits_reader l)
         if (limits_memory(l).len)
                 (void)check_size(c, "limits", "memory", limits_memory(l));
         check_duration(c, "limits", "admission", limits_admission(l), &ms);
+        if (check_duration(c, "limits", "person", limits_person(l), &ms) && ms > PERSON_MAX_MS)
+                fault(c, "limits.person", "must be 10m at most: clients wait no longer");
         if (!limits_idle_workers(l) || limits_idle_workers(l) > IDLE_MAX)
                 fault(c, "limits.idleWorkers", "must be 1 to 64");
 }

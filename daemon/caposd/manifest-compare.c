@@ -42,6 +42,7 @@ unsigned manifest_fixed(manifest_reader now, manifest_reader next,
                 {"limits.unauthenticatedPerSource",
                  limits_unauthenticated_per_source(a) == limits_unauthenticated_per_source(b)},
                 {"limits.admission", text_equal(limits_admission(a), limits_admission(b))},
+                {"limits.person", text_equal(limits_person(a), limits_person(b))},
                 {"limits.memory", text_equal(limits_memory(a), limits_memory(b))},
                 {"limits.idleWorkers", limits_idle_workers(a) == limits_idle_workers(b)},
         };

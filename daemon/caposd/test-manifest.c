@@ -356,7 +356,7 @@ TEST(what_cannot_change_is_named)
                  "limits.unauthenticated limits.idleWorkers "},
                 {"(limits = (admission = \"29s\", unauthenticatedPerSource = 4))",
                  "limits.unauthenticatedPerSource limits.admission "},
-                {"(limits = (memory = \"4GiB\"))", "limits.memory "},
+                {"(limits = (memory = \"4GiB\", person = \"1m\"))", "limits.person limits.memory "},
                 {"(profiles = [(name = \"p\")], authentication = (password = false))", ""},
         };
 

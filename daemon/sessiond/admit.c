@@ -270,13 +270,14 @@ static void admission_set_deadline(struct admission *ad, uint64_t ms)
 
 uint32_t admission_stand_still(struct admission *ad, uint32_t ms)
 {
+        const uint32_t person_ms = ad->origin.s->policy.person_ms;
         uint64_t now = clock_boot_ms();
 
         if (ad->state != ADMISSION_FRESH)
                 return ms;
 
         if (!ad->still_until_ms)
-                ad->still_until_ms = now + ms;
+                ad->still_until_ms = now + (ms > person_ms ? ms : person_ms);
         if (ad->still_until_ms <= now)
                 return 0;
         if (!ad->waits++) {

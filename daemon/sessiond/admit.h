@@ -80,7 +80,7 @@ int admission_shake(struct admission *ad, capnp_answer *a);
 void admission_bind(struct admission *ad, struct session *e);
 /* One more flow waits for a person: the time of a connection without a session stands still until
  * it does not any more. How long it may, of ms; 0: not any more. The first time decides until when
- * any may. */
+ * any may: for as long as a person is waited for (`limits.person`), or for ms if that is more. */
 uint32_t admission_stand_still(struct admission *ad, uint32_t ms);
 /* One less. */
 void admission_go_on(struct admission *ad);

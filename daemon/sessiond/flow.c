@@ -45,7 +45,7 @@ static void flow_on_verdict(struct flow *f, enum prove_end end, const struct pro
  * is, a claim can be any name, and a new one each time. */
 static const char *flow_name(const struct flow *f, const char *account)
 {
-        return f->method->patience_ms ? "" : account;
+        return f->method->elsewhere ? "" : account;
 }
 
 /* Whose failures its own are. */
@@ -507,7 +507,7 @@ static int flow_be_patient(struct flow *f)
         uint32_t ms;
 
         if (!f->waits) {
-                ms = fs->ops->waits(fs->arg, f->method->patience_ms);
+                ms = fs->ops->waits(fs->arg, o->s->policy.person_ms);
                 f->waits = ms > 0;
                 if (!ms)
                         return 1;
@@ -536,7 +536,7 @@ static int flow_be_patient(struct flow *f)
 int flow_step(struct flow *f, capnp_answer *a)
 {
         remote_auth_step_builder b;
-        int r = f->method->patience_ms ? flow_be_patient(f) : 0;
+        int r = f->method->patient ? flow_be_patient(f) : 0;
 
         if (r > 0)
                 return flow_deny(f, a, CAPOS_DENIED_FLOW, "too late: connect anew");

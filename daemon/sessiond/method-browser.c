@@ -218,7 +218,8 @@ static const struct method_ops browser_ops = {
         .wait = browser_wait,
         .again = oidc_again,
         .end = oidc_end,
-        .patience_ms = OIDC_PATIENCE_MS,
+        .patient = true,
+        .elsewhere = true,
         .same = true,
 };
 

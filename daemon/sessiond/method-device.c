@@ -54,7 +54,9 @@ static void device_on_code(void *arg, const struct fetch_reply *reply)
         if (o->interval_ms < INTERVAL_LEAST_MS)
                 o->interval_ms = INTERVAL_LEAST_MS;
         ms = (uint64_t)reply->expires_s * 1000;
-        o->until_ms = clock_boot_ms() + (ms < OIDC_PATIENCE_MS ? ms : OIDC_PATIENCE_MS);
+        if (ms > o->c->origin->s->policy.person_ms)
+                ms = o->c->origin->s->policy.person_ms;
+        o->until_ms = clock_boot_ms() + ms;
         flow_go_on(o->f, METHOD_STEP);
 }
 
@@ -145,7 +147,8 @@ static const struct method_ops device_ops = {
         .wait = device_wait,
         .again = oidc_again,
         .end = oidc_end,
-        .patience_ms = OIDC_PATIENCE_MS,
+        .patient = true,
+        .elsewhere = true,
         .unbound = true,
         .same = true,
 };

@@ -187,6 +187,7 @@ static const struct method_ops passkey_ops = {
         .throttle = THROTTLE_KEY,
         .response_bytes = PASSKEY_RESPONSE_BYTES,
         .binds = true,
+        .patient = true,
         .refused = "a passkey signs a challenge: ask for it first",
         .recognizes = passkey_recognizes,
         .turn = passkey_turn,

@@ -113,9 +113,10 @@ struct method_ops {
         void (*wait)(struct claim *c, struct flow *f, capnp_data response);
         bool (*again)(struct claim *c, struct flow *f, const struct proof_verdict *v);
         void (*end)(struct claim *c);
-        uint32_t patience_ms; /* what a person needs; 0: what every connection has */
-        bool unbound;         /* a proof is bound to no channel: only for profiles that allow it */
-        bool same;            /* it renews only what the same credential has made */
+        bool patient;   /* a step is a person's to do: it has the time of `limits.person` */
+        bool elsewhere; /* somebody else says who it is: a claim can be any name */
+        bool unbound;   /* a proof is bound to no channel: only for profiles that allow it */
+        bool same;      /* it renews only what the same credential has made */
 };
 
 struct method {

@@ -6,8 +6,7 @@
 #include "method.h"
 
 enum {
-        OIDC_RANDOM_TEXT = 44, /* base64url of 32 bytes, and a NUL */
-        OIDC_PATIENCE_MS = 10 * 60 * 1000,
+        OIDC_RANDOM_TEXT = 44,   /* base64url of 32 bytes, and a NUL */
         OIDC_SUBJECT_SHOWN = 48, /* bytes of a subject in a record */
 };
 

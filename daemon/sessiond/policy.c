@@ -272,6 +272,7 @@ static int policy_fill(struct policy *p, manifest_reader m)
         p->public_key = authentication_public_key(a);
         p->issuers = authentication_oidc(a);
         p->admission_ms = daemon_duration(limits_admission(manifest_limits(m)));
+        p->person_ms = (uint32_t)daemon_duration(limits_person(manifest_limits(m)));
         p->admission = manifest_admission(m);
         if (!networks_ok(addresses_allow(p->admission)) ||
             !networks_ok(addresses_deny(p->admission)))

@@ -104,6 +104,7 @@ struct policy {
         addresses_reader admission; /* in msg: who is spoken to at all */
         oidc_issuer_list issuers;   /* in msg; what is made of them is struct issuers */
         uint64_t admission_ms;
+        uint32_t person_ms; /* for whoever has something to do while he logs in */
 };
 
 /* Reads a serialized Manifest. 0; CAPNP_E_POISON: it is none, or contradicts itself, and the log

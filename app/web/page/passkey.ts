@@ -20,6 +20,11 @@ function buffer(b: Bytes | undefined): ArrayBuffer {
   return u.buffer.slice(u.byteOffset, u.byteOffset + u.byteLength) as ArrayBuffer;
 }
 
+/* Until when the instance waits. */
+function left(untilMs: string | undefined): number {
+  return Math.max(0, Number(untilMs) - Date.now());
+}
+
 /* What the browser asks the person is over when nobody waits for it any more. */
 let asked = new AbortController();
 
@@ -48,7 +53,7 @@ const NAMED: { [name: string]: string } = {
 export function get(s: WebDown_Step): Promise<string> {
   return ask((signal) => navigator.credentials.get({ signal, publicKey: {
     challenge: buffer(s.challenge), rpId: s.relyingParty || location.hostname, userVerification: "required",
-    allowCredentials: [],
+    allowCredentials: [], timeout: left(s.expiresAtMs),
   } }), "no passkey was chosen");
 }
 
@@ -58,7 +63,7 @@ export function create(o: PasskeyOptions): Promise<string> {
   return ask((signal) => navigator.credentials.create({ signal, publicKey: {
     rp: { id: o.relyingParty ?? "", name: "capOS" }, user: { id: buffer(o.user), name, displayName: name },
     challenge: buffer(o.challenge), pubKeyCredParams: ALGORITHMS.map((alg) => ({ type: "public-key", alg })),
-    timeout: Math.max(0, Number(o.untilMs) - Date.now()),
+    timeout: left(o.untilMs),
     excludeCredentials: (o.known ?? []).map((id) => ({ type: "public-key", id: buffer(id) })),
     authenticatorSelection: { residentKey: "required", requireResidentKey: true, userVerification: "required" },
     attestation: o.attested ? "direct" : "none",
