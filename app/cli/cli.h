@@ -52,7 +52,7 @@ struct cli {
         const char *listens[CLI_LISTENS];
         unsigned nlistens;
         const char *allows[CLI_ALLOWS], *instances[CLI_ALLOWS]; /* `web` */
-        const char *tls_certificate, *tls_key;                  /* `web` */
+        const char *tls_certificate, *tls_key, *web_name;       /* `web` */
         unsigned nallows, ninstances;
         bool open;
         const char *allow, *instance, *idle, *life;

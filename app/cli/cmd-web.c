@@ -7,6 +7,7 @@
 #include "client-known.h"
 #include "page.h"
 #include "session-address.h"
+#include "tls-identity.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -14,7 +15,7 @@
 #include <string.h>
 
 enum {
-        ARGUMENTS = 2 * (2 * CLI_ALLOWS + 13),
+        ARGUMENTS = 2 * (2 * CLI_ALLOWS + 14),
         IDLE_MS = 30 * 60 * 1000,
         LIFE_MS = 12 * 60 * 60 * 1000,
         NAME_BYTES = 64,
@@ -48,9 +49,15 @@ static int web_listen(struct cli *c, struct web_command *w)
                                 "--listen %s: beyond localhost only with --tls-certificate and "
                                 "--tls-key; or a browser elsewhere comes through ssh -L",
                                 c->listen);
+        if (c->web_name && (!c->tls_key || !capos_i_tls_identity_takes(c->web_name)))
+                return cli_fail(c, EXIT_USAGE, "usage", "--name %s: %s", c->web_name,
+                                c->tls_key ? "no name of a host"
+                                           : "only with --tls-certificate and --tls-key");
         (void)snprintf(w->host, sizeof(w->host), "%.*s", (int)n, c->listen);
         web_arg(w, "--host", w->host);
         web_arg(w, "--port", port);
+        if (c->web_name)
+                web_arg(w, "--name", c->web_name);
         return EXIT_OK;
 }
 
@@ -112,6 +119,8 @@ int cmd_web(struct cli *c)
         if (!c->tls_certificate != !c->tls_key)
                 return cli_fail(c, EXIT_USAGE, "usage",
                                 "--tls-certificate and --tls-key go together");
+        if (c->web_name && !c->listen)
+                return cli_fail(c, EXIT_USAGE, "usage", "--name goes with --listen");
         if (c->listen)
                 r = web_listen(c, &w);
         if (!r && c->idle)

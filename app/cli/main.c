@@ -58,6 +58,8 @@ enum { TLS_NAMES = 32 };
 static const struct cli_option web_options[] = {
         {"listen", 0, "HOST:PORT", "where the browser comes (default: localhost:2380)",
          offsetof(struct cli, listen)},
+        {"name", 0, "NAME", "what it is called by browsers elsewhere (default: HOST)",
+         offsetof(struct cli, web_name)},
         {"tls-certificate", 0, "FILE", "the bridge's own, for a browser on another machine",
          offsetof(struct cli, tls_certificate)},
         {"tls-key", 0, "FILE", "its private key", offsetof(struct cli, tls_key)},
@@ -645,8 +647,8 @@ static const struct cli_command commands[] = {
          "shown what came of it. It may connect to the instances that are named here, and to\n"
          "those that a person adds on the page, as far as --allow lets it: a pattern for\n"
          "HOST:PORT, plain:HOST:PORT or unix:PATH. Ctrl-C ends it, and every session with it.\n"
-         "A browser on another machine is let in by the same address, over TLS alone: HOST is\n"
-         "then the name that it goes to, and that the certificate is made out to.\n\n"
+         "A browser on another machine is let in by the same address, over TLS alone: HOST, or\n"
+         "--name, is then where it goes, and what the certificate is made out to.\n\n"
          "Examples:\n"
          "  capos web --open --instance home=localhost:2327\n"
          "  capos web --allow '*.example.org:2327'\n",

@@ -518,7 +518,7 @@ static void entry_fill(struct bridge *b, web_up_login_reader l)
         text_copy(web_up_login_secret(l), e->secret, sizeof(e->secret));
         if (b->o->tls_key)
                 (void)snprintf(e->redirect, sizeof(e->redirect), "https://%.253s:%u/back",
-                               b->o->host, b->start.port);
+                               b->o->name, b->start.port);
         else /* by the address: a provider takes no name for a program on one's own machine */
                 (void)snprintf(e->redirect, sizeof(e->redirect), "http://127.0.0.1:%u/back",
                                b->start.port);
@@ -531,7 +531,7 @@ static void entry_fill(struct bridge *b, web_up_login_reader l)
                                       .client = "capos web",
                                       .end_others = web_up_login_end_others(l)};
         if (e->how.kind == CAPOS_AUTH_PASSKEY)
-                e->how.relying_party = b->o->host; /* whose page it is that asks */
+                e->how.relying_party = b->o->name; /* whose page it is that asks */
         if (e->how.kind == CAPOS_AUTH_OIDC_PKCE)
                 e->how.first =
                         (capnp_data){(const uint8_t *)e->redirect, (uint32_t)strlen(e->redirect)};

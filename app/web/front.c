@@ -380,7 +380,7 @@ static int front_open(struct front *f)
                                         front_on_key);
         if (!r && f->shield.fd < 0)
                 return http_init(&f->http, &f->loop, fds, &http_ops, f);
-        check_self_make(f->o->host, f->shield.port, true, &self);
+        check_self_make(f->o->name, f->shield.port, true, &self);
         if (!r)
                 r = http_init_taking(&f->http, &f->loop, &self, &http_ops, f);
         return r ? r

@@ -7,7 +7,9 @@
  * wrong: what reads the first and what reads the last are then two minds.
  *
  * libmicrohttpd's own timeout begins anew with every byte, which a client that sends one now and
- * then can live on for ever. So each connection has a time when it is over, whatever it does.
+ * then can live on for ever. So each connection has a time when it is over, whatever it does. And
+ * there are only so many: one more ends the oldest, which has said nothing yet if it is somebody's
+ * who fills all places; who has something to say is through with it at once.
  */
 #include "http.h"
 
@@ -31,7 +33,8 @@ enum {
         BODY = 4096,
         QUERY = 8192,
         HEADERS = 16 * 1024,
-        PER_SOURCE = 16,
+        PER_SOURCE = 16, /* of browsers elsewhere; here all are one, whoever's they are */
+        AT_ONCE = 48,    /* … fewer than libmicrohttpd takes */
         TICK_MS = 1000,
         REQUEST_MS = 10 * 1000, /* a whole request, and its answer */
         IDLE_S = 10,
@@ -433,6 +436,27 @@ static void on_completed(void *arg, struct MHD_Connection *c, void **request,
         *request = NULL;
 }
 
+/* One more has come: there is room for it. */
+static void connections_bound(struct http *h)
+{
+        struct http_connection *oldest = NULL;
+        unsigned n = 0;
+
+        for (unsigned i = 0; i < HTTP_LISTENERS * HTTP_CONNECTIONS; i++) {
+                struct http_connection *k = &h->connections[i];
+
+                if (k->fd < 0 || k->over)
+                        continue;
+                n++;
+                if (!oldest || k->since_ms < oldest->since_ms)
+                        oldest = k;
+        }
+        if (n <= AT_ONCE)
+                return;
+        oldest->over = true;
+        (void)shutdown(oldest->fd, SHUT_RDWR);
+}
+
 static void on_connection(void *arg, struct MHD_Connection *c, void **place,
                           enum MHD_ConnectionNotificationCode code)
 {
@@ -450,8 +474,9 @@ static void on_connection(void *arg, struct MHD_Connection *c, void **place,
                 k = &h->connections[n];
                 if (k->fd >= 0)
                         continue;
-                *k = (struct http_connection){i->connect_fd, capos_io_now_ms()};
+                *k = (struct http_connection){.fd = i->connect_fd, .since_ms = capos_io_now_ms()};
                 *place = k;
+                connections_bound(h);
                 return;
         }
 }
@@ -513,7 +538,7 @@ static int listener_init(struct http_listener *l, struct http *h, int fd)
                 MHD_USE_EPOLL | MHD_ALLOW_UPGRADE | takes, 0, NULL, NULL, on_request, h,
                 MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_S, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
                 (size_t)HEADERS, MHD_OPTION_CONNECTION_LIMIT, (unsigned)HTTP_CONNECTIONS,
-                MHD_OPTION_PER_IP_CONNECTION_LIMIT, (unsigned)PER_SOURCE,
+                MHD_OPTION_PER_IP_CONNECTION_LIMIT, fd < 0 ? (unsigned)PER_SOURCE : 0U,
                 MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_URI_LOG_CALLBACK, on_line, h,
                 MHD_OPTION_NOTIFY_COMPLETED, on_completed, h, MHD_OPTION_NOTIFY_CONNECTION,
                 on_connection, h, fd < 0 ? MHD_OPTION_END : MHD_OPTION_LISTEN_SOCKET, fd,

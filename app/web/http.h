@@ -29,7 +29,8 @@ struct http_ops {
 };
 
 struct http_connection {
-        int fd; /* MHD's; -1: none */
+        int fd;    /* MHD's; -1: none */
+        bool over; /* it was told to end */
         uint64_t since_ms;
 };
 

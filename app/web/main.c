@@ -8,7 +8,9 @@
 #include "session.h"
 #include "shield.h"
 #include "starter.h"
+#include "tls-file.h"
 
+#include <openssl/crypto.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -26,6 +28,9 @@ int main(int argc, char **argv)
                 return 2;
         }
         (void)sigaction(SIGPIPE, &ignored, NULL);
+        /* Nobody's openssl.cnf says what is spoken here, and keys are wiped: in all four kinds. */
+        if (capos_i_tls_wipe_freed() || !OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL))
+                return 1;
         r = starter_new(&o, session_run, &fd);
         if (r) {
                 (void)fprintf(stderr, "capos-web: %s\n", strerror(-r));

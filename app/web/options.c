@@ -56,6 +56,10 @@ static bool option_read(struct web_options *o, const char *name, char *value)
                 o->host = value;
                 return *value && strlen(value) < OPTIONS_HOST;
         }
+        if (!strcmp(name, "--name")) {
+                o->name = value;
+                return *value && strlen(value) < OPTIONS_HOST;
+        }
         if (!strcmp(name, "--idle-ms"))
                 return ms_read(value, IDLE_MS, &o->idle_ms);
         if (!strcmp(name, "--code-ms"))
@@ -97,7 +101,10 @@ const char *options_read(struct web_options *o, int argc, char **argv)
                 if (i + 1 == argc || !option_read(o, argv[i], argv[i + 1]))
                         return argv[i];
         o->open = o->opener != NULL;
+        if (!o->name)
+                o->name = o->host;
         if (!o->tls_certificate != !o->tls_key)
                 return "--tls-key";
-        return o->tls_key || !strcmp(o->host, "localhost") ? NULL : "--host";
+        return o->tls_key || (o->name == o->host && !strcmp(o->host, "localhost")) ? NULL
+                                                                                   : "--host";
 }

@@ -12,7 +12,8 @@ struct web_instance {
 
 struct web_options {
         uint16_t port;    /* of this machine's own addresses; 0: a free one, filled in later */
-        const char *host; /* who we are, for a browser; "localhost" */
+        const char *host; /* where we listen; "localhost" */
+        const char *name; /* who we are, for a browser; the same if nothing else is said */
         const char *tls_certificate; /* ours, and its key: with TLS; NULL: without */
         const char *tls_key;
         bool open;        /* in a browser */

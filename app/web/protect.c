@@ -1,8 +1,7 @@
 /* A browser's process holds what a person types and what the session is; nothing of it is to be
- * found in a dump, in another process's hands, or in memory that was given back. */
+ * found in a dump, in another process's hands, or in memory that was given back. (What OpenSSL
+ * gives back is wiped since main().) */
 #include "protect.h"
-
-#include "tls-file.h"
 
 #include <malloc.h>
 #include <sys/prctl.h>
@@ -15,5 +14,4 @@ void protect(void)
         (void)prctl(PR_SET_DUMPABLE, 0);
         (void)setrlimit(RLIMIT_CORE, &none);
         (void)mallopt(M_PERTURB, 0x5a);
-        (void)!capos_i_tls_wipe_freed(); /* fails if called again, which is all the same */
 }

@@ -9,8 +9,9 @@
  * other side has taken. Whoever does not finish his handshake in ten seconds is closed; how long he
  * may be silent afterwards is for the front and his process to say, who close their end.
  *
- * TLS 1.3 alone, without tickets and early data, and a key that an instance would take, too
- * (tls-identity.h): what a browser of today speaks, and nothing else that could be got wrong.
+ * What is spoken is what an instance speaks (tls-context.h), TLS 1.3 alone, by a key that an
+ * instance would take, too (tls-identity.h): each browser of today can, and nothing else could be
+ * got wrong.
  */
 #include "shield.h"
 
@@ -18,12 +19,14 @@
 #include "io-loop.h"
 #include "io-packet.h"
 #include "protect.h"
+#include "tls-context.h"
 #include "tls-identity.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <openssl/x509v3.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -31,6 +34,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -308,8 +312,7 @@ static int shield_on_alpn(SSL *s, const unsigned char **ret, unsigned char *ret_
 static SSL_CTX *context_new(const struct tls_identity *id)
 {
         SSL_CTX *c = SSL_CTX_new(TLS_server_method());
-        bool good = c && SSL_CTX_set_min_proto_version(c, TLS1_3_VERSION) == 1 &&
-                    SSL_CTX_use_certificate(c, id->leaf) == 1 &&
+        bool good = c && !capos_i_tls_settings(c) && SSL_CTX_use_certificate(c, id->leaf) == 1 &&
                     SSL_CTX_use_PrivateKey(c, id->key) == 1 && SSL_CTX_set_num_tickets(c, 0) == 1;
 
         for (int i = 0; good && i < sk_X509_num(id->chain); i++)
@@ -318,9 +321,6 @@ static SSL_CTX *context_new(const struct tls_identity *id)
                 SSL_CTX_free(c);
                 return NULL;
         }
-        SSL_CTX_set_session_cache_mode(c, SSL_SESS_CACHE_OFF);
-        SSL_CTX_set_mode(c, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
-                                    SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
         SSL_CTX_set_max_early_data(c, 0);
         SSL_CTX_set_alpn_select_cb(c, shield_on_alpn, NULL);
         return c;
@@ -343,27 +343,64 @@ static int file_read(const char *path, bool is_private, capnp_data *ret)
         return r;
 }
 
-/* NULL: it has been said what is wrong. */
+/* The words of a bridge, where those of an instance would mislead. */
+static const char *why(const struct web_options *o, int r, char *room, size_t len)
+{
+        const char *text = r == -EPERM ? "others may read it: chmod 600"
+                           : r == TLS_IDENTITY_E_ENCRYPTED
+                                   ? "it has a passphrase: take it off (openssl pkey -in FILE)"
+                                   : capos_i_tls_identity_strerror(r);
+
+        if (r != TLS_IDENTITY_E_MISMATCH)
+                return text;
+        (void)snprintf(room, len, "it is not the key of %s", o->tls_certificate);
+        return room;
+}
+
+/* What a browser will say of a certificate that is good otherwise is said here first. */
+static void warn(const struct web_options *o, const struct tls_identity *id)
+{
+        int r = capos_i_tls_identity_validity(id, time(NULL));
+        bool is_name = X509_check_host(id->leaf, o->name, 0, 0, NULL) == 1 ||
+                       X509_check_ip_asc(id->leaf, o->name, 0) == 1;
+
+        if (r)
+                (void)fprintf(stderr, "capos: %s: %s\n", o->tls_certificate,
+                              capos_i_tls_identity_strerror(r));
+        if (!is_name)
+                (void)fprintf(stderr, "capos: %s: it is not made out to %s: browsers warn of it\n",
+                              o->tls_certificate, o->name);
+        ERR_clear_error();
+}
+
+/* NULL: it has been said what is wrong. Certificates are looked at alone first: whose fault it is
+ * has to be told. */
 static SSL_CTX *context_of(const struct web_options *o)
 {
         capnp_data certificates = {0}, key = {0};
         struct tls_identity id = {0};
         SSL_CTX *c = NULL;
         const char *at = o->tls_certificate;
+        char room[512];
         int r = file_read(at, false, &certificates);
 
+        if (!r)
+                r = capos_i_tls_identity_read(certificates, (capnp_data){0}, &id);
+        capos_i_tls_identity_deinit(&id);
         if (!r) {
                 at = o->tls_key;
                 r = file_read(at, true, &key);
         }
         if (!r)
-                r = capos_i_tls_identity_read(certificates, key, &id);
+                r = key.len ? capos_i_tls_identity_read(certificates, key, &id)
+                            : TLS_IDENTITY_E_KEY;
         if (!r)
                 c = context_new(&id);
-        if (!c)
+        if (c)
+                warn(o, &id);
+        else
                 (void)fprintf(stderr, "capos: %s: %s\n", at,
-                              r == -EPERM ? "others may read it"
-                                          : capos_i_tls_identity_strerror(r ? r : -ENOMEM));
+                              why(o, r ? r : -ENOMEM, room, sizeof(room)));
         capos_i_tls_identity_deinit(&id);
         capos_i_tls_bytes_free(&certificates);
         capos_i_tls_bytes_free(&key);
@@ -404,8 +441,7 @@ static void shield_run(const struct web_options *o, int front, pid_t parent)
         struct shield_arrival at = {.len = 0};
         uint16_t port = 0;
 
-        if (!s || capos_i_tls_wipe_freed() || prctl(PR_SET_PDEATHSIG, SIGKILL) ||
-            getppid() != parent)
+        if (!s || prctl(PR_SET_PDEATHSIG, SIGKILL) || getppid() != parent)
                 return;
         protect();
         s->front = front;

@@ -53,8 +53,7 @@ static void context_unrefp(struct capos_i_tls_context **x)
         *x = capos_i_tls_context_unref(*x);
 }
 
-/* What both sides have. */
-static int context_set_common(SSL_CTX *c)
+int capos_i_tls_settings(SSL_CTX *c)
 {
         SSL_CTX_set_options(c, SSL_OP_NO_TICKET | SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
                                        SSL_OP_CLEANSE_PLAINTEXT);
@@ -90,7 +89,7 @@ static int context_new(const SSL_METHOD *m, struct capos_i_tls_context **ret)
         x->rekey_records = REKEY_RECORDS;
         x->lib = OSSL_LIB_CTX_new();
         x->ssl = x->lib ? SSL_CTX_new_ex(x->lib, NULL, m) : NULL;
-        r = x->ssl ? context_set_common(x->ssl) : -ENOMEM;
+        r = x->ssl ? capos_i_tls_settings(x->ssl) : -ENOMEM;
         if (r)
                 return r;
 

@@ -17,6 +17,8 @@ struct capos_i_tls_context {
         uint32_t rekey_records; /* new keys after so many records; tests make it small */
 };
 
+/* Sets what both sides of every connection have: TLS 1.3, two ciphers, no tickets. 0; -ENOMEM. */
+int capos_i_tls_settings(SSL_CTX *c) CAPNP_MUST_USE;
 /* The nonce of a connection; NULL: none. What SSL_get_app_data() gives is the connection's. */
 const uint8_t *capos_i_tls_nonce_peek(const struct capos_i_tls *t);
 

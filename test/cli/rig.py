@@ -1,6 +1,7 @@
 """rig: what the cases of the command stand on: a folder of their own, a gateway or an instance, and
 every process that they start.
 """
+import atexit
 import json
 import os
 import pty
@@ -85,6 +86,7 @@ class Rig:
             command += more
         self.server = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                        stderr=self.log, env=self.env)
+        atexit.register(self.end)  # whatever fails before somebody can close it
         line = self.read_line(self.server.stdout, 30)
         found = re.fullmatch(r"remote CapSet: plain (\S+) (\d+)\n", line)
         holds(found, f"the endpoint line is {line!r}: {self.read('log')}")
@@ -149,7 +151,8 @@ class Rig:
             holds(time.monotonic() < end, what)
             time.sleep(0.02)
 
-    def close(self):
+    def end(self):
+        """Ends every process, and leaves the folder."""
         for pid in self.agents:
             if agent_lives(pid):
                 os.kill(pid, signal.SIGKILL)
@@ -161,6 +164,10 @@ class Rig:
             except subprocess.TimeoutExpired:
                 self.server.kill()
                 self.server.wait()
+
+    def close(self):
+        self.end()
+        atexit.unregister(self.end)
         self.server.stdout.close()
         self.log.close()
         lost = re.findall(r".*(?:ended with exit code 13\b|were not given back).*", self.read("log"))

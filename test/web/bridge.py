@@ -1,6 +1,7 @@
 """bridge: an instance, a bridge to it, and a client of our own that is no browser: raw sockets, HTTP by hand,
 a WebSocket by hand, and the browser's key by python3-cryptography.
 """
+import atexit
 import base64
 import hashlib
 import json
@@ -242,6 +243,7 @@ class Bridge:
         self.web = subprocess.Popen(
             [self.rig.capos, "web", "--listen", f"localhost:{port}", "--instance", f"lab={self.rig.address}",
              *options], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self.log, env=self.env)
+        atexit.register(self.end)
         self.read_code()
         self.host = f"localhost:{self.port}"
         self.origin = f"http://{self.host}"
@@ -326,8 +328,8 @@ class Bridge:
                     found.append(pid)
         return found[1:]
 
-    def stop(self):
-        """Ends the bridge, and leaves the instance."""
+    def end(self):
+        """Ends the process, whatever has failed."""
         if self.web.poll() is None:
             self.web.send_signal(signal.SIGTERM)
             try:
@@ -335,6 +337,11 @@ class Bridge:
             except subprocess.TimeoutExpired:
                 self.web.kill()
                 self.web.wait()
+
+    def stop(self):
+        """Ends the bridge, and leaves the instance."""
+        self.end()
+        atexit.unregister(self.end)
         self.web.stdout.close()
         self.log.close()
 

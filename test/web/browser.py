@@ -62,7 +62,7 @@ def crop(png, x, y, width, height):
 class Browser:
     """One process, and the pages in it."""
 
-    def __init__(self):
+    def __init__(self, *flags):
         self.folder = tempfile.mkdtemp(prefix="capos-browser-")
         down, ours_out = os.pipe()
         ours_in, up = os.pipe()
@@ -75,7 +75,8 @@ class Browser:
             os.dup2(b, 4)
 
         self.process = subprocess.Popen(
-            [shutil.which("chromium") or "chromium", *FLAGS, *extra, f"--user-data-dir={self.folder}", "about:blank"],
+            [shutil.which("chromium") or "chromium", *FLAGS, *extra, *flags, f"--user-data-dir={self.folder}",
+             "about:blank"],
             close_fds=False, preexec_fn=place, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL, env={**os.environ, "HOME": self.folder})
         os.close(down)

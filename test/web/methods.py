@@ -7,10 +7,13 @@ usage: methods.py BINARIES [CASE...]
 The instance is real, and so is who proves: an ssh-agent, openssl's certificates, an identity provider on this machine
 (oplib.py) whose pages the same browser opens. Each case has a name; it waits for states, never for times.
 """
+import http.server
 import os
+import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import urllib.parse
 
 sys.dont_write_bytecode = True
@@ -64,17 +67,17 @@ class Cases(page.Cases):
 
     def write(self, name, text):
         path = os.path.join(self.folder.name, name)
-        with open(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "w", encoding="utf-8") as f:
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as f:
             f.write(text)
         return path
 
-    def manifest(self):
+    def manifest(self, guest=True):
         """Guests, certificates and a provider; raised is to `keeper`, a code for a device gives `lounge`."""
         little, all_of_it = ["session", "system_info"], ["session", "system_info", "chat"]
         more = [instance.profile("keeper", all_of_it),
                 instance.profile("robot", little).replace("lease", "service = true, lease", 1),
                 instance.profile("lounge", little).replace("lease", "unbound = true, lease", 1)]
-        text = certlib.lets_in(self.ca, instance.manifest(guest=True, profiles=more))
+        text = certlib.lets_in(self.ca, instance.manifest(guest=guest, profiles=more))
         text = text.replace(instance.profile("operator", all_of_it), instance.profile("operator", little))
         return text.replace("authentication = (", f"""authentication = (
             oidc = [(name = "op", issuer = "{self.op.url}", clientId = "{oplib.CLIENT}",
@@ -141,6 +144,70 @@ class Cases(page.Cases):
             web.wait()
             web.stdout.close()
 
+    # ---- another page of this machine ----
+
+    def a_page_of_another_port(self):
+        """Somebody else's server on `localhost`, whose page the same browser shows: it is sent the bridge's cookie, and
+        nothing else comes of what it tries. When it puts a cookie of its own in that one's place, what is open goes on;
+        a tab that is opened anew is let go, and comes in by another address."""
+        name, got = f"__Host-capos-{self.bridge.port}", []
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def log_message(self, *_):
+                pass
+
+            def do_GET(self):
+                got.append(self.headers.get("Cookie", ""))
+                self.send_response(200)
+                self.send_header("Content-Type", "text/html")
+                if self.path == "/toss":
+                    self.send_header("Set-Cookie", f"{name}={'A' * 43}; Path=/; Secure; HttpOnly; SameSite=Strict")
+                self.end_headers()
+                self.wfile.write(b"<!doctype html><p id=here>here</p>")
+
+        with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+            threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+            try:
+                self.tries_all(name, got, f"http://localhost:{server.server_address[1]}")
+            finally:
+                server.shutdown()
+
+    def tries_all(self, name, got, other):
+        p, origin = self.session(), self.bridge.origin
+        script = p.js("document.querySelector('script[src]').src")
+        q = self.page()
+        q.go(f"{other}/")
+        q.there("#here")
+        holds(name in got[-1], f"ports keep cookies apart: {got}")
+        for what, try_it in (
+                ("reads", f'fetch("{origin}/", {{credentials: "include"}}).then((r) => r.text())'),
+                ("enters", f'fetch("{origin}/enter", {{method: "POST", headers: {{"X-Capos": "1"}}, body: "x"}})'),
+                ("opens a WebSocket", f"""new Promise((done, fail) => {{ const w = new WebSocket(
+                    "{origin.replace("http", "ws")}/ws"); w.onopen = done; w.onerror = fail; }})"""),
+                ("runs a script", f"""new Promise((done, fail) => {{ const s = document.createElement("script");
+                    s.src = "{script}"; s.onload = done; s.onerror = fail; document.body.append(s); }})""")):
+            equal(q.js(f"({try_it}).then(() => 'yes', () => 'no')"), "no", f"it {what}")
+        q.js(f"""new Promise((done) => {{ const f = document.createElement("iframe"); f.onload = done;
+            f.src = "{origin}/"; document.body.append(f); }}).then(() => 1)""")
+        frame = q.call("Page.getFrameTree")["frameTree"]["childFrames"][0]["frame"]
+        equal(frame.get("unreachableUrl"), f"{origin}/", "what its frame shows")
+        q.go(f"{other}/toss")
+        q.until("location.pathname === '/toss' && !!document.querySelector('#here')")
+        q.close()
+        p.click("#renew")
+        p.there("#sheet #choose-password")
+        p.click("#sheet-no")
+        p.reload()
+        p.says("open the link it prints", "#door")
+        self.log_in_again(p)
+
+    def log_in_again(self, p):
+        p = self.entered(p)
+        p.click("#connect-0")
+        self.log_in(p)
+        p.says("alice", "#session-account")
+        self.leave(p)
+
     # ---- a password ----
 
     def password_of_nobody(self):
@@ -193,6 +260,41 @@ class Cases(page.Cases):
         p.click("#login")
         self.is_in(p, "none", "guest", "guest")
         self.leave(p)
+
+    def guest_refused(self):
+        """Those without an account come from elsewhere alone, as the manifest is by now: who is at the form already is
+        refused, to others the ways are off, and it is said why. Likewise where no guests come in at all."""
+        text, ways = self.manifest(), ("guest", "anonymous")
+        for n in ways:
+            one = instance.profile(n, ["session", "system_info"])
+            text = text.replace(one, one.replace("lease", 'from = ["192.0.2.0/24"], lease', 1), 1)
+        try:
+            p = self.at("guest")
+            self.reload(text)
+            p.click("#login")
+            self.refused(p, "denied.profile")
+            p.click("#choose-anonymous")
+            p.there("#method-anonymous.open #login")
+            p.click("#login")
+            self.refused(p, "denied.profile")
+            self.away(p)
+            p = self.entered()
+            p.click("#connect-0")
+            for n in ways:
+                p.there(f"#method-{n}.off")
+                p.says("not from where you are", f"#method-{n}")
+            self.away(p)
+            self.reload(self.manifest(guest=False))
+            p = self.entered()
+            p.click("#connect-0")
+            p.there("#method-guest.off .detail")
+            self.away(p)
+        finally:
+            self.reload(self.manifest())
+
+    def reload(self, text):
+        self.write("manifest", text)
+        self.bridge.rig.ok("reload", "--state", self.bridge.rig.state)
 
     def anonymous(self):
         p = self.at("anonymous")
@@ -269,6 +371,69 @@ class Cases(page.Cases):
         equal(self.back(error="access_denied", state=state, iss=self.op.url), "303", "the redirect")
         self.refused(p, "denied.")
         self.away(p)
+
+    def oidc_of_a_provider_that_fails(self):
+        """It leads back with an error, or answers one to the code: the page has what the instance says of it, and not
+        that a name or a secret is wrong."""
+        p = self.at("oidcAuthorizationCodePkce")
+        for error, words in (("server_error", "has failed"), ("temporarily_unavailable", "is busy"),
+                             ("new_words", "has refused"), ("", "")):
+            p.click("#login")
+            url = p.until("document.querySelector('#step a')?.href")
+            answer = dict(urllib.parse.parse_qsl(self.op.browse(url)))
+            if error:
+                del answer["code"]
+                answer["error"] = error
+            else:
+                self.op.answers["/token"] = lambda h, _: h.answer(503, {"error": "temporarily_unavailable"})
+            try:
+                equal(self.back(**answer), "303", "the redirect")
+                p.says(words or "identity provider", "#complaint")
+                p.until("document.querySelector('#login')?.disabled === false", "it can be tried again")
+            finally:
+                self.op.answers.pop("/token", None)
+            holds("secret is wrong" not in p.text("#complaint"), p.text("#complaint"))
+        equal(p.faults(), [], "faults of scripts")
+        self.away(p)
+
+    def oidc_too_late(self):
+        """An instance that waits three seconds for a person. The page says that the time is over; what comes back then
+        is handed on, once, and the instance refuses it."""
+        rig = bridge.Rig(self.binaries, None, manifest=self.write("hurried", self.manifest().replace(
+            "limits = (", 'limits = (person = "3s"', 1)))
+        old, self.bridge = self.bridge, bridge.Bridge(self.binaries, rig=rig)
+        try:
+            p = self.at("oidcAuthorizationCodePkce")
+            p.click("#login")
+            p.says("The time for this is over", "#step")
+            url = p.js("document.querySelector('#step a').href")
+            answer = dict(urllib.parse.parse_qsl(self.op.browse(url)))
+            equal(self.back(**answer), "303", "the redirect")
+            self.refused(p, "nobody has come back in time (denied.flow)")
+            equal(self.back(**answer), "400 state", "the redirect again")
+            p.click("#choose-anonymous")
+            p.click("#login")
+            self.is_in(p, "none", "anonymous", "anonymous")
+            self.leave(p)
+        finally:
+            hurried, self.bridge = self.bridge, old
+            hurried.close()
+
+    def oidc_whose_process_is_killed(self):
+        """The browser is at the provider, and what began the login is gone: nobody takes what comes back, the page says
+        that it was let go, and comes in anew."""
+        before = set(self.bridge.processes())
+        p, url = self.at_provider()
+        mine = set(self.bridge.processes()) - before
+        equal(len(mine), 1, "processes of a browser")
+        answer = dict(urllib.parse.parse_qsl(self.op.browse(url)))
+        os.kill(mine.pop(), signal.SIGKILL)
+        p.there("#door[data-why=lost]")
+        equal(self.back(**answer), "400 state", "the redirect")
+        p = self.at("anonymous", p=self.entered(p))
+        p.click("#login")
+        self.is_in(p, "none", "anonymous", "anonymous")
+        self.leave(p)
 
     def oidc_given_up(self):
         """On the page: then what comes back is nobody's any more, and another login is free to begin."""
@@ -431,9 +596,11 @@ class Cases(page.Cases):
         self.leave(p)
 
 
-CASES = ["without_a_code", "with_a_code", "a_code_twice", "a_code_that_is_late",
-         "password_of_nobody", "ssh_key_that_is_not_there", "ssh_key", "ssh_key_of_another", "guest", "anonymous",
-         "oidc_by_redirect", "oidc_handed_on_once", "oidc_of_nobody", "oidc_said_no_to", "oidc_given_up",
+CASES = ["without_a_code", "with_a_code", "a_code_twice", "a_code_that_is_late", "a_page_of_another_port",
+         "password_of_nobody", "ssh_key_that_is_not_there", "ssh_key", "ssh_key_of_another", "guest", "guest_refused",
+         "anonymous",
+         "oidc_by_redirect", "oidc_handed_on_once", "oidc_of_nobody", "oidc_said_no_to",
+         "oidc_of_a_provider_that_fails", "oidc_too_late", "oidc_whose_process_is_killed", "oidc_given_up",
          "device_code", "device_code_that_expires", "device_code_given_up",
          "certificate", "certificate_without_tls", "certificate_of_another_authority", "service_credential",
          "renewed", "renewal_given_up", "raised", "raised_by_a_wrong_proof"]

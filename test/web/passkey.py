@@ -24,6 +24,7 @@ for folder in ("", os.path.join("..", "e2e")):
 import bridge  # noqa: E402
 import instance  # noqa: E402
 import page  # noqa: E402
+import shield  # noqa: E402
 from bridge import PASSWORD, equal, holds  # noqa: E402
 from browser import Browser  # noqa: E402
 
@@ -35,10 +36,11 @@ class Cases:
     """One instance and bridge for all; a page and an authenticator of its own for each case."""
 
     def __init__(self, binaries, screens):
+        self.binaries = os.path.abspath(binaries)
         self.folder = tempfile.TemporaryDirectory(prefix="capos-passkey-")
         self.manifest = os.path.join(self.folder.name, "manifest")
         self.write(ELSEWHERE)
-        self.bridge = bridge.Bridge(os.path.abspath(binaries), manifest=self.manifest)
+        self.bridge = bridge.Bridge(self.binaries, manifest=self.manifest)
         self.rig = self.bridge.rig
         self.rig.ok("account", "add", "bob", "--profile", "operator", *self.state())
         self.rig.ok("account", "add", "carol", "--profile", "operator", "--profile", "vault", "--password-stdin",
@@ -303,6 +305,16 @@ class Cases:
         equal(self.passkeys(), [], "the account's passkeys")
         p.close()
 
+    def there_is_time(self):
+        """Who has to look for his device first has minutes, and sees how many."""
+        p, _ = self.at_login_with()
+        self.bend(p, "get", "await new Promise((done) => { window.go = done; }); return real(o);")
+        self.use(p)
+        p.until("/at most (10|9) min/.test(document.querySelector('#step')?.innerText ?? '')", "how long it may take")
+        p.js("window.go()")
+        p.says("alice", "#session-account")
+        self.leave(p)
+
     # ---- codes ----
 
     def a_code_is_good_once(self):
@@ -537,13 +549,35 @@ class Cases:
 
     def elsewhere_it_is_off(self):
         """The manifest lists another page: the way is there, is off, and says why."""
-        self.origins(ELSEWHERE)
+        self.is_off_by(ELSEWHERE)
+
+    def by_a_name_of_its_own(self):
+        """A bridge for browsers elsewhere, over TLS, by a name that the browser trusts it for: all of it likewise, the
+        passkey being that domain's; and from another page of the domain it is off."""
+        here, browser = self.bridge, self.browser
+        self.bridge = shield.Bridge(self.binaries, rig=self.rig)
+        self.browser = Browser(*self.bridge.for_chromium())
+        try:
+            self.origins(self.bridge.origin)
+            self.by_a_code_and_in()
+            p, one = self.at_login_with()
+            equal(one["rpId"], shield.NAME, "whose passkey it is")
+            self.good_again(p)
+            self.is_off_by(f"https://other.{shield.NAME}")
+        finally:
+            self.browser.close()
+            self.bridge.stop()
+            self.bridge, self.browser = here, browser
+            self.origins(self.bridge.origin)
+
+    def is_off_by(self, origin):
+        self.origins(origin)
         try:
             p = self.at_login()
             holds(p.js("!document.querySelector('#choose-passkey') && !document.querySelector('#choose-enrol')"),
                   "it can be chosen")
             says = p.text("#method-passkey")
-            holds(ELSEWHERE in says and self.bridge.origin in says, f"it does not say why it is off: {says}")
+            holds(origin in says and self.bridge.origin in says, f"it does not say why it is off: {says}")
             self.by_password(p)
             p.there("#no-passkeys")
             self.leave(p)
@@ -581,10 +615,10 @@ class Cases:
 
 
 CASES = ["by_a_code_and_in", "each_algorithm", "from_a_session", "a_session_gives_no_more", "renewed_by_one",
-         "raised_by_one", "removed_ends_what_it_made", "a_code_is_good_once", "a_code_that_is_none", "nobody_is_there",
-         "one_device_twice", "registered_elsewhere", "what_a_code_restricts", "wrong_origin", "replay",
-         "other_account", "not_verified", "falling_count", "tampered", "cross_origin_frame", "foreign",
-         "elsewhere_it_is_off", "pictures"]
+         "raised_by_one", "removed_ends_what_it_made", "there_is_time", "a_code_is_good_once", "a_code_that_is_none",
+         "nobody_is_there", "one_device_twice", "registered_elsewhere", "what_a_code_restricts", "wrong_origin",
+         "replay", "other_account", "not_verified", "falling_count", "tampered", "cross_origin_frame", "foreign",
+         "elsewhere_it_is_off", "by_a_name_of_its_own", "pictures"]
 
 
 def main(binaries, screens=None, *only):

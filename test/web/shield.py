@@ -1,11 +1,15 @@
 #!/usr/bin/env python3
-"""web-shield: a bridge beyond localhost, which is there over TLS alone (R49, R50): that a client of our own, and
-Debian's Chromium, get through; and the attacks of sockets.py that TLS could have made another thing of.
+"""web-shield: a bridge beyond localhost, which is there over TLS alone (R49, R50): that a client of our own gets
+through (Chromium does in passkey.py); and the attacks of sockets.py that TLS could have made another thing of.
 
 usage: shield.py BINARIES [CASE...]
 
-The address is one of this machine's that is not `localhost`; the certificate signs itself, and the client knows it.
+The address is one of this machine's that is not `localhost`, and the name is none that anybody looks up; the
+certificate signs itself, and the client knows it. An openssl.cnf that would spoil all of it is there, and not read.
 """
+import atexit
+import base64
+import hashlib
 import os
 import re
 import signal
@@ -14,6 +18,9 @@ import ssl
 import subprocess
 import sys
 
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
 sys.dont_write_bytecode = True
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
@@ -21,35 +28,61 @@ sys.path.insert(0, os.path.join(HERE, "..", "e2e"))
 
 import bridge  # noqa: E402
 import instance  # noqa: E402
-from bridge import DEADLINE, PASSWORD, Answer, Browser, equal, holds, read_all, until  # noqa: E402
+from bridge import DEADLINE, Answer, Browser, equal, holds, read_all, until  # noqa: E402
 
-HOST = "127.0.0.2"
+HOST, NAME = "127.0.0.2", "capos.example"
+SPOILT = """openssl_conf = all
+[all]
+ssl_conf = tls
+[tls]
+system_default = worst
+[worst]
+MaxProtocol = TLSv1.2
+"""
+
+
+def certificate_make(rig, name, authority="FALSE"):
+    """A certificate that signs itself, made out to NAME, and its key: their files."""
+    certificate, key = rig.path(f"{name}.pem"), rig.path(f"{name}.key")
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+                    "-keyout", key, "-out", certificate, "-subj", "/CN=web", "-addext", f"subjectAltName=DNS:{NAME}",
+                    "-addext", f"basicConstraints=critical,CA:{authority}"], check=True, capture_output=True)
+    os.chmod(key, 0o600)
+    return certificate, key
 
 
 class Bridge(bridge.Bridge):
     """As others are, with TLS before it."""
 
     def start(self, *options, port=0):
-        certificate, key = self.rig.path("web.pem"), self.rig.path("web.key")
-        if not os.path.exists(certificate):
-            subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
-                            "-keyout", key, "-out", certificate, "-subj", "/CN=web", "-addext",
-                            f"subjectAltName=IP:{HOST}", "-addext", "basicConstraints=critical,CA:FALSE"],
-                           check=True, capture_output=True)
-            os.chmod(key, 0o600)
-        self.context = ssl.create_default_context(cafile=certificate)
+        self.certificate, key = self.rig.path("web.pem"), self.rig.path("web.key")
+        if not os.path.exists(self.certificate):
+            certificate_make(self.rig, "web")
+        with open(self.rig.path("openssl.cnf"), "w", encoding="ascii") as f:
+            f.write(SPOILT)
+        self.context = ssl.create_default_context(cafile=self.certificate)
         self.context.set_alpn_protocols(["http/1.1"])
         self.web = subprocess.Popen(
-            [self.rig.capos, "web", "--listen", f"{HOST}:{port}", "--tls-certificate", certificate, "--tls-key", key,
-             "--instance", f"lab={self.rig.address}", *options],
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self.log, env=self.env)
+            [self.rig.capos, "web", "--listen", f"{HOST}:{port}", "--name", NAME, "--tls-certificate",
+             self.certificate, "--tls-key", key, "--instance", f"lab={self.rig.address}", *options],
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self.log,
+            env={**self.env, "OPENSSL_CONF": self.rig.path("openssl.cnf")})
+        atexit.register(self.end)
         self.read_code()
-        self.host = f"{HOST}:{self.port}"
+        self.host = f"{NAME}:{self.port}"
         self.origin = f"https://{self.host}"
+
+    def for_chromium(self):
+        """By which flags a browser finds it, and trusts the certificate."""
+        with open(self.certificate, "rb") as f:
+            key = x509.load_pem_x509_certificate(f.read()).public_key()
+        digest = hashlib.sha256(key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)).digest()
+        return (f"--host-resolver-rules=MAP {NAME} {HOST}",
+                f"--ignore-certificate-errors-spki-list={base64.b64encode(digest).decode()}")
 
     def read_code(self):
         line = self.rig.read_line(self.web.stdout, DEADLINE)
-        found = re.fullmatch(rf"https://{re.escape(HOST)}:(\d+)/#k=([\w-]{{22}})\n", line)
+        found = re.fullmatch(rf"https://{re.escape(NAME)}:(\d+)/#k=([\w-]{{22}})\n", line)
         holds(found, f"the address is {line!r}: {self.rig.read('web.log')}")
         self.port, self.code = int(found.group(1)), found.group(2)
 
@@ -57,7 +90,7 @@ class Bridge(bridge.Bridge):
         return socket.create_connection((HOST, self.port), DEADLINE)
 
     def connect(self, address=HOST):
-        return self.context.wrap_socket(self.plain(), server_hostname=HOST)
+        return self.context.wrap_socket(self.plain(), server_hostname=NAME)
 
 
 def confined(pids):
@@ -77,30 +110,12 @@ class Cases:
 
     def a_client_enters_logs_in_and_calls(self):
         t = self.bridge.logged_in()
-        equal(t.s.version(), "TLSv1.3", "the TLS")
+        equal((t.s.version(), t.s.cipher()[0]), ("TLSv1.3", "TLS_CHACHA20_POLY1305_SHA256"), "of what is wished")
         r = t.ask("call", {"target": "system_info", "method": "motd"})
         holds("elcome" in r.get("returned", {}).get("json", ""), r)
         r = t.ask("schema", "chat")  # more than is carried at a time
         holds("Chat" in str(r), r)
         t.close()
-
-    def chromium_logs_in(self):
-        import browser  # pylint: disable=import-outside-toplevel
-        with browser.Browser() as chromium:
-            p = chromium.page()
-            p.call("Security.setIgnoreCertificateErrors", ignore=True)
-            p.go(f"{self.bridge.origin}/#k={self.bridge.another_code()}")
-            p.click("#connect-0")
-            p.click("#choose-password")
-            p.fill("#account", "alice")
-            p.fill("#secret", PASSWORD)
-            p.click("#login")
-            p.says("alice", "#session-account")
-            equal(p.js("location.origin"), self.bridge.origin, "where it is")
-            equal(p.faults(), [], "faults of scripts")
-            p.click("#logout")
-            p.click("#sheet-yes")
-            p.there("#ended")
 
     def the_cookie_is_for_this_host_alone(self):
         a = Browser(self.bridge).enter(self.bridge.another_code())
@@ -122,20 +137,51 @@ class Cases:
         holds("beyond localhost only with --tls-certificate" in said.err, said)
         said = r.fails(2, "web", "--listen", f"{HOST}:0", "--tls-key", r.path("web.key"))
         holds("go together" in said.err, said)
+        for more in (("--listen", "localhost:0", "--name", NAME), ("--name", NAME),
+                     ("--listen", f"{HOST}:0", "--name", "a b", "--tls-certificate", "x", "--tls-key", "y")):
+            said = r.fails(2, "web", *more)
+            holds("--name" in said.err, said)
 
-    def with_a_key_of_others(self):
-        """A private key that others may read, and one that is another certificate's."""
+    def with_files_that_are_wrong(self):
+        """It is said which of both is, and what is wrong with it."""
         r = self.bridge.rig
-        open_key, other = r.path("open.key"), r.path("other.key")
-        with open(r.path("web.key"), encoding="ascii") as f, open(open_key, "w", encoding="ascii") as g:
-            g.write(f.read())
-        os.chmod(open_key, 0o644)
-        subprocess.run(["openssl", "genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out", other],
+        good, key = r.path("web.pem"), r.path("web.key")
+        rows = [(good, r.path("nowhere"), "No such file"), (r.path("nowhere"), key, "No such file"),
+                (key, key, "no certificate can be read"), (good, good, "others may read it")]
+        with open(key, encoding="ascii") as f:
+            rows.append((good, self._file("open.key", f.read(), 0o644), "others may read it"))
+        rows.append((good, self._file("empty.key", "", 0o600), "no private key can be read"))
+        rows.append((good, certificate_make(r, "other")[1], f"not the key of {good}"))
+        rows.append((certificate_make(r, "ca", "TRUE")[0], key, "CA:TRUE"))
+        subprocess.run(["openssl", "pkey", "-in", key, "-aes128", "-passout", "pass:x", "-out", r.path("shut.key")],
                        check=True, capture_output=True)
-        os.chmod(other, 0o600)
-        for key in (open_key, other, r.path("nowhere")):
-            said = r.fails(1, "web", "--listen", f"{HOST}:0", "--tls-certificate", r.path("web.pem"), "--tls-key", key)
-            holds(key in said.err and not said.out, said)
+        os.chmod(r.path("shut.key"), 0o600)
+        rows.append((good, r.path("shut.key"), "it has a passphrase"))
+        for certificate, private, words in rows:
+            said = r.fails(1, "web", "--listen", f"{HOST}:0", "--tls-certificate", certificate, "--tls-key", private)
+            wrong = certificate if "certificate" in words or "CA" in words or "nowhere" in certificate else private
+            holds(f"capos: {wrong}: " in said.err and words in said.err and not said.out, (wrong, words, said))
+
+    def _file(self, name, text, mode):
+        path = self.bridge.rig.path(name)
+        with open(path, "w", encoding="ascii") as f:
+            f.write(text)
+        os.chmod(path, mode)
+        return path
+
+    def a_name_that_the_certificate_has_not(self):
+        """It serves, for a browser may know the key; and says what others will be warned of."""
+        r = self.bridge.rig
+        with subprocess.Popen([r.capos, "web", "--listen", f"{HOST}:0", "--tls-certificate", r.path("web.pem"),
+                               "--tls-key", r.path("web.key")], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, env=r.env) as p:
+            try:
+                line = r.read_line(p.stdout, DEADLINE)
+                holds(line.startswith(f"https://{HOST}:"), line)
+            finally:
+                p.terminate()
+            said = p.stderr.read().decode()
+            holds(f"{r.path('web.pem')}: it is not made out to {HOST}" in said, said)
 
     def http_without_tls(self):
         s = self.bridge.plain()
@@ -155,7 +201,7 @@ class Cases:
 
     def hosts_and_origins(self):
         b = self.bridge
-        for host in ("localhost", f"localhost:{b.port}", f"127.0.0.1:{b.port}", "evil.example"):
+        for host in ("localhost", f"localhost:{b.port}", f"127.0.0.1:{b.port}", f"{HOST}:{b.port}", "evil.example"):
             equal(b.request("GET", "/", Host=host).words, "421 host", host)
         for origin in (None, "null", f"http://{b.host}", f"https://localhost:{b.port}", "https://evil.example"):
             equal(b.browser().upgrade(Origin=origin).words, "403 origin", origin)
@@ -171,7 +217,7 @@ class Cases:
         """Twenty of one address: some are not heard at once, none for long; another address is not kept out."""
         silent = [self.bridge.plain() for _ in range(20)]
         other = socket.create_connection((HOST, self.bridge.port), DEADLINE, ("127.0.0.3", 0))
-        s = self.bridge.context.wrap_socket(other, server_hostname=HOST)
+        s = self.bridge.context.wrap_socket(other, server_hostname=NAME)
         s.sendall(self.bridge.head("GET", "/", {}))
         equal(Answer(read_all(s)).status, 200, "another address")
         s.close()

@@ -26,31 +26,16 @@ import sessionlib  # noqa: E402
 
 from bridge import (DEADLINE, PASSWORD, Answer, Bridge, Browser, Closed, Socket, equal, holds, keygen,  # noqa: E402
                     read_all, until)
+from table import ROWS, TABLE, row  # noqa: E402
+import strangers  # noqa: E402,F401  (its rows)
 
-CASES, ROWS = [], []
+CASES = []
 
 
 def case(f):
     CASES.append(f)
     return f
 
-
-def row(answer):
-    """An attack, and the words of what it must get."""
-    def add(f):
-        def run(b):
-            got = f(b)
-            if isinstance(got, Answer):
-                got = got.words
-            TABLE.append((f.__name__.replace("_", " "), got))
-            equal(got, answer, f.__name__)
-        run.__name__ = f.__name__
-        ROWS.append(run)
-        return f
-    return add
-
-
-TABLE = []
 
 # ---- what has to work --------------------------------------------------------------------------
 

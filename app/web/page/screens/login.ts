@@ -42,10 +42,13 @@ const CODES: { [code: string]: string } = {
 export function complain(e: unknown): void {
   const r = e instanceof wire.Refused ? e : null;
   const wait = r?.code === "denied.backoff" ? /\d+/.exec(r.text)?.[0] : null;
+  const own = r?.text.startsWith(`${r.code}: `) ? r.text.slice(r.code.length + 2) : "";
   busy.set(false);
   store.step.set(null);
   if (wait)
     complaint.set(`Too many failures. Try again in ${wait} seconds.`);
+  else if (r && own) /* it knows better than the words for its code */
+    complaint.set(`The instance says: ${own} (${r.code})`);
   else
     complaint.set(r ? (CODES[r.code] ? `${CODES[r.code]} (${r.code})` : r.message) : String(e));
 }
