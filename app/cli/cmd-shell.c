@@ -11,6 +11,7 @@
  */
 #include "params.h"
 #include "shell.h"
+#include "transcript.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -177,6 +178,7 @@ static int own_help(struct shell *s, const char *const *words, unsigned n)
                "  .refs                         all names\n"
                "  .drop $x...                   let go of names\n"
                "  .wait [DURATION]              until all has returned, or so long\n"
+               "  .trace, .trace off            show each call and answer as it goes by\n"
                "  FIELD=<<END, or <<END alone   the lines that follow, up to one that is END\n"
                "  .caps .describe CAP .whoami   any command of `capos`, with this session\n"
                "  .quit                         leave; the login stays\n"
@@ -250,8 +252,8 @@ static const struct {
         const char *name;
         int (*run)(struct shell *s, const char *const *words, unsigned n);
 } own[] = {
-        {"help", own_help}, {"refs", own_refs}, {"drop", own_drop},
-        {"wait", own_wait}, {"quit", own_quit}, {"exit", own_quit},
+        {"help", own_help}, {"refs", own_refs},     {"drop", own_drop}, {"wait", own_wait},
+        {"quit", own_quit}, {"trace", shell_trace}, {"exit", own_quit},
 };
 
 static int command_do(struct shell *s, const char *line)
@@ -373,6 +375,7 @@ int cmd_shell(struct cli *c)
                 (void)fprintf(stderr, "capos: line %u ends the script, with exit code %d\n",
                               s.failed ? s.failed : s.number, s.result);
         capnp_conn_on_close(c->conn, NULL, NULL);
+        transcript_tell(c, NULL, NULL);
         back_end(&s.back);
         shell_asks_drop(&s);
         shell_refs_drop_all(&s);

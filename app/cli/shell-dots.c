@@ -227,7 +227,7 @@ static void offer_run(struct shell *s, const struct dots *d, const char *word, s
 
 static void offer_commands(struct shell *s, const struct shell_to *to)
 {
-        static const char *const own[] = {".drop", ".help", ".quit", ".refs", ".wait"};
+        static const char *const own[] = {".drop", ".help", ".quit", ".refs", ".trace", ".wait"};
         char name[80];
 
         for (unsigned i = 0; i < sizeof(own) / sizeof(own[0]); i++)
@@ -258,6 +258,8 @@ static void dots_complete(struct shell *s, const char *line, const char *word, s
                 offer_commands(s, to);
         else if (dots_is(&d, ".drop"))
                 offer_names(s, to);
+        else if (dots_is(&d, ".trace") && d.n == 1)
+                shell_offer_word(to, "off", "");
         else if (d.n == 1)
                 for (unsigned i = 0; i < sizeof(of_caps) / sizeof(of_caps[0]); i++) {
                         if (dots_is(&d, of_caps[i]))

@@ -73,6 +73,14 @@ struct shell_asks {
         uint64_t uses;
 };
 
+enum { SHELL_TRACED = 64 };
+
+/* When a question was sent that `.trace` shows. */
+struct shell_asked {
+        uint32_t question;
+        uint64_t at_ms; /* 0: none */
+};
+
 struct shell {
         struct cli *c;
         struct shell_input *input;
@@ -85,7 +93,8 @@ struct shell {
         capnp_cap *given[CLI_WORDS]; /* references among the parameters of the present call */
         unsigned ngiven;
         struct shell_asks asks;
-        struct back back; /* the line between the agent and the instance */
+        struct back back;                        /* the line between the agent and the instance */
+        struct shell_asked traced[SHELL_TRACED]; /* the last ones, by their number */
         bool plain;       /* lines are not of the shell's: no completion, nothing on the right */
         bool interrupted; /* by Ctrl-C, since the line was asked for */
         bool ending;      /* by .quit, by a signal, or because the session has ended */
@@ -208,6 +217,11 @@ void shell_hint(struct shell *s, const char *line, char *to, size_t room);
 bool shell_about_print(struct shell *s, const char *line);
 void shell_offer_caps(struct shell *s, const struct shell_to *to);
 void shell_offer_parameters(struct shell *s, uint64_t type, const char *word, struct shell_to *to);
+
+/* ---- shell-trace.c */
+
+/* `.trace` and `.trace off`: words are those behind it. An exit code. */
+int shell_trace(struct shell *s, const char *const *words, unsigned n);
 
 /* ---- shell-dots.c */
 

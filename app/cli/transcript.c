@@ -67,6 +67,9 @@ static struct {
         off_t end;     /* of the last whole line */
         unsigned connections;
         uint64_t messages;
+        /* Who is told besides; NULL: nobody. */
+        void (*tell)(void *arg, const struct transcript_said *s);
+        void *tell_arg;
 } transcript;
 
 /* ---- lines ---------------------------------------------------------------------------------- */
@@ -117,30 +120,26 @@ static capnp_reader transcript_struct(capnp_reader r, uint16_t i)
         return capnp_any_struct(capnp_reader_any(r, i), NULL);
 }
 
-/* `,"interface":"Chat","interfaceId":"0x…","method":"join","ordinal":0`, the names where they are
- * known. */
-static void call_describe(capnp_reader call, char *to, size_t room)
+/* Of a call: whom it is made on, and what is called, by the names of this program. */
+static void call_read(capnp_reader call, struct transcript_said *s)
 {
-        uint64_t id = capnp_reader_u64(call, 8, 0);
-        uint16_t ordinal = capnp_reader_u16(call, 4, 0);
-        const char *interface = NULL, *method = NULL;
+        capnp_reader target = transcript_struct(call, 0);
 
+        s->on_answer = capnp_reader_u16(target, 4, 0) == 1;
+        s->on = capnp_reader_u32(s->on_answer ? transcript_struct(target, 0) : target, 0, 0);
+        s->interface = capnp_reader_u64(call, 8, 0);
+        s->ordinal = capnp_reader_u16(call, 4, 0);
         for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
-                if (known[i]->id != id)
+                if (known[i]->id != s->interface)
                         continue;
-                interface = known[i]->name;
-                if (ordinal < known[i]->nmethods)
-                        method = known[i]->methods[ordinal].name;
+                s->interface_name = known[i]->name;
+                if (s->ordinal < known[i]->nmethods)
+                        s->method_name = known[i]->methods[s->ordinal].name;
         }
-        (void)snprintf(to, room, "%s%s%s,\"interfaceId\":\"0x%016" PRIx64 "\"%s%s%s,\"ordinal\":%u",
-                       interface ? ",\"interface\":\"" : "", interface ? interface : "",
-                       interface ? "\"" : "", id, method ? ",\"method\":\"" : "",
-                       method ? method : "", method ? "\"" : "", (unsigned)ordinal);
 }
 
-/* `,"outcome":"failed","denial":"denied.flow"`. Of the text of an exception only that is looked
- * for. */
-static void return_describe(capnp_reader ret, char *to, size_t room)
+/* Of an answer: how it has ended. Of the text of an exception only a denial is looked for. */
+static void return_read(capnp_reader ret, struct transcript_said *s)
 {
         static const char *const ways[] = {"results",         "",
                                            "canceled",        "results-sent-elsewhere",
@@ -148,43 +147,64 @@ static void return_describe(capnp_reader ret, char *to, size_t room)
         static const char *const kinds[] = {"failed", "overloaded", "disconnected",
                                             "unimplemented"};
         uint16_t way = capnp_reader_u16(ret, 6, 0), kind;
-        enum capos_denial denial = CAPOS_DENIED_NONE;
         capnp_reader why;
 
         if (way != 1) {
-                (void)snprintf(to, room, ",\"outcome\":\"%s\"",
-                               way < sizeof(ways) / sizeof(ways[0]) ? ways[way] : "unknown");
+                s->outcome = way < sizeof(ways) / sizeof(ways[0]) ? ways[way] : "unknown";
                 return;
         }
         why = transcript_struct(ret, 0);
         kind = capnp_reader_u16(why, 4, 0);
+        s->outcome = kind < 4 ? kinds[kind] : "exception";
         if (kind == CAPNP_FAILED)
-                denial = capos_denial_of_text(capnp_reader_text(why, 0).p);
-        (void)snprintf(to, room, ",\"outcome\":\"%s\"%s%s%s", kind < 4 ? kinds[kind] : "exception",
-                       denial ? ",\"denial\":\"" : "", denial ? capos_denial_code(denial) : "",
-                       denial ? "\"" : "");
+                s->denial = capos_denial_of_text(capnp_reader_text(why, 0).p);
+}
+
+/* `,"interface":"Chat","interfaceId":"0x…","method":"join","ordinal":0`, the names where they are
+ * known; `,"outcome":"failed","denial":"denied.flow"`. */
+static void said_write(unsigned connection, const struct transcript_said *s)
+{
+        const char *interface = s->interface_name, *method = s->method_name;
+        char what[256], at[32];
+
+        if (s->is_call)
+                (void)snprintf(what, sizeof(what),
+                               "%s%s%s,\"interfaceId\":\"0x%016" PRIx64 "\"%s%s%s,\"ordinal\":%u",
+                               interface ? ",\"interface\":\"" : "", interface ? interface : "",
+                               interface ? "\"" : "", s->interface, method ? ",\"method\":\"" : "",
+                               method ? method : "", method ? "\"" : "", (unsigned)s->ordinal);
+        else
+                (void)snprintf(what, sizeof(what), ",\"outcome\":\"%s\"%s%s%s", s->outcome,
+                               s->denial ? ",\"denial\":\"" : "",
+                               s->denial ? capos_denial_code(s->denial) : "",
+                               s->denial ? "\"" : "");
+        transcript.messages++;
+        line_write("{\"at\":\"%s\",\"connection\":%u,\"from\":\"%s\",\"message\":\"%s\","
+                   "\"question\":%" PRIu32 "%s,\"bytes\":%zu}\n",
+                   time_now(at), connection, s->in ? "there" : "here",
+                   s->is_call ? "call" : "return", s->question, what, s->bytes);
 }
 
 static void transcript_message(void *arg, bool in, capnp_msg *m)
 {
         capnp_reader root = capnp_any_struct(capnp_msg_root(m), NULL), r;
         uint16_t kind = capnp_reader_u16(root, 0, 0);
-        char what[256], at[32];
+        struct transcript_said s = {.in = in, .is_call = kind == CALL};
 
-        if (!transcript.writes || (kind != CALL && kind != RETURN))
+        if ((!transcript.writes && !transcript.tell) || (kind != CALL && kind != RETURN))
                 return;
 
         r = transcript_struct(root, 0);
-        if (kind == CALL)
-                call_describe(r, what, sizeof(what));
+        s.question = capnp_reader_u32(r, 0, 0);
+        s.bytes = capnp_msg_size(m);
+        if (s.is_call)
+                call_read(r, &s);
         else
-                return_describe(r, what, sizeof(what));
-        transcript.messages++;
-        line_write("{\"at\":\"%s\",\"connection\":%u,\"from\":\"%s\",\"message\":\"%s\","
-                   "\"question\":%" PRIu32 "%s,\"bytes\":%zu}\n",
-                   time_now(at), (unsigned)(uintptr_t)arg, in ? "there" : "here",
-                   kind == CALL ? "call" : "return", capnp_reader_u32(r, 0, 0), what,
-                   capnp_msg_size(m));
+                return_read(r, &s);
+        if (transcript.writes)
+                said_write((unsigned)(uintptr_t)arg, &s);
+        if (transcript.tell)
+                transcript.tell(transcript.tell_arg, &s);
 }
 
 /* Another connection; its number, for transcript_message(). */
@@ -222,6 +242,15 @@ void transcript_watch(const struct cli *c, capnp_conn *conn, const char *to)
         if (c->transcript)
                 capnp_rpc_set_trace(capnp_conn_rpc(conn), transcript_message,
                                     transcript_connection(to));
+}
+
+void transcript_tell(const struct cli *c, void (*fn)(void *arg, const struct transcript_said *s),
+                     void *arg)
+{
+        transcript.tell = fn;
+        transcript.tell_arg = arg;
+        if (!c->transcript)
+                capnp_rpc_set_trace(capnp_conn_rpc(c->conn), fn ? transcript_message : NULL, NULL);
 }
 
 void transcript_watch_client(const struct cli *c, capos_client *client)

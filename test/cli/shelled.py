@@ -83,6 +83,27 @@ def a_shell_runs_any_command_with_its_session(g):
 
 
 @case(needs_instance=True)
+def a_trace_has_each_call_and_each_answer(g):
+    """Also what is called before it is there, and what a listener is told; no content; and not among the results."""
+    g.login("work")
+    lines = ["$m = chat.join channel=#traced", "$m.membership.send text=quiet", "$m.members", ".trace off",
+             "chat.channels"]
+    r = script(g, ".trace", *lines, ".trace off")
+    shown = r.err.splitlines()
+    ends = r" on (reference|what) \d+( returns)?, \d+ bytes$"
+    for pattern in (r"-> call \d+: Chat\.join" + ends, r"-> call \d+: ChatMembership\.send on what \d+ returns, ",
+                    r"-> call \d+: ChatMembership\.members" + ends, r"<- answer to \d+: results, \d+ bytes, \d+ ms$",
+                    r"<- call \d+: ChatListener\.event" + ends, r"-> answer to \d+: results, \d+ bytes$"):
+        holds(any(re.match(r"\[trace\] " + pattern, line) for line in shown), f"no {pattern!r} in {r.err}")
+    holds("quiet" not in r.err and "#traced" not in r.err and "Chat.channels" not in r.err, r.err)
+    strip = re.compile(r'"(label|sequence|atMs)": ?"[^"]*"|"labels": \["[^"]*"\]|event .*')
+    equal(strip.sub("", r.out), strip.sub("", script(g, *lines[:3], lines[4]).out), "the results")
+    r = script(g, ".trace", "chat.join channel=x", code=1)
+    holds(re.search(r"^\[trace\] <- answer to \d+: failed, ", r.err, re.M), r.err)
+    refused(g, ".trace on", ".trace, or .trace off")
+
+
+@case(needs_instance=True)
 def references_are_passed_by_name(g):
     g.login("work")
     refused(g, "chat.join channel=#x listener=$c.join", "$c.join: is no reference", before=["$c = chat"])
