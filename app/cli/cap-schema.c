@@ -10,6 +10,7 @@
 
 #include <ctype.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static int cap_unknown(struct cli *c)
@@ -108,7 +109,8 @@ const char *cap_title(const capnp_schema *s, const struct capnp_method_info *m)
         return !capnp_method_annotation(s, m, CAP_TITLE, &a) && a.text.p ? a.text.p : "";
 }
 
-bool cap_type_is_shown(const capnp_decl *d)
+/* No group, no parameters of a method. */
+static bool type_is_shown(const capnp_decl *d)
 {
         enum capnp_decl_kind kind = capnp_decl_kind(d);
         const char *name = capnp_decl_short_name(d);
@@ -121,4 +123,28 @@ bool cap_type_is_shown(const capnp_decl *d)
                 if (!isalnum((unsigned char)*name))
                         return false;
         return true;
+}
+
+static int name_compare(const void *a, const void *b)
+{
+        return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+const char **cap_types(const capnp_schema *s)
+{
+        const capnp_decl *d;
+        const char **all;
+        size_t n = 0;
+
+        for (uint32_t i = 0; (d = capnp_schema_at(s, i)); i++)
+                n += type_is_shown(d);
+        all = calloc(n + 1, sizeof(*all));
+        if (!all)
+                return NULL;
+        n = 0;
+        for (uint32_t i = 0; (d = capnp_schema_at(s, i)); i++)
+                if (type_is_shown(d))
+                        all[n++] = capnp_decl_short_name(d);
+        qsort(all, n, sizeof(*all), name_compare);
+        return all;
 }

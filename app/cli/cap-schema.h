@@ -25,8 +25,9 @@ const char *cap_effect_words(const char *effect);
 /* The title that the schema gives a method; "". */
 const char *cap_title(const capnp_schema *s, const struct capnp_method_info *m);
 
-/* Whether a declaration is a type that one would ask about: no group, no parameters of a method. */
-bool cap_type_is_shown(const capnp_decl *d);
+/* The names of the types that one would ask about, sorted, and NULL behind the last: borrowed from
+ * the schema, the list to be freed. NULL: no memory. */
+const char **cap_types(const capnp_schema *s);
 
 /* A list of names for who has mistyped: "motd, uptime, version", with … in place of what has no
  * room. */

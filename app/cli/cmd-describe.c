@@ -322,7 +322,7 @@ static int wanted_find(struct cli *c, const struct capos_cap_entry *e, struct wa
         struct cap_names methods = {.len = 0}, types = {.len = 0};
         struct cli_near near = {.word = c->words[1]};
         struct capnp_method_info m;
-        const capnp_decl *d;
+        const char **names;
         char hint[128];
 
         if (c->nwords < 2)
@@ -339,11 +339,12 @@ static int wanted_find(struct cli *c, const struct capos_cap_entry *e, struct wa
                 cli_near_try(&near, m.name);
                 cap_names_add(&methods, m.name);
         }
-        for (uint32_t i = 0; (d = capnp_schema_at(s, i)); i++)
-                if (cap_type_is_shown(d)) {
-                        cli_near_try(&near, capnp_decl_short_name(d));
-                        cap_names_add(&types, capnp_decl_short_name(d));
-                }
+        names = cap_types(s);
+        for (const char **t = names; t && *t; t++) {
+                cli_near_try(&near, *t);
+                cap_names_add(&types, *t);
+        }
+        free(names);
         return cli_fail(c, EXIT_USAGE, "unknown-method",
                         "%s has no method or type %s%s; it has: %s; types: %s", e->name,
                         c->words[1], cli_near_text(&near, hint, sizeof(hint)), methods.text,

@@ -18,6 +18,7 @@
 
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -190,15 +191,16 @@ static void offer_methods(struct cli *c, const char *cap, const char *word, bool
         struct capnp_method_info m;
         uint64_t interface = 0;
         const capnp_schema *s = schema_fetch(c, cap, &interface);
-        const capnp_decl *d;
+        const char **names;
 
         for (uint32_t i = 0; s && !capnp_schema_method(s, interface, i, &m); i++)
                 if ((types || cap_method_is_called(&m)) &&
                     capos_client_entry_has(c->client, cap, m.interface, m.ordinal))
                         offer(m.name, word);
-        for (uint32_t i = 0; types && s && (d = capnp_schema_at(s, i)); i++)
-                if (cap_type_is_shown(d))
-                        offer(capnp_decl_short_name(d), word);
+        names = types && s ? cap_types(s) : NULL;
+        for (const char **t = names; t && *t; t++)
+                offer(*t, word);
+        free(names);
 }
 
 static bool field_is_given(const struct typed *t, const char *name)

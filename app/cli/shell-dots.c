@@ -57,7 +57,7 @@ static void offer_methods(struct shell *s, const struct dots *d, bool types,
         const capnp_schema *schema = capos_client_schema_peek(s->c->client);
         struct capnp_method_info m;
         struct capos_cap_entry e;
-        const capnp_decl *decl;
+        const char **names;
 
         if (!dots_cap(s, d, &e) || !shell_schema_has(s, e.interface))
                 return;
@@ -65,9 +65,10 @@ static void offer_methods(struct shell *s, const struct dots *d, bool types,
                 if ((types || cap_method_is_called(&m)) &&
                     capos_client_entry_has(s->c->client, e.name, m.interface, m.ordinal))
                         shell_offer_word(to, m.name, "");
-        for (uint32_t i = 0; types && (decl = capnp_schema_at(schema, i)); i++)
-                if (cap_type_is_shown(decl))
-                        shell_offer_word(to, capnp_decl_short_name(decl), "");
+        names = types ? cap_types(schema) : NULL;
+        for (const char **t = names; t && *t; t++)
+                shell_offer_word(to, *t, "");
+        free(names);
 }
 
 static void offer_call(struct shell *s, const struct dots *d, const char *word, struct shell_to *to)

@@ -248,6 +248,8 @@ def mistyped_names_get_a_hint(g):
     holds("did you mean `chat`" in says, says)
     says = g.error(2, "unknown-method", "describe", "chat", "jion")
     holds("did you mean `join`" in says and "channels" in says, says)
+    types = re.search("; types: ([^\"]*)", says).group(1).split(", ")
+    holds(len(types) > 4 and types == sorted(types), types)
     says = g.error(2, "unknown-method", "call", "chat", "jion")
     holds("(did you mean `join`?); it has: join" in says and "compose" not in says, says)
     says = g.error(2, "unknown-field", "call", "chat", "join", "chanel=#a")
