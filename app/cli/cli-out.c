@@ -26,6 +26,14 @@ json_t *cli_json_text(const char *s)
         return json_string(safe);
 }
 
+json_t *cli_json_u64(uint64_t v)
+{
+        char text[24];
+
+        (void)snprintf(text, sizeof(text), "%" PRIu64, v);
+        return json_string(text);
+}
+
 int cli_print_json(const struct cli *c, json_t *o)
 {
         char *s = o ? json_dumps(o, JSON_COMPACT) : NULL;

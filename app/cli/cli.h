@@ -131,6 +131,9 @@ int cli_fail_late(const struct cli *c, const char *doing);
 int cli_print_json(const struct cli *c, json_t *o);
 /* A text as JSON; bytes that are not UTF-8 are replaced. */
 json_t *cli_json_text(const char *s);
+/* What somebody else counts, as `capos call` prints 64 bits: a string, for a number of JSON may be
+ * read as a double. */
+json_t *cli_json_u64(uint64_t v);
 /* Says when standard output could not be written. r, or EXIT_FAILED in place of EXIT_OK. */
 int cli_finish(const struct cli *c, int r);
 /* A time for a person, local; and how long until then, in two units: "in 7 h 59 min". */

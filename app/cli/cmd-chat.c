@@ -73,9 +73,9 @@ static json_t *event_json(chat_event_reader e)
         static const char *const kinds[] = {"said", "joined", "left"};
         unsigned which = (unsigned)chat_event_which(e);
         json_t *o = json_pack(
-                "{s:s,s:o,s:I,s:I,s:o,s:b}", "event", which < 3 ? kinds[which] : "unknown",
+                "{s:s,s:o,s:o,s:o,s:o,s:b}", "event", which < 3 ? kinds[which] : "unknown",
                 "channel", cli_json_text(chat_event_channel(e).p), "sequence",
-                (json_int_t)chat_event_sequence(e), "atMs", (json_int_t)chat_event_at_ms(e),
+                cli_json_u64(chat_event_sequence(e)), "atMs", cli_json_u64(chat_event_at_ms(e)),
                 "label", cli_json_text(chat_event_label(e).p), "history", chat_event_history(e));
 
         if (o && chat_event_which(e) == CHAT_EVENT_SAID)

@@ -153,8 +153,8 @@ static int commands_print(struct cli *c, capnp_question *q)
                         command_print(command_list_get(list, i));
         if (!c->json)
                 return cli_finish(c, EXIT_OK);
-        return cli_print_json(c, json_pack("{s:I,s:o}", "revision",
-                                           (json_int_t)command_surface_commands_revision(q),
+        return cli_print_json(c, json_pack("{s:o,s:o}", "revision",
+                                           cli_json_u64(command_surface_commands_revision(q)),
                                            "commands", all));
 }
 

@@ -228,6 +228,11 @@ def chat_has_commands(g):
     event, = [h for h in g.ok("run", "chat", "join", "channel=#den", "--json").json["history"]
               if "said" in h]
     equal((event["said"], event["channel"]), ("hello you", "#den"))
+    read = [e for e in map(json.loads, g.ok("chat", "join", "#den", "--json", stdin="").out.splitlines())
+            if e.get("event") == "said"]
+    equal([(e["sequence"], e["atMs"], e["text"]) for e in read], [(event["sequence"], event["atMs"], "hello you")],
+          "the same, encoded as `call` does")
+    holds(d["revision"].isdigit(), "how the revision is encoded")
     holds("you have left" in g.error(1, "failed", "run", "chat", "leave", "channel=#den"), "left")
     holds("at most 33 bytes" in g.error(2, "parameters", "run", "chat", "send", "text=x",
                                         "channel=#" + "x" * 40), "max")
