@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """usability: what people type, and the words that they get, on a terminal of their own.
 
-    usability.py BINARIES SOURCE [ROW...]
+    usability.py NAME BINARIES SOURCE [ROW...]
 
 A row is a few commands as somebody types them who has read the README and no more, and what must be shown. Each has a
 machine of its own (a home, a runtime folder, an instance if it asks for one), so any can be run alone; no process and
-no file is left. Skipped where there is no tmux.
+no file is left. Skipped where there is no tmux. NAME is Meson's: `usability-ui` has what is shown of services, in panes
+and in the shell, and `usability` all else.
 """
 import os
 import re
@@ -22,6 +23,8 @@ import ways  # noqa: F401  (likewise)
 from instance import Skip  # (from beside e2e, as ways has it)
 from rows import ROWS
 from terminal import Home, Terminal
+
+OF_SERVICES = ("paned", "planted", "shelled")
 
 
 def run(name, function, with_instance, binaries, source):
@@ -50,20 +53,21 @@ def run(name, function, with_instance, binaries, source):
 
 
 def main():
-    binaries, source, only = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2]), sys.argv[3:]
+    test, binaries, source, *only = sys.argv[1:]
+    binaries, source = os.path.abspath(binaries), os.path.abspath(source)
     if not shutil.which("tmux"):
         print("skipped: no tmux")
         return 77
     os.environ["PATH"] = f"{binaries}:{os.environ['PATH']}"
     ended = [0, 0, 0]
     for name, function, with_instance in ROWS:
-        if only and name not in only:
+        if name not in only if only else (test == "usability-ui") != (function.__module__ in OF_SERVICES):
             continue
         ended[run(name, function, with_instance, binaries, source)] += 1
     passed, failed, skipped = ended
     if os.environ.get("CAPOS_TEST_COUNTS"):
         with open(os.environ["CAPOS_TEST_COUNTS"], "a", encoding="utf-8") as f:
-            f.write(f"usability {passed} {failed} {skipped}\n")
+            f.write(f"{test} {passed} {failed} {skipped}\n")
     print(f"{passed} passed, {failed} failed, {skipped} skipped")
     return 0 if passed and not failed else 1
 
