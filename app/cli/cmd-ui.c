@@ -7,9 +7,11 @@
  * agrees. `--once` ends as soon as nothing more has come for a moment; else it goes on until all
  * compositions are over, the login is, or nobody reads any more.
  *
- * When the line to the instance drops and comes back (back.c), all of it begins anew: a host is
- * lent again to who was asked for. What a person has arranged is in the settings, if the session
- * has any. Nothing is run again. What happens when a service dies is in ui-lend.c.
+ * When the line to the instance drops and comes back (back.c), the panes are asked for anew: a host
+ * is lent again to who was lent one. What a person has arranged is in the settings, if the session
+ * has any. Nothing is run again, and what is typed without panes is not run at all, nor what was
+ * begun before they were there again: numbers go on, so none means another pane than it did. What
+ * happens when a service dies is in ui-lend.c.
  */
 #include "ui-screen.h"
 
@@ -40,11 +42,16 @@ static void later_is_due(void *arg)
                 capnp_vat_stop(s->c->vat);
 }
 
+static bool screen_is_typed(const struct screen *s)
+{
+        return s->lines.input && shell_input_is_typed(s->lines.input);
+}
+
 /* Whether somebody is asked who answers. Nothing of a service's is printed then: it could have the
  * question out of sight at once, and words of the service's own in front of who answers. */
 static bool screen_asks(const struct screen *s)
 {
-        return s->prompt && s->lines.input && shell_input_is_typed(s->lines.input);
+        return s->prompt && screen_is_typed(s);
 }
 
 /* Prints what has changed, if it may be. */
@@ -193,8 +200,10 @@ static void on_opened(void *arg, capos_ui_surface *pane)
         struct screen *s = arg;
 
         s->any = true;
+        s->numbered = ui_show_number(pane);
         quiet_begin(s);
         ui_view_opened(&s->view, pane);
+        screen_seen(s);
         print_soon(s);
 }
 
@@ -238,6 +247,7 @@ static void on_prompt(void *arg, const struct capos_ui_prompt *p)
         struct screen *s = arg;
 
         s->prompt = p->id;
+        s->asked = p;
         s->prompt_kind = p->kind;
         (void)snprintf(s->prompt_service, sizeof(s->prompt_service), "%s", p->service);
         s->prompt_under = s->lines.input && shell_input_has_begun(s->lines.input);
@@ -255,8 +265,11 @@ static void on_prompt_gone(void *arg, uint64_t id)
         if (s->prompt != id)
                 return;
         s->prompt = 0;
+        s->asked = NULL;
         if (s->over)
                 return;
+        if (s->prompt_kind == CAPOS_UI_PROMPT_OFFER)
+                screen_said(s, s->prompt_service, s->answer);
         screen_hide(s);
         ui_show_answer(&s->view, s->answer ? s->answer : "nobody has answered, and it is over");
         ui_view_release(&s->view);
@@ -388,7 +401,9 @@ static void screen_on_drop(void *arg)
 
         screen_hide(s);
         back_say_dropped(s->c);
-        s->dropped = s->over = s->lines.ending = true;
+        s->dropped = s->over = true;
+        s->lines.ending |= !screen_is_typed(s);
+        screen_show(s);
         screen_stop(s);
 }
 
@@ -402,6 +417,7 @@ static int screen_open(struct screen *s)
                                          .schema = capos_client_schema_peek(s->c->client),
                                          .columns = (uint16_t)s->view.columns,
                                          .rows = PAGE_ROWS,
+                                         .panes = s->numbered,
                                          .ops = &ops,
                                          .arg = s};
         int r;
@@ -421,26 +437,6 @@ static int screen_open(struct screen *s)
                 (void)!capnp_watch_new(s->c->vat, STDOUT_FILENO, 0, reader_is_gone, s, &s->reader);
         capnp_conn_on_close(s->c->conn, screen_on_end, s);
         return EXIT_OK;
-}
-
-/* Offers one to each service that may show panes, but for those that may never. */
-static int screen_offer_all(struct screen *s)
-{
-        struct capos_cap_entry e;
-        int r = EXIT_OK;
-
-        for (uint32_t i = 0; !r && capos_client_entry(s->c->client, i, &e); i++) {
-                enum capos_ui_consent consent = capos_ui_consent_of(s->ui, e.name);
-
-                if (!e.ui || consent == CAPOS_UI_NEVER ||
-                    (consent == CAPOS_UI_ASK && (!s->c->follow || !isatty(STDIN_FILENO))))
-                        continue;
-                r = screen_offer(s, &e, false);
-        }
-        if (!r && !s->offers)
-                r = cli_fail(s->c, EXIT_FAILED, "no-panes",
-                             "no service may show panes unasked: name one (`capos caps -l`)");
-        return r;
 }
 
 static int screen_begin(struct screen *s)
@@ -495,18 +491,64 @@ static int screen_once(struct screen *s)
         return s->result;
 }
 
+/* Lends hosts, from the beginning. An exit code. */
+static int screen_start(struct screen *s)
+{
+        int r;
+
+        s->over = s->dropped = s->away = s->lines.ending = false;
+        s->offers = s->ndoubts = 0;
+        s->prompt = 0;
+        s->asked = NULL;
+        ui_view_begin(&s->view, s->c);
+        r = screen_open(s);
+        return r ? r : screen_begin(s);
+}
+
+/* Where lines are typed, that goes on over a line to the instance that drops: the panes go, and
+ * when it is there again they are asked for again. Both waits, so it is done between turns of the
+ * loop. */
+static void screen_turn(void *arg)
+{
+        struct screen *s = arg;
+        int r;
+
+        if (!screen_is_typed(s) || s->lines.ending)
+                return;
+        if (s->dropped && !s->away) {
+                screen_close(s);
+                s->away = true;
+        }
+        if (!s->away || (s->back.down && s->back.watch))
+                return;
+        s->lost = s->back.down;
+        s->lines.ending = s->lost;
+        if (s->lost)
+                return;
+        screen_hide(s);
+        back_say_back(s->c);
+        s->under = shell_input_has_begun(s->lines.input);
+        r = screen_start(s);
+        screen_show(s);
+        if (!r || s->dropped)
+                return;
+        s->result = r;
+        s->lines.ending = true;
+}
+
 static void screen_follow(struct screen *s)
 {
-        bool typed = shell_input_is_typed(s->lines.input);
         const char *line;
 
+        while (screen_is_typed(s)) {
+                screen_turn(s);
+                line = s->lines.ending ? NULL : shell_input_line(s->lines.input);
+                if (!line)
+                        return;
+                screen_line(s, line);
+        }
         while (!s->over && !s->lines.ending && (line = shell_input_line(s->lines.input)))
-                if (typed)
-                        screen_line(s, line);
-                else
-                        screen_script_line(s, line);
-        if (typed)
-                return;
+                screen_script_line(s, line);
         /* Without more input the panes are still looked at. */
         while (!s->over && !s->lines.ending && !s->lines.interrupted)
                 if (capnp_vat_run(s->c->vat))
@@ -521,15 +563,8 @@ static void screen_follow(struct screen *s)
 /* From the offers to their end. An exit code, which is not s->result. */
 static int screen_run(struct screen *s)
 {
-        int r;
+        int r = screen_start(s);
 
-        s->over = s->dropped = s->lines.ending = false;
-        s->offers = s->ndoubts = 0;
-        s->prompt = 0;
-        ui_view_begin(&s->view, s->c);
-        r = screen_open(s);
-        if (!r)
-                r = screen_begin(s);
         if (!r && s->c->follow && !s->lines.input)
                 r = shell_input_new(&s->lines, "ui> ", &s->lines.input);
         if (!r && s->c->follow)
@@ -539,19 +574,20 @@ static int screen_run(struct screen *s)
         if (!r && s->lost)
                 s->result = cli_fail(s->c, EXIT_NO_CONNECTION, "no-session", "the login %s is over",
                                      s->c->login);
-        screen_close(s);
+        if (!s->away)
+                screen_close(s);
         return r;
 }
 
-/* Waits until the line is there again. false: it is over, with s->result. */
+/* Waits until the line is there again, where nobody types. false: it is over, with s->result. */
 static bool screen_comes_back(struct screen *s)
 {
         struct shell *l = &s->lines;
 
-        if (!s->dropped)
+        if (!s->dropped || screen_is_typed(s))
                 return false;
         l->ending = false;
-        if (l->input && !shell_input_is_typed(l->input) && !shell_input_is_over(l->input)) {
+        if (l->input && !shell_input_is_over(l->input)) {
                 s->result = cli_fail(s->c, EXIT_NO_CONNECTION, "disconnected",
                                      "a script ends with the line");
                 return false;
@@ -583,7 +619,8 @@ int cmd_ui(struct cli *c)
                 c->follow = isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
         c->stays = c->follow;
         s.lines.on_size = screen_on_size;
-        s.lines.on_size_arg = &s;
+        s.lines.on_turn = screen_turn;
+        s.lines.on_arg = &s;
         s.back = (struct back){.c = c, .on_lost = screen_on_drop, .arg = &s};
         if (c->follow)
                 back_begin(&s.back);

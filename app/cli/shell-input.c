@@ -58,7 +58,7 @@ struct shell_input {
         bool more;              /* lines of a here-document are typed */
         char bytes[READ_BYTES]; /* read, and not yet taken */
         size_t at, len;
-        bool readable, is_file, ended, editing;
+        bool readable, is_file, ended, editing, hidden;
         char *line; /* of a script */
         unsigned number;
         int signals;
@@ -75,7 +75,7 @@ static void input_on_signal(void *arg, uint32_t events)
         (void)events;
         while (read(in->signals, &what, sizeof(what)) == (ssize_t)sizeof(what)) {
                 if (what.ssi_signo == SIGWINCH && in->s->on_size)
-                        in->s->on_size(in->s->on_size_arg);
+                        in->s->on_size(in->s->on_arg);
                 if (what.ssi_signo == SIGWINCH && in->el)
                         el_resize(in->el);
                 else if (what.ssi_signo == SIGCONT && in->el && in->editing)
@@ -134,9 +134,12 @@ static bool input_wait(struct shell_input *in)
                 in->is_file = in->readable = true;
         else if (r)
                 return false;
-        while (!in->readable && !in->s->interrupted && !in->s->ending && !in->news)
+        while (!in->readable && !in->s->interrupted && !in->s->ending && !in->news) {
                 if (capnp_vat_run(in->s->c->vat))
                         break;
+                if (in->s->on_turn)
+                        in->s->on_turn(in->s->on_arg);
+        }
         capnp_watch_free(w);
         /* Ctrl-C was first, also where what was typed behind it is there by now. */
         return in->readable && !in->s->interrupted;
@@ -542,6 +545,7 @@ static const char *typed_line(struct shell_input *in)
         in->s->interrupted = false; /* what comes from now on is for what will be typed */
         in->s->given_up = in->s->given_up_empty = false;
         in->editing = true;
+        in->hidden = false;
         line = el_gets(in->el, &n);
         in->editing = in->news = false;
         in->tab[0] = '\0';
@@ -687,20 +691,23 @@ void shell_input_hide(struct shell_input *in)
 {
         size_t rows;
 
-        if (!in->editing)
+        if (!in->editing || in->hidden)
                 return;
+        in->hidden = true;
         rows = input_row(in);
         if (rows)
                 printf("\033[%zuA", rows);
         printf("\r\033[J");
+        (void)fflush(stdout); /* what is printed may be an error */
 }
 
 void shell_input_show(struct shell_input *in)
 {
         (void)fflush(stdout);
         in->news = in->editing;
-        if (in->editing)
+        if (in->editing && in->hidden)
                 (void)el_set(in->el, EL_REFRESH);
+        in->hidden = false;
 }
 
 int shell_input_new(struct shell *s, const char *prompt, struct shell_input **ret_i)

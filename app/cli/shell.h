@@ -105,7 +105,9 @@ struct shell {
         /* Of the line that was taken last: Ctrl-C gave it up, and nothing had been typed. */
         bool given_up, given_up_empty;
         void (*on_size)(void *arg); /* the terminal has another size; NULL: nobody asks */
-        void *on_size_arg;
+        /* Whenever the vat has stopped while a line is waited for, and may run it; likewise. */
+        void (*on_turn)(void *arg);
+        void *on_arg;
 };
 
 /* ---- shell-words.c */

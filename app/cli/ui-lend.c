@@ -1,6 +1,10 @@
 /*
  * Who is lent a host by `capos ui`, and who is again.
  *
+ * Without a name, each service that may show panes is: at once if it always may, or if it was said
+ * so before the line dropped; the others a person is asked about, one after the other. What was
+ * agreed to is shown before the next question stands there, below which nothing is.
+ *
  * A service that dies is started again by the instance, and knows nothing of what it was lent. If
  * the person has said that it may always show panes, it is lent a host anew without a word: three
  * times, after longer and longer waits, unless a composition has lasted for a while in between. A
@@ -15,8 +19,11 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
-enum { LASTING_MS = 60 * 1000 };
+/* How long a service has to show something before another one is asked about; how long somebody
+ * looks at that, or types. */
+enum { LASTING_MS = 60 * 1000, COMPOSES_MS = 5000, LOOKS_MS = 400 };
 
 static struct ui_lent *lent_of(struct screen *s, const char *service)
 {
@@ -36,7 +43,7 @@ void screen_offer_over(struct screen *s, const capos_ui_offer *o)
 
 void screen_rest(struct screen *s)
 {
-        bool waits = s->ndoubts;
+        bool waits = s->ndoubts || s->asks;
 
         for (unsigned i = 0; i < UI_LENT; i++)
                 waits |= s->lent[i].wait != NULL;
@@ -46,9 +53,12 @@ void screen_rest(struct screen *s)
 
 void screen_lend_end(struct screen *s)
 {
+        s->next = capnp_timer_free(s->next);
+        s->asks = false;
         for (unsigned i = 0; i < UI_LENT; i++) {
                 s->lent[i].wait = capnp_timer_free(s->lent[i].wait);
-                s->lent[i] = (struct ui_lent){.s = NULL};
+                s->lent[i].offer = NULL;
+                s->lent[i].tries = 0;
         }
 }
 
@@ -87,19 +97,123 @@ static int lend(struct screen *s, const struct capos_cap_entry *e, bool asked_fo
                 l->offer = o;
                 l->since_ms = screen_now();
                 (void)snprintf(l->service, sizeof(l->service), "%s", e->name);
+                l->said = asked_for ? UI_SAID_YES : l->said;
         }
         closed_tell(s, e->name);
         return EXIT_OK;
 }
 
-int screen_offer(struct screen *s, const struct capos_cap_entry *e, bool asked_for)
+/* An exit code. */
+static int schema_fetch(struct screen *s, const struct capos_cap_entry *e)
 {
         int r = capos_client_wait(
                 s->c->client, capos_client_fetch_schema(s->c->client, e->interface, NULL, NULL));
 
-        if (r)
-                return cli_fail_error(s->c, capos_client_error_peek(s->c->client), e->name);
-        return lend(s, e, asked_for);
+        return r ? cli_fail_error(s->c, capos_client_error_peek(s->c->client), e->name) : EXIT_OK;
+}
+
+int screen_offer(struct screen *s, const struct capos_cap_entry *e, bool asked_for)
+{
+        int r = schema_fetch(s, e);
+
+        return r ? r : lend(s, e, asked_for);
+}
+
+void screen_said(struct screen *s, const char *service, const char *answer)
+{
+        struct ui_lent *l = lent_of(s, service);
+        bool yes = answer && (!strcmp(answer, "yes") || !strcmp(answer, "always"));
+
+        if (l && answer)
+                l->said = yes ? UI_SAID_YES : UI_SAID_NO;
+        if (s->asks)
+                screen_ask_in(s, yes ? COMPOSES_MS : 1);
+}
+
+/* ---- without a name -------------------------------------------------------------------------- */
+
+static enum ui_said said_of(struct screen *s, const struct capos_cap_entry *e)
+{
+        const struct ui_lent *l = lent_of(s, e->name);
+        enum capos_ui_consent consent = capos_ui_consent_of(s->ui, e->name);
+
+        if (!e->ui || consent == CAPOS_UI_NEVER)
+                return UI_SAID_NO;
+        return consent == CAPOS_UI_ALWAYS ? UI_SAID_YES : l ? l->said : UI_SAID_NOTHING;
+}
+
+/* Asks about the next one. An exit code. */
+static int ask_next(struct screen *s)
+{
+        struct capos_cap_entry e;
+
+        while (capos_client_entry(s->c->client, s->asks_at, &e)) {
+                s->asks_at++;
+                if (said_of(s, &e) == UI_SAID_NOTHING)
+                        return lend(s, &e, false);
+        }
+        s->asks = false;
+        return EXIT_OK;
+}
+
+/* Not while somebody is asked, or types. */
+static void ask_is_due(void *arg)
+{
+        struct screen *s = arg;
+        int r;
+
+        s->next = NULL;
+        if (s->over || !s->asks)
+                return;
+        if (s->prompt || s->filling.pane ||
+            (s->lines.input && shell_input_has_begun(s->lines.input))) {
+                screen_ask_in(s, LOOKS_MS);
+                return;
+        }
+        screen_hide(s);
+        r = ask_next(s);
+        s->result = s->result ? s->result : r;
+        screen_rest(s);
+        screen_show(s);
+        if (s->over)
+                capnp_vat_stop(s->c->vat);
+}
+
+void screen_ask_in(struct screen *s, uint32_t ms)
+{
+        s->next = capnp_timer_free(s->next);
+        (void)!capnp_timer_new(s->c->vat, ms, ask_is_due, s, &s->next);
+}
+
+void screen_seen(struct screen *s)
+{
+        if (s->asks && s->next)
+                screen_ask_in(s, LOOKS_MS);
+}
+
+int screen_offer_all(struct screen *s)
+{
+        bool may_ask = s->c->follow && isatty(STDIN_FILENO);
+        struct capos_cap_entry e;
+        int r = EXIT_OK;
+
+        s->asks_at = 0;
+        for (uint32_t i = 0; !r && capos_client_entry(s->c->client, i, &e); i++) {
+                enum ui_said said = said_of(s, &e);
+
+                if (said == UI_SAID_NO || (said == UI_SAID_NOTHING && !may_ask))
+                        continue;
+                r = schema_fetch(s, &e);
+                if (!r && said == UI_SAID_YES)
+                        r = lend(s, &e, capos_ui_consent_of(s->ui, e.name) != CAPOS_UI_ALWAYS);
+                s->asks |= said == UI_SAID_NOTHING;
+        }
+        if (!r && s->asks)
+                r = ask_next(s);
+        if (!r && !s->offers)
+                r = cli_fail(s->c, EXIT_FAILED, "no-panes",
+                             "no service may show panes unasked: name one (`capos caps -l`)");
+        return r;
 }
 
 /* ---- again ----------------------------------------------------------------------------------- */

@@ -8,6 +8,9 @@
 
 enum { UI_FIELDS = 32, UI_DOUBTS = 8, UI_LENT = 16 };
 
+/* What a person has said of a service's panes, since this began. */
+enum ui_said { UI_SAID_NOTHING, UI_SAID_YES, UI_SAID_NO };
+
 /* A composition that has ended, perhaps with the line. */
 struct ui_doubt {
         char service[80], why[400];
@@ -18,6 +21,7 @@ struct ui_lent {
         struct screen *s;
         char service[80];      /* "": a free place */
         capos_ui_offer *offer; /* NULL: it is over */
+        enum ui_said said;     /* what still holds when the line has dropped and is back */
         uint64_t since_ms;
         unsigned tries;    /* so many times anew, one soon after the other */
         capnp_timer *wait; /* until the next one; NULL: there is none */
@@ -48,11 +52,18 @@ struct screen {
         unsigned ndoubts;
         bool over, lost;   /* the panes are; lost: with the login */
         bool dropped;      /* … with the line, which may come back */
+        bool away;         /* … and it is not back yet, while lines are typed */
+        bool under;        /* a line was begun before it was */
+        uint32_t numbered; /* the last number that a pane had */
+        bool asks;         /* services are asked about, one after the other: … */
+        uint32_t asks_at;  /* … from this one of the session's on … */
+        capnp_timer *next; /* … when this is due; NULL: one is being asked about, or none */
         uint64_t begun_ms; /* with --once */
         bool any;          /* something was opened … */
         bool shown;        /* … and, with --once, printed */
         int result;
-        uint64_t prompt; /* the one that is open; 0: none */
+        uint64_t prompt;                     /* the one that is open; 0: none */
+        const struct capos_ui_prompt *asked; /* likewise; NULL */
         enum capos_ui_prompt_kind prompt_kind;
         char prompt_service[80];
         const char *answer; /* that a person is just giving; NULL: none */
@@ -79,6 +90,14 @@ void screen_activate(struct screen *s, capos_ui_surface *pane, const struct capo
 
 /* ---- ui-lend.c */
 
+/* Offers a host to each service that may show panes. An exit code. */
+int screen_offer_all(struct screen *s);
+/* Looks for the next service to ask about, if one is to be, in so many ms. */
+void screen_ask_in(struct screen *s, uint32_t ms);
+/* A pane is shown: who waits for one may go on. */
+void screen_seen(struct screen *s);
+/* Notes what was answered about a service's panes; NULL: nothing was. */
+void screen_said(struct screen *s, const char *service, const char *answer);
 /* Offers a host to a service, and says why not. An exit code. */
 int screen_offer(struct screen *s, const struct capos_cap_entry *e, bool asked_for);
 /* An offer is over. */
@@ -89,6 +108,7 @@ bool screen_lends_again(struct screen *s, const char *service, const char *why);
 void screen_open_again(struct screen *s, const struct capos_cap_entry *e);
 /* If no offer is left, and none to come, all is over. */
 void screen_rest(struct screen *s);
+/* No offers any more; what was said of them stays. */
 void screen_lend_end(struct screen *s);
 
 /* ---- ui-fill.c */

@@ -115,6 +115,8 @@ static void type_panes(struct screen *s, words_list words, unsigned n)
         (void)n;
         for (uint32_t i = 0; (pane = capos_ui_surface_at(s->ui, i)); i++)
                 ui_show_pane(&s->view, pane);
+        if (s->asked)
+                ui_show_prompt(&s->view, s->asked);
 }
 
 static void type_layout(struct screen *s, words_list words, unsigned n)
@@ -344,7 +346,7 @@ static const struct {
         void (*run)(struct screen *s, words_list words, unsigned n);
         bool of_pane; /* the word behind it is the number of one */
 } own[] = {
-        {"/panes", "", "show all panes; N alone: one", type_panes, false},
+        {"/panes", "", "show all panes, and what is asked; N alone: one", type_panes, false},
         {"/layout", "", "where they are", type_layout, false},
         {"/fill", " N", "fill in a form, a line for each field", type_fill, true},
         {"/select", " N KEY...", "select elements of a pane", type_select, true},
@@ -425,7 +427,8 @@ static bool prompt_may(struct screen *s, enum answer a)
         if (!s->prompt)
                 (void)cli_fail(s->c, EXIT_USAGE, "usage", "nothing has been asked");
         else if (a == ANSWER_NONE || (a >= ANSWER_ALWAYS && !is_offer))
-                (void)cli_fail(s->c, EXIT_USAGE, "usage", "yes or no? (/quit leaves)");
+                (void)cli_fail(s->c, EXIT_USAGE, "usage",
+                               "yes or no? (/panes shows the question, /quit leaves)");
         else if (a != ANSWER_NO && !is_typed(s))
                 (void)cli_fail(s->c, EXIT_DENIED, "refused",
                                "a script cannot say yes: somebody has to type it");
@@ -459,6 +462,28 @@ static void prompt_type(struct screen *s, const char *word)
 
 /* ---- a line ---------------------------------------------------------------------------------- */
 
+/* Whether there are panes, and were when the line was begun; else it is said that it is not done.
+ */
+static bool line_has_panes(struct screen *s, const char *line)
+{
+        bool was_begun = s->under;
+
+        s->under = false;
+        if (!*line || !strcmp(line, "/quit"))
+                return !s->away || *line;
+        if (s->away || s->dropped)
+                (void)cli_fail(s->c, EXIT_NO_CONNECTION, "disconnected",
+                               "%s: not done: the line to the instance has dropped, and is being "
+                               "made again (/quit leaves)",
+                               line);
+        else if (was_begun)
+                (void)cli_fail(s->c, EXIT_USAGE, "usage",
+                               "%s: not done: that line was begun before the panes were there "
+                               "again",
+                               line);
+        return !s->away && !s->dropped && !was_begun;
+}
+
 static void words_type(struct screen *s, words_list words, unsigned n)
 {
         capos_ui_surface *pane;
@@ -488,6 +513,8 @@ void screen_line(struct screen *s, const char *line)
         if (s->lines.given_up_empty && !s->prompt && !s->filling.pane) {
                 s->lines.ending = true;
                 s->result = EXIT_INTERRUPTED;
+        } else if (!line_has_panes(s, line)) {
+                filling_end(s);
         } else if (s->filling.pane && !s->prompt) {
                 filling_line(s, line);
         } else if (!store || !shell_words(line, store, words, &n)) {

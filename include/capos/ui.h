@@ -264,6 +264,8 @@ struct capos_ui_config {
         const char *account;        /**< whose session; NULL: nobody's */
         uint16_t columns;           /**< of the workspace, in characters, the frame included */
         uint16_t rows;              /**< likewise */
+        uint32_t panes;             /**< panes have the numbers behind this one: where there was a
+                                         workspace before, a number of that one's is nobody's */
         struct capos_ui_theme user; /**< what the person's system is set to; beats every wish */
         const struct capos_ui_front_ops *ops; /**< outlives the workspace */
         void *arg;                            /**< handed to them */

@@ -31,6 +31,7 @@ int capos_ui_new(const struct capos_ui_config *c, capos_ui **ret_ui)
         ui->look = c->user;
         ui->columns = c->columns;
         ui->rows = c->rows;
+        ui->panes = c->panes;
         capnp_i_list_init(&ui->offers);
         capnp_i_list_init(&ui->surfaces);
         capnp_i_list_init(&ui->prompts);

@@ -452,7 +452,9 @@ class Cases:
             line.close()
 
     def panes(self):
-        """Panes are composed anew; what was typed before is not run again, and Ctrl-C leaves also while it waits."""
+        """Panes are composed anew; what was typed before is not run again, what is typed while there are none is not
+        run, and Ctrl-C leaves also then.
+        """
         self.target.account("panes")
         line = self.line("plain")
         capos = os.path.join(instance.build_folder(), "bin", "capos")
@@ -464,12 +466,20 @@ class Cases:
             for n in range(3):
                 line.up = False
                 line.cut(half=n % 2 == 1)
-                shown = t.until("has dropped, and is being made again.")
+                t.until("has dropped, and is being made again.")
+                for typed in ("enter channel=#never", "1", "/close 1"):
+                    t.type(typed, typed + ": not done: the line to the instance has dropped")
+                os.write(t.fd, b"enter channel=#ha")
                 line.up = True
-                shown += t.until("the line is there again.", "[1] chat: Channels", "> enter channel=", "ui> ")
-                if "has ended" in shown or "#panes - 1 here" in shown:
+                shown = t.until("the line is there again.", "] chat: Channels", "> enter channel=", "ui> ")
+                if "has ended" in shown or "#panes - 1 here" in shown or "[1] chat" in shown:
                     raise Failed(shown)
+                t.type("lf", "enter channel=#half: not done: that line was begun before the panes were there again")
+                t.type("1", "1: no pane has such a command")
                 t.type("enter channel=#panes", "enter: done", "#panes - 1 here")
+            for channel in ("#half", "#never"):
+                if channel in self.capos("call", "chat", "channels", "-s", "panes").stdout:
+                    raise Failed(channel)
             line.up = False
             line.cut()
             t.until("has dropped, and is being made again.")

@@ -88,7 +88,7 @@ class Follower:
 
 class Cases:
     def __init__(self, stage, guide):
-        grants = ["session", "system_info", "stage", "guide"]
+        grants = ["session", "system_info", "guide", "stage"]
         self.may = instance.profile("may", grants)
         for name in ("stage", "guide"):
             self.may = self.may.replace(f'(name = "{name}"', f'(name = "{name}", ui = true')
@@ -440,7 +440,7 @@ class Cases:
         self.tell("theme", scope="own", hints={"contrast": "more"})
         self.tell("close", surfaceId=self.id("more"))
         self.opened("late", "text", "Late")
-        self.typed(t, "perhaps", "yes or no? (/quit leaves)")
+        self.typed(t, "perhaps", "yes or no? (/panes shows the question, /quit leaves)")
         for words in ("closed, by", "the look of", "Late", "more contrast"):
             need(words not in t.shown.decode(), t.shown)
         self.answer(t, "yes", "[1] work: done")
@@ -660,8 +660,18 @@ class Cases:
         """Without a name each service that may is asked about: always, never."""
         t = self.terminal()
         t.until("yes, no, always or never? (no)")
-        self.answer(t, "always", "always or never? (no)")  # the next one's question
+        self.answer(t, "always", "[1] guide: First steps")  # before the next one's question
+        need("always or never?" not in t.shown.decode().split("[1] guide: First steps", 1)[0], t.shown)
+        t.until('"stage" (stage)')
+        t.until("always or never? (no)")
+        begin = len(t.shown)
+        t.type("/panes\n")
+        t.until("[1] guide: First steps", after=begin)
+        t.until("always or never? (no)", after=begin)  # it is shown again, below them
+        t.type("next\n")
+        t.until("yes or no? (/panes shows the question, /quit leaves)", after=begin)
         self.answer(t, "no", "has ended:")
+        self.typed(t, "next", "shows its methods")
         t.type("/consent guide never\n")
         t.until("guide: never, until this ends")
         t.type("/consent nobody never\n")
