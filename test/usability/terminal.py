@@ -13,7 +13,8 @@ import tempfile
 import time
 
 DEADLINE_S = 60
-PROMPT = re.compile(r"^(\d+):(\d+)\$ ?$")
+# tmux may take a row that was made narrower for the end of the one above, which has blanks then.
+PROMPT = re.compile(r"^(?:.*  )?(\d+):(\d+)\$ ?$")
 
 
 class Unlike(Exception):
