@@ -255,7 +255,7 @@ struct Service {
   # What bundles and clients call it.
 
   program @1 :Text;
-  # Path, or a bare name that is looked up beside the daemons.
+  # Path, or a bare name that is looked up beside the daemons. None where `connect` is an address.
 
   arguments @2 :List(Text);
   # What the program is started with.
@@ -283,6 +283,18 @@ struct Service {
 
   facets @10 :List(Facet);
   # Its facets. Where there are some, a bundle names one of these or none; else any that the service has. At most 64.
+  # With `connect` each names its methods, and there are no others.
+
+  connect @11 :Text;
+  # A Cap'n Proto server that knows nothing of the instance, which gets a connection of its own for each caller:
+  # `unix:/run/calculator.sock`, `plain:127.0.0.1:4711`, or `stdio`: `program` is started for each caller, and serves on
+  # its standard input and output, which are one socket. Its bootstrap object is what is granted. An address is in
+  # numbers; one of another machine wants `powers = [network]`, for nothing is encrypted. Empty: `program` is a service
+  # of the instance.
+
+  schema @12 :Text;
+  # With `connect`: the file that says what it serves, by its absolute path: what `capnp compile -o- FILE.capnp` prints.
+  # Read when the service starts.
 }
 
 struct Entry {

@@ -26,6 +26,7 @@ enum {
         WHAT_BYTES = 256,
         ADMIN_FD = 4,
         STATE_FD = 5,
+        SCHEMA_FD = 6, /* of a connector */
         DIAG_FD = 7,
         LISTENER_FD = 8, /* and the numbers after it */
         MEET_AGAIN_MS = 100,
@@ -246,8 +247,11 @@ void core_complain(const struct daemon_manifest *of, const struct packet *p)
                            of->name, p->index, service_name(s).p);
         if (p->check == CHECK_INTERFACE) {
                 (void)snprintf(path, sizeof(path), "services[%u].interfaceId", p->index);
-                (void)snprintf(what, sizeof(what), "%s does not serve 0x%016" PRIx64,
-                               service_program(s).p, service_interface_id(s));
+                (void)snprintf(what, sizeof(what), "%s %s 0x%016" PRIx64,
+                               manifest_connects(s) ? service_schema(s).p : service_program(s).p,
+                               manifest_connects(s) ? "is no compiled schema that has"
+                                                    : "does not serve",
+                               service_interface_id(s));
                 manifest_complain((void *)(uintptr_t)of, path, what);
         }
         if (p->check == CHECK_FACET) {
@@ -422,6 +426,18 @@ static const struct program_ops GATEWAY_OPS = {.prepare = gateway_prepare,
 
 /* ---- services ------------------------------------------------------------------------------- */
 
+static int service_give_schema(const struct service *service, struct daemon_spawn *s)
+{
+        int fd = streams_schema(service->streams), r;
+
+        if (fd < 0)
+                return fd;
+
+        r = program_give(s, fd, SCHEMA_FD);
+        (void)close(fd);
+        return r;
+}
+
 static int service_prepare(struct program *p, struct daemon_spawn *s)
 {
         struct service *service = CAPNP_I_OF(p, struct service, program);
@@ -431,6 +447,8 @@ static int service_prepare(struct program *p, struct daemon_spawn *s)
 
         s->env = service->core->motd;
         confine_program(c, user, service->state ? STATE_FD : 0, s);
+        if (service->streams)
+                return service_give_schema(service, s);
         if (!service->state)
                 return 0;
 
@@ -453,9 +471,19 @@ static void service_started(struct program *p)
                 core_meet_service(s->core, s);
 }
 
-/* It has nothing to say but that it is ready, once. */
+/* It has nothing to say but that it is ready, once; a connector asks for streams. */
 static void service_got(struct program *p, const struct packet *packet)
 {
+        struct streams *streams = CAPNP_I_OF(p, struct service, program)->streams;
+
+        if (streams && packet->type == PACKET_DIAL) {
+                if (streams_dial(streams, &p->link))
+                        return;
+                daemon_log(LOG_ERR, "%s does not read what it asks for", p->name);
+                program_refuse(p);
+                return;
+        }
+
         daemon_log(LOG_ERR, "%s has sent a packet of type %u, which is not its to send", p->name,
                    packet->type);
         program_refuse(p);
@@ -471,31 +499,6 @@ static const struct program_ops SERVICE_OPS = {.prepare = service_prepare,
                                                .got = service_got,
                                                .ended = service_ended};
 
-/* The program's own name, then what the manifest says; copies, and one of the service's name behind
- * them. */
-static int service_make_argv(struct program *p, service_reader s)
-{
-        capnp_list args = service_arguments(s);
-        size_t pointers = (args.len + 2) * sizeof(*p->argv), bytes = service_name(s).len + 1;
-        char *at;
-
-        for (uint32_t i = 0; i < args.len; i++)
-                bytes += service_arguments_at(args, i).len + 1;
-        p->argv = calloc(1, pointers + bytes);
-        if (!p->argv)
-                return -ENOMEM;
-
-        at = (char *)p->argv + pointers;
-        p->argv[0] = p->path;
-        for (uint32_t i = 0; i < args.len; i++) {
-                p->argv[i + 1] = at;
-                at = stpcpy(at, service_arguments_at(args, i).p) + 1;
-        }
-        p->name = at;
-        (void)stpcpy(at, service_name(s).p);
-        return 0;
-}
-
 static bool user_is_taken(const struct core *c, unsigned user)
 {
         for (const struct capnp_i_list *l = c->all.next; l != &c->all; l = l->next)
@@ -509,7 +512,33 @@ static void service_free(struct service *s)
         capnp_i_list_remove(&s->of_all);
         capnp_i_list_remove(&s->link);
         program_deinit(&s->program);
+        s->streams = streams_free(s->streams);
+        free(s->name);
         free(s);
+}
+
+/* A server that knows nothing of the instance has a process of ours in its place. */
+static int service_init(struct service *s, struct keeper *k, service_reader r)
+{
+        const char *file = service_program(r).p;
+        capnp_list arguments = service_arguments(r);
+        int e = 0;
+
+        s->name = strdup(service_name(r).p);
+        if (!s->name)
+                return -ENOMEM;
+
+        if (manifest_connects(r)) {
+                e = streams_new(k, r, USER_SERVICES + s->user, &s->streams);
+                file = "capos-connector";
+                arguments = (capnp_list){0};
+        }
+        if (!e)
+                e = program_init(&s->program, k, s->name, file, &SERVICE_OPS);
+        if (!e)
+                s->program.argv =
+                        program_argv(s->program.path, arguments, s->name, s->streams != NULL);
+        return e || s->program.argv ? e : -ENOMEM;
 }
 
 int core_new_service(struct core *c, manifest_reader m, uint32_t index, struct service **ret)
@@ -532,10 +561,7 @@ int core_new_service(struct core *c, manifest_reader m, uint32_t index, struct s
         capnp_i_list_init(&s->link);
         capnp_i_list_init(&s->of_all);
         capnp_i_list_append(&c->all, &s->of_all);
-        e = program_init(&s->program, c->keeper, service_name(r).p, service_program(r).p,
-                         &SERVICE_OPS);
-        if (!e)
-                e = service_make_argv(&s->program, r);
+        e = service_init(s, c->keeper, r);
         if (e)
                 service_free(s);
         else

@@ -5,11 +5,14 @@
 #include "identity.h"
 #include "place.h"
 #include "requests.h"
+#include "streams.h"
 #include "workers.h"
 
 struct service {
         struct program program;
         struct core *core;
+        char *name;
+        struct streams *streams;    /* the program is a connector's; NULL: it is the service */
         struct capnp_i_list of_all; /* core.all */
         struct capnp_i_list link;   /* core.leaving */
         uint32_t index;             /* in the manifest */

@@ -15,6 +15,7 @@
 #include "daemon-text.h"
 #include "manifest-bounds.h"
 #include "manifest-check.h"
+#include "manifest-connect.h"
 #include "manifest-facets.h"
 #include "manifest-fault.h"
 #include "manifest-passkeys.h"
@@ -136,7 +137,7 @@ static void check_service(struct check *c, uint32_t i)
 
         snprintf(member, sizeof(member), "services[%u]", i);
         check_service_name(c, member, i);
-        if (!program_is_good(service_program(s)))
+        if (!program_is_good(service_program(s)) && !manifest_connect_has_no_program(s))
                 check_fault_in(c, member, "program",
                                "must be an absolute path, or a name without a slash");
         if (!(service_interface_id(s) >> 63))
@@ -388,6 +389,7 @@ unsigned manifest_check(manifest_reader m,
         check_authorities(&c);
         c.faults += manifest_bounds_check(m, complain, arg);
         c.faults += certificates_check(m, complain, arg);
+        c.faults += manifest_connect_check(m, complain, arg);
         c.faults += manifest_facets_check(m, complain, arg);
         c.faults += manifest_passkeys_check(m, complain, arg);
         c.faults += manifest_profiles_check(m, complain, arg);

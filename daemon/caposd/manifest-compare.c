@@ -116,6 +116,8 @@ bool manifest_same_process(service_reader a, service_reader b)
         bool same = x.len == y.len && text_equal(service_name(a), service_name(b)) &&
                     text_equal(service_program(a), service_program(b)) &&
                     service_interface_id(a) == service_interface_id(b) &&
+                    text_equal(service_connect(a), service_connect(b)) &&
+                    text_equal(service_schema(a), service_schema(b)) &&
                     service_state(a) == service_state(b);
 
         for (uint32_t i = 0; same && i < x.len; i++)

@@ -320,8 +320,11 @@ static void services_print(manifest_reader m)
         for (uint32_t i = 0; i < service_list_len(l); i++) {
                 service_reader s = service_list_get(l, i);
 
-                printf("  %-14s %s, interface 0x%016" PRIx64 "%s", service_name(s).p,
-                       service_program(s).p, service_interface_id(s),
+                printf("  %-14s %s%s%s, interface 0x%016" PRIx64 "%s", service_name(s).p,
+                       service_program(s).p,
+                       service_program(s).len && service_connect(s).len ? ", for each caller, by "
+                                                                        : "",
+                       service_connect(s).p, service_interface_id(s),
                        service_state(s) ? ", keeps files" : "");
                 disclosure_print(service_disclosure(s));
                 printf("\n");

@@ -13,6 +13,7 @@
 #include "daemon-admin.h"
 #include "daemon-methods.h"
 #include "daemon-text.h"
+#include "manifest-connect.h"
 #include "manifest-fault.h"
 
 enum {
@@ -155,7 +156,8 @@ static uint32_t check_grant(struct check *c, const char *bundle, grant_reader g,
                 return 0;
 
         (void)facet_named(s, grant_facet(g), &there);
-        if (!there && grant_facet(g).len && facet_list_len(service_facets(s)))
+        if (!there && grant_facet(g).len &&
+            (facet_list_len(service_facets(s)) || manifest_connects(s)))
                 fault_in(c, member, "facet", "the service declares none of this name (`facets`)");
         return facet_methods(manifest_facet(s, g)).len;
 }

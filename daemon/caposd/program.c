@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "daemon-log.h"
+#include "manifest-connect.h"
 #include "options.h"
 #include "program.h"
 
@@ -68,27 +69,35 @@ char *program_find(const char *file)
         return path_in(self, (size_t)(strrchr(self, '/') - self), file);
 }
 
+static void program_check(service_reader s, char *what, size_t size)
+{
+        const char *file = service_program(s).p;
+        char *path = program_find(file);
+        struct stat st;
+
+        what[0] = '\0';
+        if (!path)
+                snprintf(what, size, "there is no program %s beside capos-caposd", file);
+        else if (stat(path, &st) < 0 || access(path, X_OK) < 0)
+                snprintf(what, size, "%s: %s", path, strerror(errno));
+        else if (!S_ISREG(st.st_mode))
+                snprintf(what, size, "%s is not a program", path);
+        free(path);
+}
+
 unsigned programs_check(manifest_reader m,
                         void (*complain)(void *arg, const char *path, const char *what), void *arg)
 {
         service_list l = manifest_services(m);
         char where[64], what[PATH_MAX + 128];
-        unsigned faults = 0;
+        unsigned faults = manifest_connect_look(m, complain, arg);
 
         for (uint32_t i = 0; i < service_list_len(l); i++) {
-                const char *file = service_program(service_list_get(l, i)).p;
-                char *path = program_find(file);
-                struct stat st;
+                service_reader s = service_list_get(l, i);
 
-                what[0] = '\0';
-                if (!path)
-                        snprintf(what, sizeof(what), "there is no program %s beside capos-caposd",
-                                 file);
-                else if (stat(path, &st) < 0 || access(path, X_OK) < 0)
-                        snprintf(what, sizeof(what), "%s: %s", path, strerror(errno));
-                else if (!S_ISREG(st.st_mode))
-                        snprintf(what, sizeof(what), "%s is not a program", path);
-                free(path);
+                if (manifest_connects(s) && !service_program(s).len)
+                        continue;
+                program_check(s, what, sizeof(what));
                 if (!what[0])
                         continue;
                 faults++;
@@ -96,6 +105,30 @@ unsigned programs_check(manifest_reader m,
                 complain(arg, where, what);
         }
         return faults;
+}
+
+const char **program_argv(const char *path, capnp_list args, const char *name, bool named)
+{
+        size_t pointers = (args.len + 3) * sizeof(char *), bytes = strlen(name) + 1;
+        const char **argv;
+        uint32_t n = 0;
+        char *at;
+
+        for (uint32_t i = 0; i < args.len; i++)
+                bytes += service_arguments_at(args, i).len + 1;
+        argv = calloc(1, pointers + bytes);
+        if (!argv)
+                return NULL;
+
+        at = (char *)argv + pointers;
+        argv[n++] = path;
+        for (uint32_t i = 0; i < args.len; i++) {
+                argv[n++] = at;
+                at = stpcpy(at, service_arguments_at(args, i).p) + 1;
+        }
+        if (named)
+                argv[n] = memcpy(at, name, strlen(name) + 1);
+        return argv;
 }
 
 static void program_time(struct capos_io_timer *t);
@@ -134,7 +167,7 @@ void program_deinit(struct program *p)
 
 /* ---- its end -------------------------------------------------------------------------------- */
 
-static void program_describe(int code, int status, char *text, size_t size)
+void program_describe(int code, int status, char *text, size_t size)
 {
         if (code == CLD_EXITED && status < 0)
                 snprintf(text, size, "ended");

@@ -39,7 +39,7 @@ struct program_ops {
 
 struct program {
         struct keeper *keeper;
-        const char *name;  /* for the log; borrowed, or in argv */
+        const char *name;  /* for the log; borrowed */
         char *path;        /* owned */
         const char **argv; /* owned, one block; what it points to in it, or borrowed */
         const struct program_ops *ops;
@@ -65,8 +65,13 @@ char *program_find(const char *file);
 int program_init(struct program *p, struct keeper *k, const char *name, const char *file,
                  const struct program_ops *ops) CAPNP_MUST_USE;
 void program_deinit(struct program *p);
-/* Whether the program of every service of a manifest is there and can be executed. complain: told
- * once for each fault. The number of faults. */
+/* What a program is started with, as one block that the caller frees: its path, which is borrowed,
+ * arguments of a manifest, and, if named, the name. NULL: no memory. */
+const char **program_argv(const char *path, capnp_list args, const char *name, bool named);
+/* How a process has ended, as "ended with exit code 1". code, status: as a child is told of. */
+void program_describe(int code, int status, char *text, size_t size);
+/* Whether the files of every service of a manifest are there, and its program can be executed.
+ * complain: told once for each fault. The number of faults. */
 unsigned programs_check(manifest_reader m,
                         void (*complain)(void *arg, const char *path, const char *what), void *arg);
 /* Starts it; tries again later when that fails. */

@@ -422,6 +422,9 @@ TEST(what_makes_a_service_another_process)
                 {SERVICE(", interfaceId = 0xf000000000000008"), false},
                 {SERVICE(", interfaceId = 0xf000000000000007, arguments = [\"a\"]"), false},
                 {SERVICE(", interfaceId = 0xf000000000000007, state = true"), false},
+                {SERVICE(", interfaceId = 0xf000000000000007, connect = \"stdio\","
+                         " schema = \"/x\""),
+                 false},
         };
 
         for (unsigned i = 0; i < sizeof(rows) / sizeof(*rows); i++) {

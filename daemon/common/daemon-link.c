@@ -57,6 +57,7 @@ unsigned packet_fds(uint32_t type)
         case PACKET_ADMISSION:
         case PACKET_FORK:
         case PACKET_CONTROL:
+        case PACKET_STREAM:
         case PACKET_RULES:
         case PACKET_CHANGED:
         case PACKET_NEXT_SERVICE:

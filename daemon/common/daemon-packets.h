@@ -62,6 +62,9 @@ enum packet_type {
         PACKET_SWAP,         /* from now on it is the manifest */
         PACKET_DROP,         /* it is not wanted any more */
         PACKET_OVER,         /* the instance ends, and the last worker has ended */
+        PACKET_DIAL,      /* a connector wants a stream to its server; one at a time is asked for */
+        PACKET_STREAM,    /* here it is */
+        PACKET_NO_STREAM, /* there is none: result */
 };
 
 /* What another manifest has in common with the present one, files included: a set. */
@@ -127,7 +130,9 @@ struct packet {
         uint32_t grant;      /* CHECKED: and where in it */
         uint32_t facet;      /* CHECKED: for CHECK_DECLARED and CHECK_METHOD, whose */
         uint32_t method;     /* CHECKED: and for CHECK_METHOD, which of it */
-        int32_t result; /* RELOADED: 0, an enum tls_identity_err, -errno. CHANGED, NEXT_READ: 0 */
+        /* RELOADED: 0, an enum tls_identity_err, -errno. CHANGED, NEXT_READ: 0. NO_STREAM: -errno
+         */
+        int32_t result;
         /* IDENTITY: when the certificate expires, in seconds since 1970. RULES: when a list of
          * revocations has to be followed by another; 0: none has to */
         int64_t until_s;

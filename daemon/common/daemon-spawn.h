@@ -14,7 +14,7 @@ struct daemon_spawn {
         const char *env;         /* NAME=value for its environment, or NULL */
         struct {
                 int fd; /* borrowed */
-                int at; /* its number in the program, 3 .. 15, each once */
+                int at; /* its number in the program, 0 .. 15, each once */
         } fds[SPAWN_FDS];
         unsigned nfds;
         int state_fd; /* which of these numbers is its state directory; 0: none */
@@ -22,10 +22,10 @@ struct daemon_spawn {
 };
 
 /*
- * Starts a program. It has /dev/null at 0 and 1, our standard error at 2, what is named above, and
- * nothing else; a session of its own; no signal blocked; of the environment what is harmless; and
- * it is killed when we end. Returns when the program runs, or has failed to.
- * 0; -ENOENT, -EACCES and so on: there is no such program; another errno value.
+ * Starts a program. It has what is named above, else /dev/null at 0 and 1, our standard error at 2,
+ * and nothing else; a session of its own; no signal blocked; of the environment what is harmless;
+ * and it is killed when we end. Returns when the program runs, or has failed to. 0; -ENOENT,
+ * -EACCES and so on: there is no such program; another errno value.
  */
 int daemon_spawn(const struct daemon_spawn *s, pid_t *ret_pid, int *ret_pidfd) CAPNP_MUST_USE;
 

@@ -7,9 +7,10 @@
  * end, or a newer one, closes every caller. A call of an older connection may still be queued by
  * then; each connection has an object of its own, and only the current one's does anything.
  *
- * A caller is one socket. It is closed here for four reasons: the peer has gone, the control
- * connection has, the service ends, or the caller broke the protocol. In all of them the service is
- * told at once, even where the socket needs another moment to say its last words.
+ * A caller is one socket. It is closed here for five reasons: the peer has gone, the control
+ * connection has, the service ends, the caller broke the protocol, or the service has had enough of
+ * it. In all of them the service is told at once, even where the socket needs another moment to say
+ * its last words.
  *
  * The session manager is trusted to name callers, but what it sends is checked like anything else:
  * a wrong context fails that call, and the socket that came with it is closed with its message.
@@ -68,6 +69,11 @@ static void kit_socket_close(struct kit_socket *s)
         if (k->service->closed)
                 k->service->closed(k->self, &s->caller);
         free(s);
+}
+
+void kit_close(struct kit_caller *caller)
+{
+        kit_socket_close(CAPNP_I_OF(caller, struct kit_socket, caller));
 }
 
 static void kit_socket_on_close(capnp_conn *c, void *arg)

@@ -3,6 +3,7 @@
 #define CAPOS_KIT_INTERNAL_H
 
 #include "base-list.h"
+#include "kit-link.h"
 #include "service_control.capnp-c.h"
 #include <capos/capnp-dynamic.h>
 #include <capos/kit.h>
@@ -30,13 +31,14 @@ struct kit_socket {
 /* A service that runs. */
 struct kit {
         const struct kit_service *service;
+        const struct kit_link_ops *linked; /* NULL: the link brings CONTROL alone */
         void *self;
         capnp_vat *vat;
         struct kit_control *control; /* NULL: no session manager */
         struct capnp_i_list sockets; /* struct kit_socket */
         uint32_t nsockets, max_sockets;
         struct capnp_limits limits;
-        struct capnp_buf schema; /* what describe() returns; empty: nobody has asked */
+        struct capnp_buf schema; /* what describe() returns; empty: nobody has asked yet */
         int failed;              /* -errno: why the loop was stopped; 0: orderly */
 };
 

@@ -2,10 +2,11 @@
  * A service, from its first line to its last: descriptors, signals, confinement, the loop.
  *
  * A service is started with descriptor 3, its link to caposd, with 5, its state directory, when the
- * manifest gives it one, and with the manifest's arguments. Over the link comes a control
- * connection for every session manager there is in its life, and when the link ends, so does the
- * instance. SIGTERM is an orderly end, too; SIGINT is for whoever runs the instance, and ignored
- * here.
+ * manifest gives it one, and with the manifest's arguments (one of the instance's own that speaks
+ * for others, kit-link.h, also with 6, a file that says what it serves). Over the link comes a
+ * control connection for every session manager there is in its life, and when the link ends, so
+ * does the instance. SIGTERM is an orderly end, too; SIGINT is for whoever runs the instance, and
+ * ignored here.
  *
  * Before a line of the service's own code runs, the process is confined: it can neither connect nor
  * start anything, and files it can keep only where it was given a directory (ROLE_SERVICE and
@@ -70,6 +71,32 @@ static int descriptors_check(int state_fd)
         return daemon_check_fds(allowed, state_fd < 0 ? 4 : 5, &fd);
 }
 
+/* Reads what it serves, and closes that. 0; -EMSGSIZE: it is too long; -ENODATA: empty; -errno. */
+static int schema_take(struct capnp_buf *b)
+{
+        struct stat st;
+        ssize_t n = 1;
+        int r = 0;
+
+        if (fstat(KIT_SCHEMA_FD, &st) < 0)
+                return -errno;
+        if (st.st_size <= 0 || st.st_size > SCHEMA_BYTES)
+                r = st.st_size > 0 ? -EMSGSIZE : -ENODATA;
+        if (!r)
+                b->p = malloc((size_t)st.st_size);
+        if (!r && !b->p)
+                r = -ENOMEM;
+        while (!r && n > 0 && b->len < (size_t)st.st_size) {
+                n = pread(KIT_SCHEMA_FD, b->p + b->len, (size_t)st.st_size - b->len, (off_t)b->len);
+                if (n > 0)
+                        b->len += (size_t)n;
+                else if (n < 0)
+                        r = -errno;
+        }
+        (void)close(KIT_SCHEMA_FD);
+        return r;
+}
+
 static int signals_open(int *ret_fd)
 {
         static const int signals[] = {SIGTERM};
@@ -92,20 +119,31 @@ static void kit_stop(struct kit *k, int r)
 /* One packet. 0; CAPOS_IO_E_AGAIN: there is none; CAPOS_IO_E_CLOSED: the instance ends; -errno. */
 static int link_receive(struct kit *k)
 {
+        int r, fds[LINK_FDS + 1] = {-1};
         struct packet p;
-        int r, fd;
+        unsigned n;
 
-        r = capos_io_packet_recv(LINK_FD, &p, sizeof(p), &fd, 1);
+        r = daemon_packet_recv(LINK_FD, &p, fds);
         if (r == CAPOS_IO_E_SIZE)
                 return -EPROTO;
         if (r)
                 return r;
 
-        if (p.type != PACKET_CONTROL) {
-                (void)close(fd);
-                return -EPROTO;
-        }
-        return kit_control_begin(k, fd);
+        n = packet_fds(p.type);
+        if (p.type == PACKET_CONTROL)
+                return kit_control_begin(k, fds[0]);
+        if (k->linked && n <= 1)
+                return k->linked->got(k->self, &p, n ? fds[0] : -1);
+
+        capos_io_fds_close(fds, n);
+        return -EPROTO;
+}
+
+int kit_link_say(const struct packet *p)
+{
+        int r = capos_io_packet_send(LINK_FD, p, sizeof(*p), NULL, 0);
+
+        return r == CAPOS_IO_E_AGAIN ? -EAGAIN : r;
 }
 
 static void link_on_event(void *arg, uint32_t events)
@@ -125,8 +163,7 @@ static void link_on_event(void *arg, uint32_t events)
 
 static int link_say_ready(void)
 {
-        struct packet p = {.type = PACKET_READY};
-        int r = capos_io_packet_send(LINK_FD, &p, sizeof(p), NULL, 0);
+        int r = kit_link_say(&(struct packet){.type = PACKET_READY});
 
         /* Nobody there: reading says so, too, and that is an orderly end. */
         return r < 0 ? r : 0;
@@ -209,15 +246,14 @@ static int kit_serve(struct kit *k, const struct kit_start *start, int signal_fd
         return clean ? 0 : EXIT_LEDGER;
 }
 
-static int kit_init(struct kit *k, const struct kit_service *s, bool keeps, int *ret_signal_fd)
+static int kit_init(struct kit *k, bool keeps, int *ret_signal_fd)
 {
-        int r;
+        const struct kit_service *s = k->service;
+        int r = daemon_sandbox(keeps ? ROLE_KEEPER : ROLE_SERVICE);
 
-        *k = (struct kit){.service = s, .limits = kit_limits(&s->limits)};
+        k->limits = kit_limits(&s->limits);
         k->max_sockets = s->max_callers ? s->max_callers : KIT_CALLERS;
         capnp_i_list_init(&k->sockets);
-        capnp_buf_init(&k->schema, SCHEMA_BYTES);
-        r = daemon_sandbox(keeps ? ROLE_KEEPER : ROLE_SERVICE);
         if (!r)
                 r = signals_open(ret_signal_fd);
         if (r)
@@ -229,11 +265,12 @@ static int kit_init(struct kit *k, const struct kit_service *s, bool keeps, int 
         return r;
 }
 
-int kit_run(const struct kit_service *s, int argc, char **argv)
+int kit_run_linked(const struct kit_service *s, const struct kit_link_ops *ops, int argc,
+                   char **argv)
 {
         struct kit_start start = {.argc = argc, .argv = argv};
-        struct kit k;
-        int r, signal_fd;
+        struct kit k = {.service = s, .linked = ops};
+        int r = 0, signal_fd;
 
         if (!link_is_there()) {
                 fprintf(stderr,
@@ -244,10 +281,15 @@ int kit_run(const struct kit_service *s, int argc, char **argv)
         }
 
         start.state_fd = state_directory();
-        r = descriptors_check(start.state_fd);
+        capnp_buf_init(&k.schema, SCHEMA_BYTES);
+        if (ops)
+                r = schema_take(&k.schema);
         if (!r)
-                r = kit_init(&k, s, start.state_fd >= 0, &signal_fd);
+                r = descriptors_check(start.state_fd);
+        if (!r)
+                r = kit_init(&k, start.state_fd >= 0, &signal_fd);
         if (r) {
+                capnp_buf_deinit(&k.schema);
                 kit_complain(s, "start", r);
                 return 1;
         }
@@ -258,4 +300,9 @@ int kit_run(const struct kit_service *s, int argc, char **argv)
         capnp_buf_deinit(&k.schema);
         (void)close(signal_fd);
         return r;
+}
+
+int kit_run(const struct kit_service *s, int argc, char **argv)
+{
+        return kit_run_linked(s, NULL, argc, argv);
 }

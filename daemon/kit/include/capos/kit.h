@@ -111,6 +111,15 @@ struct kit_service {
 int kit_run(const struct kit_service *s, int argc, char **argv);
 
 /**
+ * Ends a caller: what is on its way to it is still sent, its references break as disconnected, and
+ * if it asks for the capability again, it comes anew.
+ *
+ * @param caller  one that has come and is not closed; `closed` is told of it, from here, and then
+ *                it is no more
+ */
+void kit_close(struct kit_caller *caller);
+
+/**
  * Asks the instance who a caller is. Nothing is told unless the manifest grants all that is asked
  * for; both are recorded.
  *
