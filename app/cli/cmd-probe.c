@@ -13,282 +13,115 @@
  */
 #include "agent.capnp-c.h"
 #include "client-probe.h"
-#include "client.h"
 #include "login-ways.h"
 #include "remote_session.capnp-c.h"
-#include "user_session.capnp-c.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { WORDS = 200 };
-
-struct row {
-        char sent[WORDS], expected[48], came[WORDS]; /* came: "" when it was not tried */
-        char why[WORDS];                             /* … why not */
-};
-
 struct probe {
         struct cli *c;
-        capos_client *user;       /* the session of the login that is probed */
-        struct login l;           /* what the probe's own is made by; c->client is its connection */
-        const struct way *only;   /* likewise, when the command line says it; NULL: as nobody */
-        enum capos_auth kind;     /* of the probe's own session */
-        char missing[WORDS];      /* why there is none; "": there is */
-        unsigned good, bad, left; /* rows */
+        capos_client *user;     /* the session of the login that is probed */
+        struct login l;         /* what the probe's own is made by; c->client is its connection */
+        const struct way *only; /* likewise, when the command line says it; NULL: as nobody */
+        enum capos_auth kind;   /* of the probe's own session */
+        char missing[CLIENT_PROBE_WORDS]; /* why there is none; "": there is */
+        unsigned good, bad, left;         /* rows */
         json_t *rows;
 };
 
-/* ---- what came ------------------------------------------------------------------------------ */
-
-static void row_skip(struct row *r, const char *fmt, ...) CAPNP_PRINTF(2, 3);
-
-static void row_skip(struct row *r, const char *fmt, ...)
-{
-        va_list ap;
-
-        va_start(ap, fmt);
-        (void)vsnprintf(r->why, sizeof(r->why), fmt, ap);
-        va_end(ap);
-}
-
-/* Sends a question and waits for how it ends, which is the row's. */
-static void row_ask(struct probe *p, struct row *r, capnp_question *q)
-{
-        struct capos_error e;
-
-        if (!q)
-                (void)snprintf(r->came, sizeof(r->came), "no memory");
-        else if (!cli_wait_some(p->c, q, cli_timeout(p->c, CLI_ANSWER_MS)) &&
-                 !capnp_question_is_done(q))
-                (void)snprintf(r->came, sizeof(r->came), "no answer in time");
-        else {
-                (void)capos_error_of_question(q, &e);
-                client_probe_name(&e, r->came, sizeof(r->came));
-        }
-}
-
-static bool row_is_good(const struct row *r)
-{
-        return !strcmp(r->came, r->expected);
-}
-
-static void row_expect(struct row *r, enum capos_denial d)
-{
-        (void)snprintf(r->expected, sizeof(r->expected), "%s", capos_denial_code(d));
-}
-
-/* ---- what is sent --------------------------------------------------------------------------- */
-
-static void login_words(struct row *r, enum capos_auth kind, const char *profile, const char *more)
-{
-        if (kind == CAPOS_AUTH_ANONYMOUS || kind == CAPOS_AUTH_GUEST)
-                (void)snprintf(r->sent, sizeof(r->sent), "%s(%s)%s", capos_auth_name(kind), profile,
-                               more);
-        else
-                (void)snprintf(r->sent, sizeof(r->sent), "start(%s)%s", capos_auth_name(kind),
-                               more);
-}
-
 /* ---- the rows ------------------------------------------------------------------------------- */
 
-static void probe_unknown_name(struct probe *p, struct row *r)
+/* Sends a question and waits for how it ends, which is the row's. Whether it has ended. */
+static bool row_wait(struct probe *p, struct client_probe_row *r, capnp_question *q)
 {
-        CAPNP_AUTO(capnp_question_freep) capnp_question *q = NULL;
-
-        row_expect(r, CAPOS_DENIED_UNKNOWN_NAME);
-        (void)snprintf(r->sent, sizeof(r->sent), "get(%s)", CLIENT_PROBE_UNKNOWN);
-        q = client_probe_get(p->user, CLIENT_PROBE_UNKNOWN, USER_SESSION_ID);
-        row_ask(p, r, q);
-}
-
-static void probe_wrong_interface(struct probe *p, struct row *r)
-{
-        CAPNP_AUTO(capnp_question_freep) capnp_question *q = NULL;
-        struct capos_cap_entry e;
-
-        row_expect(r, CAPOS_DENIED_WRONG_INTERFACE);
-        if (!capos_client_entry(p->user, 0, &e)) {
-                row_skip(r, "it needs a session with a capability");
-                return;
+        if (!q)
+                return false;
+        if (!cli_wait_some(p->c, q, cli_timeout(p->c, CLI_ANSWER_MS)) &&
+            !capnp_question_is_done(q)) {
+                (void)snprintf(r->came, sizeof(r->came), "no answer in time");
+                return false;
         }
-        (void)snprintf(r->sent, sizeof(r->sent), "get(%s) as 0x%016" PRIx64, e.name,
-                       e.interface ^ 1);
-        q = client_probe_get(p->user, e.name, e.interface ^ 1);
-        row_ask(p, r, q);
+        client_probe_came(r, q);
+        return true;
 }
 
-/* Somebody who has proved nothing is told about the profiles of nobody alone. */
-static void probe_wrong_profile(struct probe *p, struct row *r)
+static void row_ask(struct probe *p, enum client_probe which, capnp_cap *session,
+                    struct client_probe_row *r)
 {
         CAPNP_AUTO(capnp_question_freep) capnp_question *q = NULL;
-        enum capos_auth kind;
+        bool users = which == CLIENT_PROBE_UNKNOWN_NAME || which == CLIENT_PROBE_WRONG_INTERFACE;
 
-        row_expect(r, CAPOS_DENIED_PROFILE);
-        if (!client_probe_method(p->c->client, true, true, &kind)) {
-                row_skip(r, "it needs an instance that offers anonymous or guest logins");
-                return;
-        }
-        login_words(r, kind, CLIENT_PROBE_UNKNOWN, "");
-        q = client_probe_login(p->c->client, kind, CLIENT_PROBE_UNKNOWN);
-        row_ask(p, r, q);
+        q = client_probe_ask(which, users ? p->user : p->c->client, p->kind, session, r);
+        (void)row_wait(p, r, q);
 }
 
-static void probe_disabled_method(struct probe *p, struct row *r)
+static void probe_transfer(struct probe *p, struct client_probe_row *r)
 {
-        CAPNP_AUTO(capnp_question_freep) capnp_question *q = NULL;
-        enum capos_auth kind;
-
-        row_expect(r, CAPOS_DENIED_METHOD_DISABLED);
-        if (!client_probe_method(p->c->client, false, false, &kind)) {
-                row_skip(r, "it needs a method that the instance does not offer");
-                return;
-        }
-        login_words(r, kind, "", "");
-        q = client_probe_login(p->c->client, kind, NULL);
-        row_ask(p, r, q);
-}
-
-static void probe_second_login(struct probe *p, struct row *r)
-{
-        CAPNP_AUTO(capnp_question_freep) capnp_question *q = NULL;
-
-        row_expect(r, CAPOS_DENIED_ALREADY_BOUND);
-        if (*p->missing) {
-                row_skip(r, "%s", p->missing);
-                return;
-        }
-        login_words(r, p->kind, "", " again, on one connection");
-        q = client_probe_login(p->c->client, p->kind, NULL);
-        row_ask(p, r, q);
-}
-
-static capnp_cap *reference_find(void *arg, uint32_t n)
-{
-        (void)n;
-        return arg;
-}
-
-/* Calls a method of one capability with another as its parameter. What is passed is waited for:
- * while it is a promise, the call could go ahead of it. */
-static void transfer_ask(struct probe *p, struct row *r, const struct capos_cap_entry *what,
-                         const struct capos_cap_entry *to)
-{
-        CAPNP_AUTO(capnp_cap_unrefp) capnp_cap *target = NULL;
         CAPNP_AUTO(capnp_question_freep) capnp_question *got = NULL;
         CAPNP_AUTO(capnp_question_freep) capnp_question *q = NULL;
-        const capnp_schema *s = capos_client_schema_peek(p->user);
-        struct capnp_dynamic_opts o = {.find = reference_find};
-        struct capnp_dynamic_method m = {.vat = p->c->vat};
-        struct capnp_field_info f;
-        char params[WORDS];
-        int n;
+        struct client_probe_transfer t;
+        struct capos_cap_entry e;
 
-        if (!client_probe_taker(s, to->interface, &m.info, &f))
+        for (uint32_t i = 0; capos_client_entry(p->user, i, &e); i++)
+                (void)!capos_client_wait(
+                        p->user, capos_client_fetch_schema(p->user, e.interface, NULL, NULL));
+        got = client_probe_get(p->user, &t, r);
+        if (!row_wait(p, r, got) || strcmp(r->came, "results") != 0)
                 return;
-        (void)snprintf(r->sent, sizeof(r->sent), "%s.%s(%s = %s)", to->name, m.info.name, f.name,
-                       what->name);
-        got = client_probe_get(p->user, what->name, what->interface);
-        row_ask(p, r, got);
-        if (strcmp(r->came, "results") != 0)
-                return;
-        target = capos_client_get(p->user, to->name, to->interface);
-        o.arg = remote_cap_set_get_cap(got);
-        m.target = target;
-        n = snprintf(params, sizeof(params), "{\"%s\": {\"$cap\": 0}}", f.name);
-        if (!o.arg || !target || n < 0 || (size_t)n >= sizeof(params) ||
-            capnp_dynamic_call(s, &m, (capnp_text){params, (uint32_t)n}, &o, &q, NULL))
-                (void)snprintf(r->came, sizeof(r->came), "the call could not be made");
-        else
-                row_ask(p, r, q);
+        q = client_probe_pass(p->user, &t, got, r);
+        (void)row_wait(p, r, q);
 }
 
-/* A reference that may not be passed on, and a service of another capability that takes one. */
-static void probe_transfer(struct probe *p, struct row *r)
+/* Until it is full; then all is given back, and there is room again. */
+static void probe_quota(struct probe *p, struct client_probe_row *r)
 {
-        struct capos_cap_entry what, to;
-
-        row_expect(r, CAPOS_DENIED_TRANSFER);
-        for (uint32_t i = 0; capos_client_entry(p->user, i, &what); i++) {
-                if (strcmp(what.transfer, "session") != 0)
-                        continue;
-                for (uint32_t j = 0; capos_client_entry(p->user, j, &to) && !*r->sent; j++)
-                        if (strcmp(to.name, what.name) != 0 && to.interface != USER_SESSION_ID &&
-                            !capos_client_wait(p->user, capos_client_fetch_schema(
-                                                                p->user, to.interface, NULL, NULL)))
-                                transfer_ask(p, r, &what, &to);
-                if (*r->sent)
-                        return;
-        }
-        row_skip(r, "it needs a session with a capability that may not be passed on, and another "
-                    "whose methods take a reference");
-}
-
-/* The reference is the worker's own: it costs no service anything, and is in no log. */
-static capnp_question *ask_cap_set(const capos_client *c)
-{
-        return remote_session_cap_set((remote_session_client){c->session});
-}
-
-static void probe_quota(struct probe *p, struct row *r)
-{
-        struct capos_session_info i = {0};
-        capnp_question **held;
+        const uint32_t most = client_probe_fill(p->c->client, r);
+        capnp_question **held = most ? calloc(most, sizeof(capnp_question *)) : NULL;
         uint32_t n = 0;
 
-        (void)snprintf(r->expected, sizeof(r->expected), "over-quota.references");
-        if (*p->missing) {
-                row_skip(r, "%s", p->missing);
-                return;
+        while (held && n < most && (!n || !strcmp(r->came, "results"))) {
+                held[n] = client_probe_ask(CLIENT_PROBE_QUOTA, p->c->client, p->kind, NULL, r);
+                (void)row_wait(p, r, held[n++]);
         }
-        if (!capos_client_info(p->c->client, &i) || !i.references ||
-            i.references > CLIENT_PROBE_REFERENCES) {
-                row_skip(r, "it needs a session that may hold 1 to %d references, not %" PRIu32,
-                         CLIENT_PROBE_REFERENCES, i.references);
-                return;
-        }
-        held = calloc(i.references + 1, sizeof(capnp_question *));
-        while (held && n <= i.references && (!n || !strcmp(r->came, "results"))) {
-                held[n] = ask_cap_set(p->c->client);
-                row_ask(p, r, held[n++]);
-        }
-        (void)snprintf(r->sent, sizeof(r->sent),
-                       "capSet() %" PRIu32 " times, of %" PRIu32 " references", n, i.references);
         while (n)
                 capnp_question_free(held[--n]);
-        if (held && row_is_good(r)) {
-                held[0] = ask_cap_set(p->c->client);
-                row_ask(p, r, held[0]);
-                capnp_question_free(held[0]);
-                (void)snprintf(r->came, sizeof(r->came), "%s%s", r->expected,
-                               strcmp(r->came, "results") ? ", and after they were given back"
-                                                          : "");
-        }
         free(held);
+        if (!held || !client_probe_is_good(r))
+                return;
+        row_ask(p, CLIENT_PROBE_QUOTA, NULL, r);
+        (void)snprintf(r->came, sizeof(r->came), "%s%s", r->expected,
+                       strcmp(r->came, "results") ? ", and after they were given back" : "");
 }
 
-static void probe_stale_call(struct probe *p, struct row *r)
+static void probe_stale_call(struct probe *p, struct client_probe_row *r)
 {
         CAPNP_AUTO(capnp_cap_unrefp) capnp_cap *session = NULL;
-        CAPNP_AUTO(capnp_question_freep) capnp_question *q = NULL;
 
-        row_expect(r, CAPOS_DENIED_STALE_SESSION);
-        if (*p->missing) {
-                row_skip(r, "%s", p->missing);
-                return;
-        }
         session = capnp_cap_ref(capos_client_session_peek(p->c->client));
-        if (capos_client_wait(p->c->client, capos_client_logout(p->c->client, NULL, NULL))) {
-                (void)snprintf(r->sent, sizeof(r->sent), "logout()");
-                (void)snprintf(r->came, sizeof(r->came), "%.*s", WORDS - 1,
-                               capos_client_error_peek(p->c->client)->text);
+        if (!capos_client_wait(p->c->client, capos_client_logout(p->c->client, NULL, NULL))) {
+                row_ask(p, CLIENT_PROBE_STALE_CALL, session, r);
                 return;
         }
-        (void)snprintf(r->sent, sizeof(r->sent), "info() after logout()");
-        q = remote_session_info((remote_session_client){session});
-        row_ask(p, r, q);
+        (void)snprintf(r->sent, sizeof(r->sent), "logout()");
+        (void)snprintf(r->came, sizeof(r->came), "%.*s", CLIENT_PROBE_WORDS - 1,
+                       capos_client_error_peek(p->c->client)->text);
+}
+
+static void probe_row(struct probe *p, enum client_probe which, struct client_probe_row *r)
+{
+        client_probe_begin(which, r);
+        if (which == CLIENT_PROBE_TRANSFER)
+                probe_transfer(p, r);
+        else if (which >= CLIENT_PROBE_SECOND_LOGIN && *p->missing)
+                client_probe_skip(r, "%s", p->missing);
+        else if (which == CLIENT_PROBE_QUOTA)
+                probe_quota(p, r);
+        else if (which == CLIENT_PROBE_STALE_CALL)
+                probe_stale_call(p, r);
+        else
+                row_ask(p, which, NULL, r);
 }
 
 /* ---- the probe's own session ---------------------------------------------------------------- */
@@ -329,29 +162,12 @@ static int probe_prove(struct probe *p)
 
 /* ---- all rows ------------------------------------------------------------------------------- */
 
-/* From `second-login` on there is a session of the probe's own. */
-static const struct {
-        const char *name;
-        void (*run)(struct probe *p, struct row *r);
-} rows[] = {
-        {"unknown-name", probe_unknown_name},
-        {"wrong-interface", probe_wrong_interface},
-        {"wrong-profile", probe_wrong_profile},
-        {"disabled-method", probe_disabled_method},
-        {"second-login", probe_second_login},
-        {"transfer", probe_transfer},
-        {"quota", probe_quota},
-        {"stale-call", probe_stale_call},
-};
-
-enum { ROWS = sizeof(rows) / sizeof(rows[0]), FIRST_OWN = 4 };
-
-static void row_print(struct probe *p, const char *name, const struct row *r)
+static void row_print(struct probe *p, const char *name, const struct client_probe_row *r)
 {
-        const char *end = !*r->came ? "skipped" : row_is_good(r) ? "ok" : "NOT";
+        const char *end = !*r->came ? "skipped" : client_probe_is_good(r) ? "ok" : "NOT";
 
-        p->good += *r->came && row_is_good(r);
-        p->bad += *r->came && !row_is_good(r);
+        p->good += *r->came && client_probe_is_good(r);
+        p->bad += *r->came && !client_probe_is_good(r);
         p->left += !*r->came;
         if (p->c->json) {
                 (void)json_array_append_new(p->rows, json_pack("{s:s,s:o,s:s,s:o,s:s,s:o}", "row",
@@ -376,20 +192,19 @@ static void row_print(struct probe *p, const char *name, const struct row *r)
 /* An exit code: a proof has failed, which was said. */
 static int probe_rows(struct probe *p)
 {
-        struct row r;
+        struct client_probe_row r;
         int failed;
 
-        for (unsigned i = 0; i < ROWS; i++) {
-                if (i == FIRST_OWN && p->only) {
+        for (enum client_probe i = 0; i < CLIENT_PROBES; i++) {
+                if (i == CLIENT_PROBE_SECOND_LOGIN && p->only) {
                         failed = probe_prove(p);
                         if (failed)
                                 return failed;
-                } else if (i == FIRST_OWN) {
+                } else if (i == CLIENT_PROBE_SECOND_LOGIN) {
                         probe_enter(p);
                 }
-                memset(&r, 0, sizeof(r));
-                rows[i].run(p, &r);
-                row_print(p, rows[i].name, &r);
+                probe_row(p, i, &r);
+                row_print(p, client_probe_name(i), &r);
         }
         return p->bad ? EXIT_FAILED : EXIT_OK;
 }
@@ -436,7 +251,7 @@ static int probe_login(struct probe *p)
         }
         p->rows = json_array();
         r = probe_rows(p);
-        if (p->good + p->bad + p->left < ROWS) {
+        if (p->good + p->bad + p->left < CLIENT_PROBES) {
                 json_decref(p->rows);
                 return r;
         }

@@ -82,7 +82,8 @@ static const capnp_schema *schema_of(const struct bridge *b)
 
 /* ---- references ----------------------------------------------------------------------------- */
 
-capnp_cap *calls_held(struct bridge *b, const char *name, uint64_t *ret_interface)
+/* Of the bundle; borrowed. NULL: there is none of this name. */
+static capnp_cap *calls_held(struct bridge *b, const char *name, uint64_t *ret_interface)
 {
         struct calls *s = b->calls;
         struct capos_cap_entry e;

@@ -8,8 +8,6 @@ int calls_new(struct bridge *b) CAPNP_MUST_USE;
 void calls_free(struct bridge *b);
 /* Lets go of everything that came of a session: another begins. */
 void calls_clear(struct bridge *b);
-/* A reference of the bundle; borrowed. NULL: there is none of this name. */
-capnp_cap *calls_held(struct bridge *b, const char *name, uint64_t *ret_interface);
 
 void calls_call(struct bridge *b, struct asker a, web_up_call_reader r);
 void calls_cancel(struct bridge *b, struct asker a, uint32_t id);
