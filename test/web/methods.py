@@ -356,6 +356,25 @@ class Cases(page.Cases):
         equal(self.back(**answer), "400 state", "the redirect, after the login")
         self.leave(p)
 
+    def oidc_state_of_another_session(self):
+        """Two browsers wait. What comes back is handed to the one whose state it has, and a code that the other one was
+        given is worth nothing there; the other waits on, and its own lets it in."""
+        self.op.claims = {"groups": "admins"}
+        tabs = [self.bridge.browser().tab() for _ in range(2)]
+        asked = []
+        for t in tabs:
+            t.ask("connect", 0)
+            login = t.up("login", {"kind": "oidcAuthorizationCodePkce"})
+            asked.append((login, t.down("step", login)["step"]["url"]))
+        mine, other = (dict(urllib.parse.parse_qsl(self.op.browse(url))) for _, url in asked)
+        equal(self.back(**{**other, "state": mine["state"]}), "303", "with a code of the other's")
+        equal(tabs[0].down("failed", asked[0][0])["failed"]["code"], "denied.credentials", "what comes of it")
+        equal(self.back(**mine), "400 state", "the state again")
+        equal(self.back(**dict(urllib.parse.parse_qsl(self.op.browse(asked[1][1])))), "303", "the other's own")
+        equal(tabs[1].down("session", asked[1][0])["session"]["account"], "alice", "whose session it is")
+        for t in tabs:
+            t.close()
+
     def oidc_of_nobody(self):
         """An identity that no rule gives an account."""
         self.op.claims = {"groups": "strangers"}
@@ -484,6 +503,15 @@ class Cases(page.Cases):
         handler.answer(200, {"device_code": "the-device-code", "user_code": "WDJB-MJHT", "interval": 1,
                              "verification_uri": f"{self.op.url}/activate", "expires_in": 2})
 
+    def device_code_said_no_to(self):
+        p = self.at_device()
+        self.op.answers["/token"] = lambda h, _: h.answer(400, {"error": "access_denied"})
+        try:
+            self.refused(p, "somebody has said no there (denied.credentials)")
+        finally:
+            del self.op.answers["/token"]
+        self.away(p)
+
     def device_code_given_up(self):
         p = self.at_device()
         p.click("#give-up")
@@ -598,10 +626,10 @@ class Cases(page.Cases):
 
 CASES = ["without_a_code", "with_a_code", "a_code_twice", "a_code_that_is_late", "a_page_of_another_port",
          "password_of_nobody", "ssh_key_that_is_not_there", "ssh_key", "ssh_key_of_another", "guest", "guest_refused",
-         "anonymous",
-         "oidc_by_redirect", "oidc_handed_on_once", "oidc_of_nobody", "oidc_said_no_to",
-         "oidc_of_a_provider_that_fails", "oidc_too_late", "oidc_whose_process_is_killed", "oidc_given_up",
-         "device_code", "device_code_that_expires", "device_code_given_up",
+         "anonymous", "oidc_by_redirect", "oidc_handed_on_once", "oidc_state_of_another_session", "oidc_of_nobody",
+         "oidc_said_no_to", "oidc_of_a_provider_that_fails", "oidc_too_late", "oidc_whose_process_is_killed",
+         "oidc_given_up",
+         "device_code", "device_code_that_expires", "device_code_said_no_to", "device_code_given_up",
          "certificate", "certificate_without_tls", "certificate_of_another_authority", "service_credential",
          "renewed", "renewal_given_up", "raised", "raised_by_a_wrong_proof"]
 
