@@ -25,7 +25,8 @@ struct ChatEvent {
   # Milliseconds since 1970, by the service's clock.
 
   label @3 :Text;
-  # Whose doing it was: a name of this service's own, the same for a session as long as it lasts.
+  # Whose doing it was: a name of this service's own, the same for a session as long as it lasts, and
+  # when its client has come back after its line had dropped.
 
   history @4 :Bool;
   # True in what join returns, false in what a listener is told.
@@ -94,5 +95,6 @@ interface Chat extends(Cm.CommandSurface, Ui.UiComposer) {
 
   enter @4 (channel :Text) -> (label :Text) $Cm.effect(shared);
   # Shows a channel in the panes that this session has lent a host for, and takes a place there that lasts
-  # as long as they do. Errors: as join; failed (there are no panes). Since 0.2.
+  # as long as they do; a client that comes back after its line has dropped has it again with its panes.
+  # Errors: as join; failed (there are no panes). Since 0.2.
 }

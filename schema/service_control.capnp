@@ -36,6 +36,11 @@ struct CallerContext {
   pseudonym @3 :Data;
   # 16 bytes that stay the same for one account across sessions and differ between services. Only with
   # a matching disclosure grant in the manifest; empty otherwise. ServiceHost.disclose tells the same.
+
+  origin @4 :Data;
+  # 16 bytes: the reference of the session that this one goes on from, if its client has come back
+  # after its line had dropped, however often; else the same as reference. So what a service knows a
+  # session by outlasts a line. Since 0.2.
 }
 
 enum CallerField {

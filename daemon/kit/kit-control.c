@@ -145,7 +145,7 @@ static bool caller_read_bytes(capnp_data d, uint8_t *ret)
 static bool caller_read(caller_context_reader x, struct kit_caller *ret)
 {
         struct kit_caller c = {.epoch = caller_context_epoch(x)};
-        capnp_data pseudonym = caller_context_pseudonym(x);
+        capnp_data pseudonym = caller_context_pseudonym(x), origin = caller_context_origin(x);
 
         switch (caller_context_kind(x)) {
         case CALLER_CONTEXT_KIND_SESSION:
@@ -157,7 +157,8 @@ static bool caller_read(caller_context_reader x, struct kit_caller *ret)
         default:
                 return false;
         }
-        if (!caller_read_bytes(caller_context_reference(x), c.reference))
+        if (!caller_read_bytes(caller_context_reference(x), c.reference) ||
+            !caller_read_bytes(origin.len ? origin : caller_context_reference(x), c.origin))
                 return false;
 
         c.has_pseudonym = pseudonym.len > 0;

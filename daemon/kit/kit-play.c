@@ -97,6 +97,9 @@ capnp_question *play_ask(struct play *p, uint8_t n, const char *facet, int end)
         CAPNP_AUTO(capnp_cap_unrefp) capnp_cap *carrier = NULL;
 
         memset(caller_context_init_reference(x, KIT_REFERENCE_BYTES), n, KIT_REFERENCE_BYTES);
+        if (p->origin)
+                memset(caller_context_init_origin(x, KIT_REFERENCE_BYTES), p->origin,
+                       KIT_REFERENCE_BYTES);
         if (n != 0)
                 memset(caller_context_init_pseudonym(x, KIT_REFERENCE_BYTES), n ^ 0xff,
                        KIT_REFERENCE_BYTES);

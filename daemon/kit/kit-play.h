@@ -27,6 +27,7 @@ struct play {
         int link; /* our end */
         capnp_conn *conn;
         capnp_cap *control; /* its ServiceControl */
+        uint8_t origin; /* what the origin of callers is made of from now on; 0: they have none */
 };
 
 /* What a session has of the service. */

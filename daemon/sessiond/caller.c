@@ -110,10 +110,12 @@ static void fields_note(struct grant *g, uint32_t fields)
 
 void caller_fill(struct service *v, struct grant *g, caller_context_builder b)
 {
-        uint8_t pseudonym[CALLER_BYTES];
+        uint8_t pseudonym[CALLER_BYTES], origin[CALLER_BYTES];
 
         caller_name(v->s->boot_secret, "reference", v->policy->name, g->session->id, g->reference);
         caller_context_set_reference(b, (capnp_data){g->reference, sizeof(g->reference)});
+        caller_name(v->s->boot_secret, "reference", v->policy->name, g->session->first, origin);
+        caller_context_set_origin(b, (capnp_data){origin, sizeof(origin)});
         caller_context_set_epoch(b, v->s->store.epoch);
         caller_context_set_kind(b, CALLER_CONTEXT_KIND_SESSION);
         if (!(v->policy->disclosure & 1U << CALLER_FIELD_PSEUDONYM) ||

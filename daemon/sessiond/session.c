@@ -323,6 +323,7 @@ static void session_name(struct session *e, const struct session_who *who)
 
         randombytes_buf(id, sizeof(id));
         sodium_bin2hex(e->id, sizeof(e->id), id, sizeof(id));
+        snprintf(e->first, sizeof(e->first), "%s", who->enrolment ? who->enrolment->first : e->id);
         snprintf(e->account, sizeof(e->account), "%s", who->account);
         snprintf(e->credential, sizeof(e->credential), "%s", who->credential);
         snprintf(e->made_in, sizeof(e->made_in), "%s", who->profile->name);

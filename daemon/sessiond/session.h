@@ -53,7 +53,8 @@ struct session {
         void *arg;
         const struct policy_profile *profile;
         char id[2 * SESSION_ID_BYTES + 1];
-        char account[STORE_NAME_BYTES + 1];       /* "": guest or anonymous */
+        char first[2 * SESSION_ID_BYTES + 1]; /* of the session that it goes on from, or its own */
+        char account[STORE_NAME_BYTES + 1];   /* "": guest or anonymous */
         char credential[STORE_FINGERPRINT_BYTES]; /* what made it: "password", a fingerprint */
         char renewed[STORE_FINGERPRINT_BYTES];    /* what has renewed it last; "": nothing has */
         char raised[STORE_FINGERPRINT_BYTES];     /* what has raised it last; "": nothing has */

@@ -650,6 +650,9 @@ static int control_open(void *self, capnp_answer *a)
         c->reference_len = d.len;
         CHECK_EQ(d.len, 16);
         memcpy(c->reference, d.p, 16);
+        d = caller_context_origin(ctx);
+        CHECK_EQ(d.len, 16);
+        memcpy(c->origin, d.p, 16);
         d = caller_context_pseudonym(ctx);
         c->pseudonym_len = d.len;
         if (d.len == 16)

@@ -52,7 +52,7 @@ struct rig_caller {
         capnp_cap *root;
         bool open;
         char facet[32];
-        uint8_t reference[16], pseudonym[16];
+        uint8_t reference[16], origin[16], pseudonym[16];
         uint32_t reference_len, pseudonym_len;
         uint64_t epoch;
 };

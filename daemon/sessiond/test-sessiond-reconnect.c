@@ -47,16 +47,24 @@ TEST_T(a_line_drops_twenty_times, 120)
         uint64_t until_ms;
         session_info_reader i;
         capnp_question *q;
+        capnp_conn *c;
         char id[33];
 
         start(&g, NULL);
         key_make(&k);
         key_begin(&g, &w, "alice", &k, id);
         rig_refused(key_enrol(&w, k.blob, KEY_BLOB), "denied.already-bound");
+        capnp_cap_unref(rig_open(&w, &c));
+        CHECK_MEM(g.callers[0].origin, g.callers[0].reference, 16);
+        capnp_conn_unref(c);
         key_drop(&g, &w);
         q = rig_good(key_come_back(&g, &w, &k, &b));
         until_ms = session_info_expires_at_ms(bound_info(admission_next_bound(q)));
         capnp_question_free(q);
+        capnp_cap_unref(rig_open(&w, &c));
+        CHECK_MEM(g.callers[1].origin, g.callers[0].reference, 16);
+        CHECK(memcmp(g.callers[1].reference, g.callers[0].reference, 16) != 0);
+        capnp_conn_unref(c);
         for (unsigned n = 1; n < TIMES; n++) {
                 key_drop(&g, &w);
                 q = rig_good(key_come_back(&g, &w, &k, &b));

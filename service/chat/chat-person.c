@@ -1,12 +1,13 @@
 /*
  * People.
  *
- * A person is a caller's reference, which the session manager made for this service alone. From it
- * comes the label that others see: two words and four digits, always the same for the same
- * reference, so that a session keeps its label when it opens another socket, and when this service
- * is started anew. A label says nothing about an account, and the reference cannot be found from
- * it: it has 25 bits of 128. Should two people who are here have the same, the later one gets the
- * next that its reference leads to.
+ * A person is a reference of a caller's origin, which the session manager made for this service
+ * alone. From it comes the label that others see: two words and four digits, always the same for
+ * the same reference, so that a session keeps its label when it opens another socket, when its
+ * client comes back after its line has dropped, and when this service is started anew. A label says
+ * nothing about an account, and the reference cannot be found from it: it has 25 bits of 128.
+ * Should two people who are here have the same, the later one gets the next that its reference
+ * leads to.
  *
  * Nothing that a caller says about itself ever gets here.
  */
@@ -103,8 +104,15 @@ void chat_people_init(struct chat_people *p)
         capnp_i_list_init(&p->all);
 }
 
+void chat_person_sat(struct chat_person *person, struct chat_sat *sat)
+{
+        free(person->sat);
+        person->sat = sat;
+}
+
 static void person_free(struct chat_people *p, struct chat_person *person)
 {
+        chat_person_sat(person, NULL);
         capnp_i_list_remove(&person->link);
         p->n--;
         free(person);
@@ -116,10 +124,32 @@ void chat_people_deinit(struct chat_people *p)
                 person_free(p, CAPNP_I_OF(p->all.next, struct chat_person, link));
 }
 
-static bool person_is_over(const struct chat_person *x, uint64_t now_ms)
+/* Nobody would notice, but for where he sat. */
+static bool person_is_away(const struct chat_person *x, uint64_t now_ms)
 {
         return x->sockets == 0 && rate_is_quiet(&x->says, now_ms) &&
                rate_is_quiet(&x->joins, now_ms);
+}
+
+static bool person_is_over(const struct chat_person *x, uint64_t now_ms)
+{
+        return person_is_away(x, now_ms) && (!x->sat || now_ms >= x->sat->until_ms);
+}
+
+/* Of those who may come back, the one who has been away longest makes room. */
+static void people_give_way(struct chat_people *p, uint64_t now_ms)
+{
+        struct chat_person *oldest = NULL;
+
+        for (struct capnp_i_list *l = p->all.next; l != &p->all; l = l->next) {
+                struct chat_person *x = CAPNP_I_OF(l, struct chat_person, link);
+
+                if (x->sat && person_is_away(x, now_ms) &&
+                    (!oldest || x->sat->until_ms < oldest->sat->until_ms))
+                        oldest = x;
+        }
+        if (oldest)
+                person_free(p, oldest);
 }
 
 /* Frees who has left long enough ago; the one with this reference is what is looked for. */
@@ -142,10 +172,12 @@ static struct chat_person *people_find(struct chat_people *p, const uint8_t *ref
 }
 
 static int person_new(struct chat_people *p, const uint8_t *reference, uint64_t epoch,
-                      struct chat_person **ret_person)
+                      uint64_t now_ms, struct chat_person **ret_person)
 {
         struct chat_person *x;
 
+        if (p->n >= CHAT_PEOPLE)
+                people_give_way(p, now_ms);
         if (p->n >= CHAT_PEOPLE)
                 return CHAT_E_FULL;
 
@@ -155,6 +187,7 @@ static int person_new(struct chat_people *p, const uint8_t *reference, uint64_t 
 
         memcpy(x->reference, reference, CHAT_REFERENCE_BYTES);
         x->epoch = epoch;
+        capnp_i_list_init(&x->shows);
         for (uint32_t attempt = 0; attempt == 0 || !label_is_free(p, x->label); attempt++)
                 label_make(reference, attempt, x->label);
         capnp_i_list_append(&p->all, &x->link);
@@ -167,7 +200,7 @@ int chat_people_enter(struct chat_people *p, const uint8_t *reference, uint64_t 
                       uint64_t now_ms, struct chat_person **ret_person)
 {
         struct chat_person *x = people_find(p, reference, epoch, now_ms);
-        int r = x ? 0 : person_new(p, reference, epoch, &x);
+        int r = x ? 0 : person_new(p, reference, epoch, now_ms, &x);
 
         if (r)
                 return r;

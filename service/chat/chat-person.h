@@ -3,16 +3,19 @@
 #define CAPOS_CHAT_PERSON_H
 
 #include "base-list.h"
+#include "chat-text.h"
 
 #include <capos/capnp-base.h>
 
 enum {
         CHAT_REFERENCE_BYTES = 16,
-        CHAT_LABEL_BYTES = 32, /* with its NUL */
-        CHAT_PEOPLE = 8192,    /* at once, and those who have just left */
-        CHAT_RATE_MS = 10000,  /* rates are so many in this time … */
-        CHAT_SAYS = 20,        /* … messages */
-        CHAT_JOINS = 64,       /* … joins */
+        CHAT_LABEL_BYTES = 32,         /* with its NUL */
+        CHAT_PEOPLE = 8192,            /* at once, and those who have just left */
+        CHAT_RATE_MS = 10000,          /* rates are so many in this time … */
+        CHAT_SAYS = 20,                /* … messages */
+        CHAT_JOINS = 64,               /* … joins */
+        CHAT_PLACES = 16,              /* of a person */
+        CHAT_BACK_MS = 60 * 60 * 1000, /* where somebody sat is known so long */
 };
 
 /* What a direct caller deals with. */
@@ -34,7 +37,15 @@ struct chat_rate {
         uint32_t n; /* ever */
 };
 
-/* One session, by however many sockets. */
+/* Where somebody sat in panes that are gone. */
+struct chat_sat {
+        uint8_t line[CHAT_REFERENCE_BYTES]; /* the session that showed them */
+        uint64_t until_ms;                  /* when it is forgotten */
+        uint32_t n;
+        char channels[CHAT_PLACES][CHAT_NAME_BYTES + 1]; /* the one that was shown comes first */
+};
+
+/* One session, by however many sockets, and however often its line has dropped. */
 struct chat_person {
         struct capnp_i_list link; /* chat_people.all */
         uint8_t reference[CHAT_REFERENCE_BYTES];
@@ -44,6 +55,8 @@ struct chat_person {
         uint32_t places;  /* memberships */
         uint64_t mark;    /* for whoever walks members and wants each person once */
         struct chat_rate says, joins;
+        struct capnp_i_list shows; /* struct chat_show */
+        struct chat_sat *sat;      /* NULL: nowhere */
 };
 
 struct chat_people {
@@ -64,5 +77,7 @@ int chat_people_enter(struct chat_people *p, const uint8_t *reference, uint64_t 
                       uint64_t now_ms, struct chat_person **ret_person) CAPNP_MUST_USE;
 /* A socket has gone. The person may be gone, too. */
 void chat_people_leave(struct chat_people *p, struct chat_person *person, uint64_t now_ms);
+/* Notes where somebody sat, in place of what was noted before; NULL: nowhere. Takes it. */
+void chat_person_sat(struct chat_person *person, struct chat_sat *sat);
 
 #endif

@@ -8,7 +8,6 @@
 enum {
         CHAT_CHANNELS = 256,
         CHAT_MEMBERS = 256,             /* of a channel */
-        CHAT_PLACES = 16,               /* of a person */
         CHAT_KEPT = 200,                /* events of a channel that are kept … */
         CHAT_KEPT_BYTES = 256 * 1024,   /* … fewer where they are long, but … */
         CHAT_LAG = 64,                  /* … these always: what a slow listener may miss by */

@@ -539,7 +539,7 @@ static const struct chat_ops chat_ops = {
         .command_surface = {.commands = chat_serve_commands, .complete = chat_serve_complete},
 };
 
-int chat_guest_enter(struct chat *c, const uint8_t *reference, uint64_t epoch,
+int chat_guest_enter(struct chat *c, const uint8_t *origin, const uint8_t *line, uint64_t epoch,
                      struct chat_guest **ret_guest, capnp_cap **ret_cap)
 {
         struct chat_guest *g = calloc(1, sizeof(*g));
@@ -550,13 +550,13 @@ int chat_guest_enter(struct chat *c, const uint8_t *reference, uint64_t epoch,
 
         g->chat = c;
         capnp_i_list_init(&g->places);
-        r = chat_people_enter(&c->people, reference, epoch, c->now_ms(), &g->person);
+        r = chat_people_enter(&c->people, origin, epoch, c->now_ms(), &g->person);
         if (r) {
                 free(g);
                 return r;
         }
 
-        chat_show_init(&g->show, &c->rooms, g->person, chat_time, c);
+        chat_show_init(&g->show, &c->rooms, g->person, line, chat_time, c);
         r = chat_serve(c->vat, &chat_ops, g, ret_cap);
         if (r) {
                 chat_guest_leave(g);

@@ -6,6 +6,12 @@
  * A guest may have lent several hosts. They share his seats and which channel is shown, so `say`
  * and `leave` without a channel mean the same everywhere.
  *
+ * Whoever lends hosts again by the same session begins anew. But a session whose line has dropped
+ * is another one when its client has come back, of the same person; then his seats are taken again
+ * with his panes, those that he had when the last were gone (chat_person.sat), or still has where
+ * the old line is not known to be dead. Nobody has to know how a line ends for that: which session
+ * it was says it.
+ *
  * What happens is only counted at once. It is drawn a moment later, and then not again for
  * PACE_MS: whatever goes on in a channel, a host gets at most so many patches, and a busy channel
  * costs no more than one drawing of it.
@@ -19,6 +25,7 @@
 #include "remote_ui.capnp-c.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -37,6 +44,32 @@ static void view_free(struct chat_view *v)
         free(v);
 }
 
+static void sat_add(struct chat_sat *sat, const struct chat_seat *seat)
+{
+        (void)snprintf(sat->channels[sat->n++], sizeof(sat->channels[0]), "%s",
+                       seat->member.channel->name);
+}
+
+/* Notes where the person sits, in case that he comes back; without memory he sits nowhere then. */
+static void show_remember(const struct chat_show *s)
+{
+        struct chat_sat *sat;
+
+        if (capnp_i_list_empty(&s->seats))
+                return;
+        sat = calloc(1, sizeof(*sat));
+        if (sat) {
+                memcpy(sat->line, s->line, sizeof(sat->line));
+                sat->until_ms = s->time(s->clock).now_ms + CHAT_BACK_MS;
+                if (s->seat)
+                        sat_add(sat, s->seat);
+        }
+        for (struct capnp_i_list *l = s->seats.next; sat && l != &s->seats; l = l->next)
+                if (CAPNP_I_OF(l, struct chat_seat, link) != s->seat)
+                        sat_add(sat, CAPNP_I_OF(l, struct chat_seat, link));
+        chat_person_sat(s->person, sat);
+}
+
 /* With the last view all seats go, and nobody watches. */
 static void view_end(struct chat_view *v)
 {
@@ -45,6 +78,7 @@ static void view_end(struct chat_view *v)
         view_free(v);
         if (!capnp_i_list_empty(&s->views))
                 return;
+        show_remember(s);
         capnp_i_list_remove(&s->watcher.link);
         while (!capnp_i_list_empty(&s->seats))
                 chat_seat_leave(CAPNP_I_OF(s->seats.next, struct chat_seat, link));
@@ -59,8 +93,11 @@ static void view_on_time(void *arg)
         for (unsigned p = 0; p < CHAT_PANES; p++)
                 any |= v->pane[p] != NULL;
         if (!any) { /* somebody has closed them all */
+                struct chat_person *person = v->show->person;
+
                 kit_compose_finish(v->c);
                 view_end(v);
+                chat_person_sat(person, NULL);
         } else if (v->dirty) {
                 v->dirty = !chat_view_draw(v);
                 view_draw_in(v, PACE_MS);
@@ -191,6 +228,46 @@ void chat_seat_leave(struct chat_seat *seat)
         free(seat);
 }
 
+/* Takes over what the person has by a session before this one, whose end is not known yet. */
+static void show_take_over(struct chat_show *s, struct chat_show *before)
+{
+        for (struct capnp_i_list *l = before->views.next; l != &before->views; l = l->next)
+                chat_view_forget(CAPNP_I_OF(l, struct chat_view, link), CHAT_PANE_TALK);
+        for (struct capnp_i_list *l = before->seats.next; l != &before->seats; l = l->next)
+                CAPNP_I_OF(l, struct chat_seat, link)->show = s;
+        capnp_i_list_splice(&s->seats, &before->seats);
+        s->seat = before->seat ? before->seat : s->seat;
+        show_seat(before, NULL);
+}
+
+/* Takes the seats again that the person had by a session before this one. What is not to be had,
+ * for want of room, he has not. */
+static void show_come_back(struct chat_show *s)
+{
+        const struct chat_sat *sat = s->person->sat;
+        struct chat_seat *seat, *first = NULL;
+
+        for (struct capnp_i_list *l = s->person->shows.next; l != &s->person->shows; l = l->next) {
+                struct chat_show *other = CAPNP_I_OF(l, struct chat_show, link);
+
+                if (memcmp(other->line, s->line, sizeof(s->line)) != 0)
+                        show_take_over(s, other);
+        }
+        if (sat && (!memcmp(sat->line, s->line, sizeof(s->line)) ||
+                    s->time(s->clock).now_ms >= sat->until_ms))
+                sat = NULL;
+        for (uint32_t i = 0; sat && i < sat->n; i++) {
+                capnp_text name = capnp_text_of(sat->channels[i]);
+
+                if (chat_show_find(s, name) || seat_new(s, name, &seat))
+                        continue;
+                first = first ? first : seat;
+                chat_rooms_tell(s->rooms, seat->member.channel);
+        }
+        chat_person_sat(s->person, NULL);
+        show_seat(s, s->seat ? s->seat : first);
+}
+
 /* ---- panes ----------------------------------------------------------------------------------- */
 
 static enum chat_pane pane_of(const struct chat_view *v, const struct kit_pane *k)
@@ -257,6 +334,7 @@ static void view_over(void *self)
 int chat_show_compose(struct chat_show *s, capnp_vat *vat, capnp_answer *a)
 {
         struct chat_view *v = calloc(1, sizeof(*v));
+        bool is_first;
 
         if (!v)
                 return capnp_answer_fail(a, CAPNP_OVERLOADED, "out of memory");
@@ -267,9 +345,12 @@ int chat_show_compose(struct chat_show *s, capnp_vat *vat, capnp_answer *a)
 
         v->show = s;
         v->vat = vat;
-        if (capnp_i_list_empty(&s->views))
+        is_first = capnp_i_list_empty(&s->views);
+        if (is_first)
                 capnp_i_list_append(&s->rooms->watchers, &s->watcher.link);
         capnp_i_list_append(&s->views, &v->link);
+        if (is_first)
+                show_come_back(s);
         for (enum chat_pane p = CHAT_PANE_CHANNELS; p < CHAT_PANES; p++) {
                 capnp_question *q = chat_view_open(v, p);
 
@@ -284,7 +365,8 @@ int chat_show_compose(struct chat_show *s, capnp_vat *vat, capnp_answer *a)
 /* ---- life ------------------------------------------------------------------------------------ */
 
 void chat_show_init(struct chat_show *s, struct chat_rooms *rooms, struct chat_person *person,
-                    struct chat_time (*time)(const void *clock), const void *clock)
+                    const uint8_t *line, struct chat_time (*time)(const void *clock),
+                    const void *clock)
 {
         *s = (struct chat_show){.watcher.happened = show_on_happened,
                                 .rooms = rooms,
@@ -294,6 +376,8 @@ void chat_show_init(struct chat_show *s, struct chat_rooms *rooms, struct chat_p
         capnp_i_list_init(&s->seats);
         capnp_i_list_init(&s->views);
         capnp_i_list_init(&s->watcher.link);
+        memcpy(s->line, line, sizeof(s->line));
+        capnp_i_list_append(&person->shows, &s->link);
 }
 
 void chat_show_deinit(struct chat_show *s)
@@ -304,4 +388,5 @@ void chat_show_deinit(struct chat_show *s)
                 kit_compose_finish(v->c);
                 view_end(v);
         }
+        capnp_i_list_remove(&s->link);
 }

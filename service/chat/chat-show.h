@@ -19,18 +19,22 @@ struct chat_seat {
 
 /* The panes of a guest: he may have lent several hosts, and they all show the same. */
 struct chat_show {
-        struct capnp_i_list seats;   /* struct chat_seat */
-        struct capnp_i_list views;   /* struct chat_view */
-        struct chat_seat *seat;      /* whose channel is shown; NULL: none */
-        struct chat_watcher watcher; /* while there are views */
+        struct capnp_i_list link;           /* chat_person.shows */
+        uint8_t line[CHAT_REFERENCE_BYTES]; /* which session it is, of this person's */
+        struct capnp_i_list seats;          /* struct chat_seat */
+        struct capnp_i_list views;          /* struct chat_view */
+        struct chat_seat *seat;             /* whose channel is shown; NULL: none */
+        struct chat_watcher watcher;        /* while there are views */
         struct chat_rooms *rooms;
         struct chat_person *person;
         struct chat_time (*time)(const void *clock); /* says what time it is */
         const void *clock;
 };
 
+/* line: the session's own reference. */
 void chat_show_init(struct chat_show *s, struct chat_rooms *rooms, struct chat_person *person,
-                    struct chat_time (*time)(const void *clock), const void *clock);
+                    const uint8_t *line, struct chat_time (*time)(const void *clock),
+                    const void *clock);
 /* The handler of `compose`; takes a. */
 int chat_show_compose(struct chat_show *s, capnp_vat *v, capnp_answer *a);
 /* Shows a channel, and takes a seat there for that. 0; CHAT_E_PANES: no host is lent; or as

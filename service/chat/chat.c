@@ -35,7 +35,8 @@ static int service_open(void *self, struct kit_caller *caller, const char *facet
         if (facet[0] != '\0')
                 return CAPNP_E_UNKNOWN;
 
-        r = chat_guest_enter(self, caller->reference, caller->epoch, &g, ret_bootstrap);
+        r = chat_guest_enter(self, caller->origin, caller->reference, caller->epoch, &g,
+                             ret_bootstrap);
         if (r)
                 return r == CHAT_E_FULL ? CAPNP_E_LIMIT : r;
 

@@ -458,6 +458,81 @@ TEST(seats_last_as_long_as_hosts)
         rig_close(&g);
 }
 
+static void label(struct play_caller *c, const char *channel, char to[static CHAT_LABEL_BYTES])
+{
+        CAPNP_AUTO(capnp_question_freep) capnp_question *q = chat_enter((chat_client){c->object});
+
+        chat_enter_set_channel(q, channel);
+        CHECK_OK(capnp_question_wait(q));
+        (void)snprintf(to, CHAT_LABEL_BYTES, "%s", chat_enter_label(q).p);
+}
+
+static void wait_for_people(struct rig *g, const char *channel, uint32_t n)
+{
+        while (people(&g->c[1], channel) != n)
+                play_for_ms(&g->p, 10);
+}
+
+/* A client that comes back after its line has dropped is the same person, and sits where he sat; by
+ * the same line he begins anew. */
+TEST(who_comes_back_sits_where_he_sat)
+{
+        char before[CHAT_LABEL_BYTES], after[CHAT_LABEL_BYTES];
+        struct play_caller back, once_more;
+        struct eye one, two;
+        struct rig g;
+
+        rig_open(&g);
+        eye_open(&g.p, &one, &g.c[0], 100);
+        enter(&g.p, &one, "#one");
+        enter(&g.p, &one, "#two");
+        CHECK_OK(say(&g.c[1], "#one", "so it stays"));
+        label(&g.c[0], "#one", before);
+        see(&g.p, &one, TALK, "#one");
+        play_close(&g.c[0]);
+        g.c[0] = (struct play_caller){.conn = NULL};
+        eye_close(&one);
+        wait_for_people(&g, "#one", 0);
+        wait_for_people(&g, "#two", 0);
+
+        g.p.origin = 1;
+        play_open(&g.p, &back, 11, "");
+        CHECK_EQ(call_enter(&back, "#one"), CAPNP_E_EXCEPTION);
+        eye_open(&g.p, &one, &back, 100);
+        see(&g.p, &one, TALK, "#one");
+        see(&g.p, &one, TALK, "has left");
+        wait_for_people(&g, "#one", 1);
+        wait_for_people(&g, "#two", 1);
+        label(&back, "#one", after);
+        CHECK_STR(after, before);
+
+        /* The line before this one is not known to be dead yet: nobody comes and nobody goes. */
+        CHECK_OK(say(&g.c[1], "#one", "the last word"));
+        see(&g.p, &one, TALK, "the last word");
+        play_open(&g.p, &once_more, 12, "");
+        eye_open(&g.p, &two, &once_more, 100);
+        see(&g.p, &two, TALK, "the last word");
+        see(&g.p, &one, TALK, "No channel");
+        play_close(&back);
+        eye_close(&one);
+        CHECK_OK(say(&g.c[1], "#two", "after that"));
+        see(&g.p, &two, CHANNELS, "1 new");
+        CHECK_EQ(people(&g.c[1], "#one"), 1);
+        CHECK_EQ(people(&g.c[1], "#two"), 1);
+        CHECK_OK(say(&g.c[1], "#one", "all are here"));
+        see(&g.p, &two, TALK, "all are here");
+
+        eye_close(&two);
+        wait_for_people(&g, "#one", 0);
+        eye_open(&g.p, &two, &once_more, 100);
+        see_commands(&g.p, &two, TALK);
+        see(&g.p, &two, TALK, "No channel");
+        CHECK_EQ(people(&g.c[1], "#one"), 0);
+        eye_close(&two);
+        play_close(&once_more);
+        rig_close(&g);
+}
+
 /* One pane that is closed is missing; with the last it is over. */
 TEST(closed_panes)
 {

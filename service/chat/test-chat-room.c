@@ -343,6 +343,41 @@ TEST(people_are_bounded)
         finish();
 }
 
+static void leave_seats(unsigned n)
+{
+        struct chat_person *x = enter(n);
+        struct chat_sat *sat = calloc(1, sizeof(*sat));
+
+        CHECK(sat);
+        sat->until_ms = t.now_ms + CHAT_BACK_MS;
+        chat_person_sat(x, sat);
+        chat_people_leave(&people, x, t.now_ms);
+}
+
+/* Where somebody sat is known for an hour, unless others need the room. */
+TEST(who_may_come_back_gives_way)
+{
+        uint8_t reference[CHAT_REFERENCE_BYTES] = {0};
+        struct chat_person *x;
+
+        start();
+        leave_seats(1);
+        t.now_ms += CHAT_BACK_MS - 1;
+        leave_seats(2);
+        CHECK_EQ(people.n, 2);
+        t.now_ms += 1;
+        (void)enter(3);
+        CHECK_EQ(people.n, 2);
+        for (unsigned i = 4; people.n < CHAT_PEOPLE; i++)
+                (void)enter(i);
+        reference[15] = 1;
+        CHECK_OK(chat_people_enter(&people, reference, 1, t.now_ms, &x));
+        CHECK_EQ(people.n, CHAT_PEOPLE);
+        reference[15] = 2;
+        CHECK_EQ(chat_people_enter(&people, reference, 1, t.now_ms, &x), CHAT_E_FULL);
+        finish();
+}
+
 /* Memory may fail anywhere: an event is missed then, but nobody is in two minds about who is here.
  */
 TORTURE(without_memory)

@@ -12,6 +12,7 @@ import fcntl
 import json
 import os
 import pty
+import re
 import select
 import signal
 import socket
@@ -451,9 +452,14 @@ class Cases:
             self.capos("logout", "-s", "once")
             line.close()
 
+    @staticmethod
+    def label(shown):
+        """What somebody is called in the list of who is there."""
+        return re.findall(r"(\S+) \[you\]", shown)[-1]
+
     def panes(self):
-        """Panes are composed anew; what was typed before is not run again, what is typed while there are none is not
-        run, and Ctrl-C leaves also then.
+        """Panes are composed anew, in the channel where they were and under the same label; what was typed before is
+        not run again, what is typed while there are none is not run, and Ctrl-C leaves also then.
         """
         self.target.account("panes")
         line = self.line("plain")
@@ -462,7 +468,7 @@ class Cases:
         t = Shell([capos, "ui", "chat", "-s", "panes"], self.env())
         try:
             t.until("[1] chat: Channels", "> enter channel=", "ui> ")
-            t.type("enter channel=#panes", "enter: done", "#panes - 1 here")
+            you = self.label(t.type("enter channel=#panes", "enter: done", "#panes - 1 here", "[you]"))
             for n in range(3):
                 line.up = False
                 line.cut(half=n % 2 == 1)
@@ -471,12 +477,13 @@ class Cases:
                     t.type(typed, typed + ": not done: the line to the instance has dropped")
                 os.write(t.fd, b"enter channel=#ha")
                 line.up = True
-                shown = t.until("the line is there again.", "] chat: Channels", "> enter channel=", "ui> ")
-                if "has ended" in shown or "#panes - 1 here" in shown or "[1] chat" in shown:
+                shown = t.until("the line is there again.", "] chat: Channels", "> enter channel=", "ui> ",
+                                "] chat: #panes", "#panes - 1 here", "[you]")
+                if "has ended" in shown or "[1] chat" in shown:
                     raise Failed(shown)
+                expect(self.label(shown), you, "who that is")
                 t.type("lf", "enter channel=#half: not done: that line was begun before the panes were there again")
                 t.type("1", "1: no pane has such a command")
-                t.type("enter channel=#panes", "enter: done", "#panes - 1 here")
             for channel in ("#half", "#never"):
                 if channel in self.capos("call", "chat", "channels", "-s", "panes").stdout:
                     raise Failed(channel)
@@ -561,6 +568,7 @@ class Cases:
                 p.says(f"heard {n}")
             p.write("/quit\n")
             expect(p.ends(), 0, "the exit code")
+            expect(len(set(re.findall(r"\* you are (\S+) in #back", p.out))), 1, "labels")
             for n in range(6):
                 for text in (f"said while it was down {n}\n", f"missed {n}\n", f"heard {n}\n"):
                     expect(p.out.count("> " + text), 1, text)

@@ -28,6 +28,9 @@ enum kit_kind {
 /** A caller: one socket. Stays at its address until it has been closed. */
 struct kit_caller {
         uint8_t reference[KIT_REFERENCE_BYTES]; /**< whose; two sockets of one session share it */
+        uint8_t origin[KIT_REFERENCE_BYTES];    /**< the reference before its line has dropped and
+                                                     its client has come back, however often; else
+                                                     the same */
         uint64_t epoch;                         /**< a reference means nothing in another one */
         enum kit_kind kind;                     /**< what it is */
         bool has_pseudonym;                     /**< whether the next member means anything */
