@@ -13,6 +13,7 @@
  * begun before they were there again: numbers go on, so none means another pane than it did. What
  * happens when a service dies is in ui-lend.c.
  */
+#include "remote_ui.capnp-c.h"
 #include "ui-screen.h"
 
 #include <errno.h>
@@ -317,8 +318,10 @@ static void offer_ended(struct screen *s, const char *service, enum capos_ui_clo
 
         screen_hide(s);
         /* Without a login, that is what is told. */
-        if (!lost && (how != CAPOS_UI_CLOSED_LOST || !screen_lends_again(s, service, why)))
+        if (!lost && (how != CAPOS_UI_CLOSED_LOST || !screen_lends_again(s, service, why))) {
+                screen_not_again(s, service);
                 r = end_tell(s, service, how, why);
+        }
         s->result = s->result ? s->result : r;
         screen_rest(s);
         screen_show(s);
@@ -432,6 +435,8 @@ static int screen_open(struct screen *s)
                                            .lost = settings_on_lost,
                                            .idle = settings_on_idle,
                                            .arg = s};
+        if (s->kept) /* what settings say replaces it */
+                (void)!capos_ui_saved_load(s->ui, ui_saved_root(s->kept).r);
         ui_settings_open(&s->settings);
         if (s->c->follow && !s->reader)
                 (void)!capnp_watch_new(s->c->vat, STDOUT_FILENO, 0, reader_is_gone, s, &s->reader);
@@ -453,9 +458,19 @@ static int screen_begin(struct screen *s)
         return screen_offer(s, &e, true);
 }
 
+/* What a person has arranged is there again when the line is, also where nothing else keeps it. */
+static void screen_keep(struct screen *s)
+{
+        s->kept = capnp_msg_free(s->kept);
+        if (!capnp_msg_new(&s->kept))
+                capos_ui_saved_store(s->ui, capnp_msg_build(s->kept));
+}
+
 static void screen_close(struct screen *s)
 {
         s->over = true;
+        if (s->dropped && s->ui)
+                screen_keep(s);
         capnp_conn_on_close(s->c->conn, NULL, NULL);
         s->quiet = capnp_timer_free(s->quiet);
         s->later = capnp_timer_free(s->later);
@@ -628,6 +643,7 @@ int cmd_ui(struct cli *c)
                 r = screen_run(&s);
         while ((!r || s.dropped) && screen_comes_back(&s));
         back_end(&s.back);
+        s.kept = capnp_msg_free(s.kept);
         s.lines.input = shell_input_free(s.lines.input);
         return r ? r : s.result;
 }

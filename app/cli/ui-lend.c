@@ -33,6 +33,14 @@ static struct ui_lent *lent_of(struct screen *s, const char *service)
         return NULL;
 }
 
+void screen_not_again(struct screen *s, const char *service)
+{
+        struct ui_lent *l = lent_of(s, service);
+
+        if (l)
+                l->said = UI_SAID_NO;
+}
+
 void screen_offer_over(struct screen *s, const capos_ui_offer *o)
 {
         for (unsigned i = 0; i < UI_LENT; i++)
@@ -172,6 +180,8 @@ static void ask_is_due(void *arg)
         }
         screen_hide(s);
         r = ask_next(s);
+        if (r) /* that is said, and there may be others */
+                screen_ask_in(s, 1);
         s->result = s->result ? s->result : r;
         screen_rest(s);
         screen_show(s);

@@ -71,6 +71,7 @@ struct screen {
         bool waits, late;   /* a script does, for a pane; and has waited too long */
         struct ui_filling filling;
         struct ui_settings settings;
+        capnp_msg *kept; /* what was arranged when the line dropped, where there are no settings */
 };
 
 /* ---- ui-act.c */
@@ -100,6 +101,8 @@ void screen_seen(struct screen *s);
 void screen_said(struct screen *s, const char *service, const char *answer);
 /* Offers a host to a service, and says why not. An exit code. */
 int screen_offer(struct screen *s, const struct capos_cap_entry *e, bool asked_for);
+/* A service has had its end, and not with the line: it is lent nothing more when that is back. */
+void screen_not_again(struct screen *s, const char *service);
 /* An offer is over. */
 void screen_offer_over(struct screen *s, const capos_ui_offer *o);
 /* Whether a service that has died is offered one again, which is said. */
