@@ -157,10 +157,13 @@ class Cases(methods.Cases):
         p = self.session()
         mine = set(self.bridge.processes()) - before
         equal(len(mine), 1, "processes of a browser")
+        p.js("""new MutationObserver(() => { window.both ||= !!document.querySelector('#door') &&
+             document.body.innerText.includes('alice'); }).observe(document.body, {childList: true, subtree: true})""")
         os.kill(mine.pop(), signal.SIGKILL)
         p.there("#door[data-why=lost]")
         p.says("let this browser go", "#door")
         holds("alice" not in p.text(), "a session that is gone is shown")
+        equal(p.js("!!window.both"), False, "the door beside what is left of the session, for one picture")
         holds("returned" in other.ask("call", {"target": "system_info", "method": "motd"}), "the other browser")
         other.close()
         p = self.entered(p)

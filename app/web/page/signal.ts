@@ -1,7 +1,8 @@
 /* Values that redraw what has read them.
  *
- * A signal is a value; an effect runs again, at most once a frame, when a signal that it has read was set. An effect
- * that is made while another runs belongs to it, and ends when that one runs again. */
+ * A signal is a value; an effect runs again, with the next frame, when a signal that it has read was set. What effects
+ * set is followed in the same frame, so that no picture shows half of a change. An effect that is made while another
+ * runs belongs to it, and ends when that one runs again. */
 
 interface Effect { run: () => void; seen: Set<Set<Effect>>; kids: Effect[]; dead: boolean }
 
@@ -23,20 +24,28 @@ addEventListener("pointerdown", () => { clearTimeout(holding); holding = window.
 for (const up of ["pointerup", "pointercancel", "blur"])
   addEventListener(up, letGo, true);
 
+/* Effects that set what others have read come to an end in two or three rounds; those that would not wait for the next
+ * frame. */
+const ROUNDS = 8;
+
 /* One that fails takes none of the others with it. */
 function flush(): void {
   if (holding || !scheduled)
     return;
+  for (let round = 0; waiting.size && round < ROUNDS; round++) {
+    const now = waiting;
+    waiting = new Set();
+    for (const e of now)
+      try {
+        if (!e.dead)
+          start(e);
+      } catch (x) {
+        reportError(x);
+      }
+  }
   scheduled = false;
-  const now = waiting;
-  waiting = new Set();
-  for (const e of now)
-    try {
-      if (!e.dead)
-        start(e);
-    } catch (x) {
-      reportError(x);
-    }
+  if (waiting.size)
+    schedule();
 }
 
 /* With the next picture; and where there is none, because the page has been hidden since, without. */

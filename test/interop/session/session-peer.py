@@ -9,6 +9,8 @@ What is built goes to the build folder, the sources stay as they are: the packag
 language's own registry, so this belongs to `make test-peers`. CAPOS_BUILDDIR names the build
 folder.
 """
+import contextlib
+import fcntl
 import os
 import shutil
 import subprocess
@@ -27,6 +29,15 @@ def run(*command, **options):
     if r.returncode != 0:
         sys.exit(f"{r.stdout}\nnot ok build - {' '.join(command)} ended with {r.returncode}")
     return r.stdout
+
+
+@contextlib.contextmanager
+def alone(language):
+    """One test at a time builds what several need."""
+    os.makedirs(os.path.join(BUILD, "peers"), exist_ok=True)
+    with open(os.path.join(BUILD, "peers", language + ".lock"), "w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def folder(language):
@@ -60,7 +71,8 @@ def main(argv):
         return 2
     os.environ["SESSION_SCHEMA"] = SCHEMA
     os.environ["PATH"] += os.pathsep + os.path.expanduser("~/.cargo/bin")
-    client = build()
+    with alone(argv[0]):
+        client = build()
     if len(argv) > 1:
         os.environ["PANEL_SCHEMA"] = os.path.join(TOP, "test", "ui", "panel.capnp")
         return subprocess.run([sys.executable, os.path.join(TOP, "test", "e2e", "offer.py"), "--proof",
