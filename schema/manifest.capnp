@@ -532,6 +532,11 @@ struct Authentication {
 
   revokedFingerprints @9 :List(Text);
   # The same without a file: `SHA256:` and 43 letters. Those of the file are added to it.
+
+  passwordMemory @10 :Text = "64MiB";
+  # How much memory a guess at a password costs, from 8MiB to 64MiB: what whoever has stolen the accounts must spend, and
+  # what a proof takes here, as often as proofs run at once. Less is for machines that have little. A password keeps what
+  # it was set with; where some have other costs than others, the time of a refusal may tell which accounts there are.
 }
 
 enum Confinement {

@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "daemon-admin.h"
+#include "daemon-packets.h"
 #include "daemon-quantity.h"
 #include "daemon-text.h"
 #include "manifest-fault.h"
@@ -164,6 +165,14 @@ static void check_memory(struct check *c)
                 fault(c, "limits.memory", what);
 }
 
+static void check_password(struct check *c, authentication_reader a)
+{
+        uint64_t bytes = daemon_size(authentication_password_memory(a));
+
+        if (bytes && (bytes < PASSWORD_MEMORY_LEAST || bytes > PASSWORD_MEMORY_MOST))
+                fault(c, "authentication.passwordMemory", "must be from 8MiB to 64MiB");
+}
+
 static void check_entry(struct check *c, const char *path, entry_reader e)
 {
         if (entry_enabled(e) && !entry_max_sessions(e))
@@ -183,6 +192,7 @@ unsigned manifest_bounds_check(manifest_reader m,
                 check_message(&c, i, profile_list_get(l, i));
         }
         check_memory(&c);
+        check_password(&c, a);
         check_entry(&c, "authentication.guest.maxSessions", authentication_guest(a));
         check_entry(&c, "authentication.anonymous.maxSessions", authentication_anonymous(a));
         return c.faults;

@@ -386,6 +386,7 @@ unsigned manifest_check(manifest_reader m,
                 check_profile(&c, i);
         check_entry(&c, "authentication.guest", authentication_guest(a));
         check_entry(&c, "authentication.anonymous", authentication_anonymous(a));
+        check_size(&c, "authentication", "passwordMemory", authentication_password_memory(a));
         check_authorities(&c);
         c.faults += manifest_bounds_check(m, complain, arg);
         c.faults += certificates_check(m, complain, arg);

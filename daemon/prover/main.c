@@ -10,8 +10,8 @@
  * of the door, and copies itself for each proof. Starting a program took longer than checking a
  * signature. A copy has seen no proof but its own.
  *
- * The password verifiers are argon2id, three passes over 64 MiB. For an account that does not exist
- * the same work is done, against a verifier that nothing matches.
+ * The password verifiers are argon2id, three passes over as much memory as the manifest says. For an
+ * account that does not exist the same work is done, against a verifier that nothing matches.
  */
 #include <openssl/evp.h>
 #include <poll.h>
@@ -32,7 +32,6 @@
 
 enum {
         HASH_PASSES = 3,
-        HASH_BYTES = 64 * 1024 * 1024,
         CPU_SECONDS = 10,
         REQUEST_MS = 10000,
 };
@@ -53,10 +52,16 @@ static bool request_split(const struct proof_request *q, capnp_data ret[3])
         return true;
 }
 
-static bool prove_hash(capnp_data password, struct proof_verdict *v)
+static bool memory_ok(uint32_t bytes)
 {
-        return !crypto_pwhash_str_alg(v->verifier, (const char *)password.p, password.len,
-                                      HASH_PASSES, HASH_BYTES, crypto_pwhash_ALG_ARGON2ID13);
+        return bytes >= PASSWORD_MEMORY_LEAST && bytes <= PASSWORD_MEMORY_MOST;
+}
+
+static bool prove_hash(capnp_data password, uint32_t memory, struct proof_verdict *v)
+{
+        return memory_ok(memory) &&
+               !crypto_pwhash_str_alg(v->verifier, (const char *)password.p, password.len,
+                                      HASH_PASSES, memory, crypto_pwhash_ALG_ARGON2ID13);
 }
 
 static bool prove_password(capnp_data verifier, capnp_data password)
@@ -74,13 +79,14 @@ static bool prove_password(capnp_data verifier, capnp_data password)
 }
 
 /* The work of prove_password(), for nothing. */
-static bool prove_dummy(capnp_data password)
+static bool prove_dummy(capnp_data password, uint32_t memory)
 {
         static const uint8_t salt[crypto_pwhash_SALTBYTES] = {1};
         uint8_t out[32];
 
-        if (crypto_pwhash(out, sizeof(out), (const char *)password.p, password.len, salt,
-                          HASH_PASSES, HASH_BYTES, crypto_pwhash_ALG_ARGON2ID13))
+        if (!memory_ok(memory) ||
+            crypto_pwhash(out, sizeof(out), (const char *)password.p, password.len, salt,
+                          HASH_PASSES, memory, crypto_pwhash_ALG_ARGON2ID13))
                 return false;
 
         sodium_memzero(out, sizeof(out));
@@ -96,11 +102,11 @@ static bool prove(const struct proof_request *q, struct proof_verdict *v)
 
         switch (q->kind) {
         case PROOF_HASH:
-                return prove_hash(part[0], v);
+                return prove_hash(part[0], q->memory, v);
         case PROOF_PASSWORD:
                 return prove_password(part[0], part[1]);
         case PROOF_DUMMY:
-                return prove_dummy(part[0]);
+                return prove_dummy(part[0], q->memory);
         case PROOF_SIGNATURE:
                 return key_prove(part[0], part[1], part[2], v);
         case PROOF_NOBODY:

@@ -269,6 +269,7 @@ static int policy_fill(struct policy *p, manifest_reader m)
         if (!p->memory_bytes)
                 p->memory_bytes = UINT64_MAX;
         p->password = authentication_password(a);
+        p->password_memory = (uint32_t)daemon_size(authentication_password_memory(a));
         p->public_key = authentication_public_key(a);
         p->issuers = authentication_oidc(a);
         p->admission_ms = daemon_duration(limits_admission(manifest_limits(m)));

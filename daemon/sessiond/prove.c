@@ -284,6 +284,7 @@ static int job_send(struct prove_job *j)
         int r;
 
         q.kind = j->kind;
+        q.memory = j->p->s->policy.password_memory;
         memcpy(q.len, j->len, sizeof(q.len));
         memcpy(q.bytes, j->bytes, j->bytes_len);
         r = capos_io_packet_send(j->fd, &q, sizeof(q), NULL, 0);

@@ -141,6 +141,7 @@ static int manifest_memfd(const struct rig_options *o)
                 manifest_boss(profile_list_builder_get(p, 3 + o->service), o);
         a = manifest_init_authentication(b);
         authentication_set_password(a, !o->no_password);
+        authentication_set_password_memory(a, "8MiB");
         manifest_entry(authentication_init_guest(a), !o->no_entry);
         manifest_entry(authentication_init_anonymous(a), !o->no_entry);
         if (o->certificates)

@@ -15,6 +15,7 @@ import time
 
 PASSWORD = "correct horse"
 CASES = []
+DEFAULT = os.path.join(os.path.dirname(__file__), "..", "..", "daemon", "caposd", "default-manifest.txt")
 
 
 def case(needs_instance=False, once=False):
@@ -81,8 +82,7 @@ class Rig:
             command = [gateway, str(lease_ms), *more]
         else:
             command = [self.capos, "up", "--state", self.state, "--listen", "plain:127.0.0.1:0"]
-            if manifest:
-                command += ["--manifest", manifest]
+            command += ["--manifest", manifest or self.usual()]
             command += more
         self.server = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                        stderr=self.log, env=self.env)
@@ -94,6 +94,13 @@ class Rig:
         if not gateway:
             self.ok("account", "add", "alice", "--profile", "operator", "--password-stdin",
                     "--state", self.state, stdin=PASSWORD + "\n")
+
+    def usual(self):
+        """The manifest that an instance has of itself, in a file, with passwords that cost less."""
+        path = self.path("usual.manifest")
+        with open(DEFAULT, encoding="utf-8") as f, open(path, "w", encoding="utf-8") as to:
+            to.write(f.read().replace("password = true,", 'password = true, passwordMemory = "8MiB",', 1))
+        return path
 
     @staticmethod
     def read_line(stream, seconds):

@@ -8,6 +8,7 @@ usage: accounts.py
 """
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -471,6 +472,27 @@ def a_profile_is_for_some_addresses():
                     lambda t=target: t.connect().password("lea", instance.SECRET))
 
 
+def what_a_guess_costs():
+    """R9: what the manifest says when a password is set; what was set before goes on at its own price."""
+    def kib(target):
+        found = set()
+        for folder, _, files in os.walk(target.state):
+            for path in filter(os.path.isfile, (os.path.join(folder, name) for name in files)):
+                with open(path, "rb") as f:
+                    found.update(re.findall(rb"\$argon2id\$v=19\$m=(\d+),t=3,p=1\$", f.read()))
+        return {int(n) for n in found}
+
+    cheap = instance.manifest()
+    with instance.Instance(cheap) as target:
+        expect(kib(target), {8192}, "at 8 MiB")
+        expect(target.reload(cheap.replace(', passwordMemory = "8MiB"', "")).returncode, 0, "the reload")
+        target.add_user("later")
+        expect(kib(target), {8192, 65536}, "at the usual price, too")
+        for name in (instance.USER, "later"):
+            target.login(name)
+            refused("denied.credentials", lambda n=name: target.login(n, "not the password"))
+
+
 def main():
     with tempfile.TemporaryDirectory(prefix="capos-accounts-") as folder:
         cases = Cases(folder)
@@ -482,7 +504,7 @@ def main():
             code = instance.run_cases(SCRIPT, [(n, getattr(cases, n)) for n in names] + [
                 ("revoked_keys", lambda: Revoked(folder).run_all())] + [
                 (f.__name__, f) for f in (lists_are_checked, strangers_are_not_spoken_to,
-                                          a_profile_is_for_some_addresses)])
+                                          a_profile_is_for_some_addresses, what_a_guess_costs)])
         finally:
             wrong = cases.stop()
             cases.target.folder.cleanup()

@@ -70,10 +70,16 @@ def manifest(guest=False, profiles=(), services=(), password=True, anonymous="an
     return (f"( motd = \"Hello from the test.\",\n"
             f"  services = [{comma.join(all_services)}],\n"
             f"  profiles = [{comma.join(ordinary + list(profiles))}],\n"
-            f"  authentication = (password = {str(password).lower()},\n"
+            f"  authentication = (password = {str(password).lower()}, passwordMemory = \"8MiB\",\n"
             f"    guest = (enabled = {str(guest).lower()}, profile = \"guest\"),\n"
             f"    anonymous = (enabled = true, profile = {quoted(anonymous)}, maxSessions = 512)),\n"
             f"  limits = ({limits}) )\n")
+
+
+def usual():
+    """The text of the manifest that an instance has of itself, with passwords that cost less."""
+    with open(os.path.join(s.TOP, "daemon", "caposd", "default-manifest.txt"), encoding="utf-8") as f:
+        return f.read().replace("password = true,", 'password = true, passwordMemory = "8MiB",', 1)
 
 
 # ---- processes ---------------------------------------------------------------------------------
@@ -127,11 +133,10 @@ class Instance:
         self.state = os.path.join(self.folder.name, "state")
         self.log = os.path.join(self.folder.name, "log")
         self.arguments = ["--state", self.state, "--listen", "plain:127.0.0.1:0"]
-        if manifest_text is not None:
-            path = os.path.join(self.folder.name, "manifest")
-            with open(path, "w", encoding="utf-8") as f:
-                f.write(manifest_text)
-            self.arguments += ["--manifest", path]
+        path = os.path.join(self.folder.name, "manifest")
+        with open(path, "w", encoding="utf-8") as f:
+            f.write(usual() if manifest_text is None else manifest_text)
+        self.arguments += ["--manifest", path]
         self.user = user
         self.env = None
         self.program = None  # caposd, or what becomes it

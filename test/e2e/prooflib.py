@@ -193,7 +193,7 @@ class Way:
 def lets_in(proofs, password=True, key=True, certificates="", passkeys=True, oidc=None, authority=None, revoked=()):
     """What a manifest's `authentication` has of these. certificates, oidc: their rules, as text; empty, None: no such
     way. authority: what is said of who certifies keys, beside who it is; None: nobody does."""
-    parts = [f"password = {str(password).lower()}", f"publicKey = {str(key).lower()}"]
+    parts = [f"password = {str(password).lower()}", 'passwordMemory = "8MiB"', f"publicKey = {str(key).lower()}"]
     if certificates:
         parts.append(f'certificates = (authorities = [(name = "ours", file = "{proofs.ca.pem}")], '
                      f"rules = [{certificates}])")
