@@ -257,7 +257,7 @@ enum { PASSWORD_MEMORY_LEAST = 8 * 1024 * 1024, PASSWORD_MEMORY_MOST = 64 * 1024
 
 struct proof_request {
         uint32_t kind;   /* enum proof_kind */
-        uint32_t memory; /* PROOF_HASH, PROOF_DUMMY: from PASSWORD_MEMORY_LEAST to PASSWORD_MEMORY_MOST */
+        uint32_t memory; /* PROOF_HASH, PROOF_DUMMY: PASSWORD_MEMORY_LEAST and more */
         uint32_t len[3];
         uint8_t bytes[PROOF_BYTES];
 };

@@ -10,8 +10,8 @@
  * of the door, and copies itself for each proof. Starting a program took longer than checking a
  * signature. A copy has seen no proof but its own.
  *
- * The password verifiers are argon2id, three passes over as much memory as the manifest says. For an
- * account that does not exist the same work is done, against a verifier that nothing matches.
+ * The password verifiers are argon2id, three passes over as much memory as the manifest says. For
+ * an account that does not exist the same work is done, against a verifier that nothing matches.
  */
 #include <openssl/evp.h>
 #include <poll.h>

@@ -97,7 +97,7 @@ struct policy {
         struct policy_rule *rules;
         unsigned nservices, nprofiles, nrules;
         bool password, public_key;
-        uint32_t password_memory; /* bytes, of the work for a password */
+        uint32_t password_memory;       /* bytes, of the work for a password */
         struct authorities authorities; /* who may certify SSH keys */
         struct passkeys passkeys;
         struct revoked_keys revoked; /* whoever has them */
