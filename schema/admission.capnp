@@ -144,4 +144,10 @@ interface Admission {
 
   passkeyAdd @17 (label :Text, response :Text) -> (id :Text);
   # Likewise.
+
+  passkeys @18 () -> (passkeys :List(Rs.AccountPasskey));
+  # RemoteSession.passkeys.
+
+  passkeyRemove @19 (id :Text) -> ();
+  # RemoteSession.passkeyRemove.
 }

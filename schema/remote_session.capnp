@@ -332,6 +332,25 @@ struct AccountSession {
   # It is the one that asks.
 }
 
+struct AccountPasskey {
+  # A passkey, for the owner of its account. Since 0.1.
+
+  id @0 :Text;
+  # `SHA256:…`, of its credential id.
+
+  label @1 :Text;
+  # What it was called when it was registered. For a person.
+
+  madeAtMs @2 :UInt64;
+  # Milliseconds since 1970.
+
+  usedAtMs @3 :UInt64;
+  # When it was used last, likewise; 0: never.
+
+  current @4 :Bool;
+  # The session that asks was made or renewed by it, and ends with it.
+}
+
 interface RemoteSession {
   # The session. It lives as long as its connection, not as long as this reference.
 
@@ -399,6 +418,16 @@ interface RemoteSession {
 
   passkeyAdd @11 (label :Text, response :Text) -> (id :Text) $Cm.effect(own);
   # Registers it: as RemoteSessionGateway.passkeyAdd. Since 0.1, an addition to the original contract.
+
+  passkeys @12 () -> (passkeys :List(AccountPasskey)) $Cm.effect(reads);
+  # Those of the session's account, the oldest first.
+  # Errors: denied.profile (without an account), denied.stale-session. Since 0.1, an addition to the original contract.
+
+  passkeyRemove @13 (id :Text) -> () $Cm.effect(lasting);
+  # Takes one away, and ends the sessions that it has made: this one, too, if it is one of them, and then this fails with
+  # denied.stale-session. By the proof that the session rests on: as passkeyBegin, and not restricted to a profile.
+  # Errors: denied.unknown-name (the account has none such), denied.weak-proof (the text says what is wanted),
+  # denied.profile (without an account), denied.stale-session. Since 0.1, an addition to the original contract.
 }
 
 interface RemoteCapSet {
@@ -420,4 +449,10 @@ interface RemoteCapSet {
   # asks again at what he has, until he has `length`. An instance that leaves length 0 has sent all.
   # Errors: denied.unknown-name, denied.stale-session. Since 0.1; at, most and length are an addition to the original
   # contract.
+
+  changed @3 (since :UInt64) -> (now :UInt64) $Cm.effect(reads);
+  # Returns when what `list` says is not what it was at `since`: at once with 0, and whenever it was changed already; else
+  # when a capability was taken back or given, or a lease is another. now: what to ask with next. At most 4 wait in a
+  # session. Errors: over-quota.calls (that many wait), denied.stale-session (when the session ends, too). Since 0.1, an
+  # addition to the original contract.
 }

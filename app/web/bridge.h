@@ -53,13 +53,15 @@ struct bridge {
         struct calls *calls;
         struct panes *panes;
         struct records *records;
-        capos_client *client;           /* to the instance that was chosen; NULL: none */
-        struct capos_ui_theme system;   /* what the person's system is set to */
-        uint16_t place;                 /* … which is this one of the list */
-        bool is_connected, is_in;       /* it has answered; there is a session */
-        bool busy;                      /* the client does something: one thing at a time */
-        bool learning;                  /* … namely schemas, which calls need */
-        void (*idle)(struct bridge *b); /* … and is done with it */
+        capos_client *client;         /* to the instance that was chosen; NULL: none */
+        struct capos_ui_theme system; /* what the person's system is set to */
+        uint16_t place;               /* … which is this one of the list */
+        bool is_connected, is_in;     /* it has answered; there is a session */
+        bool busy;                    /* the client does something: one thing at a time */
+        bool learning;                /* … namely schemas, which calls need */
+        capnp_question *changed;      /* waits for the bundle to be another; NULL: none does */
+        capnp_question *now_info, *now_list; /* what it is then; NULL: nobody asks */
+        void (*idle)(struct bridge *b);      /* … and is done with it */
         /* The session is over, by what the instance has said to something else. */
         void (*stale)(struct bridge *b, const struct capos_error *e);
 };

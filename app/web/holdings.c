@@ -1,6 +1,9 @@
 /*
  * The session and its bundle. Both are handed on as the instance has said them; what is added is
  * what only this side knows: the interface's name, whether it composes panes, how it is with it.
+ *
+ * While there is a session, one question at the instance waits for its bundle to be another: so
+ * pages show at once that a capability was taken back, and that the session is over.
  */
 #include "holdings.h"
 
@@ -199,6 +202,133 @@ void holdings_learn(struct bridge *b, void (*done)(struct bridge *b))
         capos_client_set_timeout(b->client, ANSWER_MS);
         b->busy = b->learning = true;
         learn_next(l);
+}
+
+/* ---- what changes ---------------------------------------------------------------------------- */
+
+static void watch_ask(struct bridge *b, uint64_t since);
+
+static void learned(struct bridge *b)
+{
+        (void)b; /* holdings_learn() has said it */
+}
+
+/* Whether something was granted whose interface nobody here has seen. */
+static bool bundle_is_strange(const struct bridge *b)
+{
+        struct capos_cap_entry e;
+
+        for (uint32_t i = 0; capos_client_entry(b->client, i, &e); i++)
+                if (!capnp_schema_find(capos_client_schema_peek(b->client), e.interface))
+                        return true;
+        return false;
+}
+
+static uint64_t lease_of(remote_cap_entry_list l, capnp_text name)
+{
+        for (uint32_t i = 0; i < remote_cap_entry_list_len(l); i++) {
+                remote_cap_entry_reader e = remote_cap_entry_list_get(l, i);
+
+                if (remote_cap_entry_name(e).len == name.len &&
+                    !memcmp(remote_cap_entry_name(e).p, name.p, name.len))
+                        return remote_cap_entry_lease_expires_at_ms(e);
+        }
+        return 0;
+}
+
+/* A lease that is shorter than it was, and over, was taken back. */
+static void taken_record(struct bridge *b, capnp_question *before, capnp_question *now)
+{
+        remote_cap_entry_list was = remote_cap_set_list_entries(before);
+        remote_cap_entry_list is = remote_cap_set_list_entries(now);
+
+        for (uint32_t i = 0; i < remote_cap_entry_list_len(is); i++) {
+                remote_cap_entry_reader e = remote_cap_entry_list_get(is, i);
+                uint64_t ends_ms = remote_cap_entry_lease_expires_at_ms(e);
+
+                if (ends_ms < lease_of(was, remote_cap_entry_name(e)) &&
+                    ends_ms <= bridge_time_ms())
+                        record_add(b, "capability", remote_cap_entry_name(e).p, "revoked", "");
+        }
+}
+
+static void keep(capnp_question **from, capnp_question **to)
+{
+        capnp_question_free(*to);
+        *to = *from;
+        *from = NULL;
+}
+
+/* The list comes behind the session: both are here. The session's own reference may have been
+ * replaced meanwhile; then it is said by whoever has renewed it. */
+static void now_on_list(capnp_question *q, int r, void *arg)
+{
+        struct bridge *b = arg;
+        struct capos_error e;
+
+        (void)q;
+        if (!r && !capos_error_of_question(b->now_info, &e))
+                keep(&b->now_info, &b->client->info);
+        b->now_info = capnp_question_free(b->now_info);
+        if (r) {
+                b->now_list = capnp_question_free(b->now_list);
+                return;
+        }
+        if (b->client->list)
+                taken_record(b, b->client->list, b->now_list);
+        keep(&b->now_list, &b->client->list);
+        holdings_tell(b, NULL);
+        if (!b->busy && bundle_is_strange(b))
+                holdings_learn(b, learned);
+}
+
+/* Beside what the client does, which may wait for a person. */
+static void now_ask(struct bridge *b)
+{
+        if (b->now_list)
+                return;
+        capnp_question_free(b->now_info);
+        b->now_info = remote_session_info((remote_session_client){b->client->session});
+        b->now_list = remote_cap_set_list((remote_cap_set_client){b->client->caps});
+        capnp_question_send(b->now_info, NULL, NULL);
+        capnp_question_send(b->now_list, now_on_list, b);
+}
+
+static void watch_on_answer(capnp_question *q, int r, void *arg)
+{
+        struct bridge *b = arg;
+        struct capos_error e;
+
+        b->changed = NULL;
+        if (capos_error_of_question(q, &e)) {
+                if (b->is_in && e.code == CAPOS_E_DENIED && e.denial == CAPOS_DENIED_STALE_SESSION)
+                        b->stale(b, &e);
+        } else if (!r && b->is_in) {
+                watch_ask(b, remote_cap_set_changed_now(q));
+                now_ask(b);
+        }
+        capnp_question_free(q);
+}
+
+/* An instance that has no such call is asked at each act, as before. */
+static void watch_ask(struct bridge *b, uint64_t since)
+{
+        b->changed = remote_cap_set_changed((remote_cap_set_client){b->client->caps});
+        remote_cap_set_changed_set_since(b->changed, since);
+        capnp_question_send(b->changed, watch_on_answer, b);
+}
+
+void holdings_watch(struct bridge *b)
+{
+        holdings_unwatch(b);
+        watch_ask(b, 0);
+}
+
+void holdings_unwatch(struct bridge *b)
+{
+        b->changed = capnp_question_free(b->changed);
+        b->now_info = capnp_question_free(b->now_info);
+        b->now_list = capnp_question_free(b->now_list);
 }
 
 /* ---- the account's sessions ----------------------------------------------------------------- */

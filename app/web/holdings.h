@@ -13,6 +13,10 @@ void holdings_refresh(struct bridge *b, struct asker a);
 /* Fetches the schemas of all that was granted, and says the bundle again with what they tell. Then
  * done is called. */
 void holdings_learn(struct bridge *b, void (*done)(struct bridge *b));
+/* From now on whatever changes of the bundle is said to all at once … */
+void holdings_watch(struct bridge *b);
+/* … and no more. */
+void holdings_unwatch(struct bridge *b);
 /* The sessions of the account. */
 void holdings_sessions(struct bridge *b, struct asker a);
 void holdings_end_session(struct bridge *b, struct asker a, capnp_text id);

@@ -88,18 +88,16 @@ static void on_changed(void *arg, capos_ui_surface *s, const struct capos_ui_cha
         feed_changed(((struct panes *)arg)->feed, s, c);
 }
 
-/* What a pane's end, or an offer's, is called: in a record, and to a person. */
-static const struct {
-        const char *code, *words;
-} ends[] = {
-        [CAPOS_UI_CLOSED_BY_PERSON] = {"refused.person", "by you"},
-        [CAPOS_UI_CLOSED_BY_HOST] = {"withdrawn", "withdrawn by you"},
-        [CAPOS_UI_CLOSED_SESSION] = {"session-ended", "the session has ended"},
-        [CAPOS_UI_CLOSED_RESET] = {"reset", "reset"},
-        [CAPOS_UI_CLOSED_BY_SERVICE] = {"finished", "by the service"},
-        [CAPOS_UI_CLOSED_BY_INSTANCE] = {"revoked", "taken back by the instance"},
-        [CAPOS_UI_CLOSED_LOST] = {"failed", "the service cannot be reached any more"},
-        [CAPOS_UI_CLOSED_DROPPED] = {"dropped", "the service holds it no more"},
+/* What a pane's end, or an offer's, is called. */
+static const char *const ends[] = {
+        [CAPOS_UI_CLOSED_BY_PERSON] = "refused.person",
+        [CAPOS_UI_CLOSED_BY_HOST] = "withdrawn",
+        [CAPOS_UI_CLOSED_SESSION] = "session-ended",
+        [CAPOS_UI_CLOSED_RESET] = "reset",
+        [CAPOS_UI_CLOSED_BY_SERVICE] = "finished",
+        [CAPOS_UI_CLOSED_BY_INSTANCE] = "revoked",
+        [CAPOS_UI_CLOSED_LOST] = "failed",
+        [CAPOS_UI_CLOSED_DROPPED] = "dropped",
 };
 
 static void on_closed(void *arg, capos_ui_surface *s, enum capos_ui_close_reason why)
@@ -113,7 +111,7 @@ static void on_closed(void *arg, capos_ui_surface *s, enum capos_ui_close_reason
                 web_down_gone_builder g = web_down_init_gone(d.d);
 
                 web_down_gone_set_surface(g, p.number);
-                web_down_gone_set_reason(g, ends[why].words);
+                web_down_gone_set_reason(g, ends[why]);
         }
         down_tell(bridge_of(arg), NULL, &d);
 }
@@ -310,7 +308,7 @@ static void on_ended(void *arg, capos_ui_offer *o, enum capos_ui_close_reason ho
                         continue;
                 p->running[i].offer = NULL;
                 (void)snprintf(name, sizeof(name), "%s", p->running[i].name);
-                record_add(p->b, "offer", name, ends[how].code, "");
+                record_add(p->b, "offer", name, ends[how], "");
                 offers_tell(p, NULL, name, why);
         }
 }

@@ -171,8 +171,10 @@ static void on_in(struct bridge *b, struct asker a, bool renewed)
 {
         holdings_answer(b, a);
         session_rotate(b, a);
-        if (!renewed)
-                holdings_learn(b, panes_begin);
+        if (renewed)
+                return;
+        holdings_watch(b);
+        holdings_learn(b, panes_begin);
 }
 
 static void on_out(struct bridge *b, const struct capos_error *e)
@@ -180,6 +182,7 @@ static void on_out(struct bridge *b, const struct capos_error *e)
         struct down d = down_new(0);
 
         b->is_in = false;
+        holdings_unwatch(b);
         panes_end(b);
         if (d.m)
                 failure_write(web_down_init_ended(d.d), e);
@@ -211,6 +214,7 @@ static void on_stale(struct bridge *b, const struct capos_error *e)
 /* The client goes, and what stands on it. */
 static void on_leave(struct bridge *b)
 {
+        holdings_unwatch(b);
         panes_end(b);
         probes_end(b);
         calls_clear(b);
@@ -233,6 +237,7 @@ static bool up_is_an_act(web_up_reader up)
         case WEB_UP_SIZE:
         case WEB_UP_SEEN:
         case WEB_UP_SESSIONS:
+        case WEB_UP_PASSKEYS:
                 return false;
         case WEB_UP_RUN:
                 return web_up_run_trusted(web_up_run(up));
@@ -347,6 +352,12 @@ static bool up_use(struct bridge *b, struct asker a, web_up_reader up)
                 return true;
         case WEB_UP_ENROLLED:
                 enrol_add(b, a, web_up_enrolled(up));
+                return true;
+        case WEB_UP_PASSKEYS:
+                enrol_list(b, a);
+                return true;
+        case WEB_UP_REMOVE_PASSKEY:
+                enrol_remove(b, a, web_up_remove_passkey(up));
                 return true;
         default:
                 return false;

@@ -117,6 +117,13 @@ struct WebUp {
 
     enrolled @34 :Text;
     # To `enrolment`: RegistrationResponseJSON. Answered by `done`, or `failed` with what is wrong with it.
+
+    passkeys @35 :Void;
+    # The account's passkeys: `passkeys`.
+
+    removePasskey @36 :Text;
+    # Takes this one away, by its id. Answered by `done`, or `failed`: also with the end of this session, if it was made
+    # by it.
   }
 
   struct Instance { place @0 :UInt16; name @1 :Text; address @2 :Text; }
@@ -200,6 +207,8 @@ struct WebDown {
 
     session @9 :Us.SessionInfo;
     caps @10 :List(Cap);
+    # Both are said whenever they are another, whether or not somebody has asked.
+
     schema @11 :Schema;
     returned @12 :Returned;
     event @13 :Event;
@@ -237,6 +246,8 @@ struct WebDown {
     file @29 :File;
     enrolment @30 :Rs.PasskeyOptions;
     # What the browser is to make a passkey by.
+
+    passkeys @31 :List(Rs.AccountPasskey);
   }
 
   struct Greet {
@@ -364,6 +375,7 @@ struct WebDown {
     # … and so many come at the end.
   }
   struct Gone { surface @0 :UInt32; reason @1 :Text; }
+  # reason: a code, as records have it: `finished`, `revoked`.
   struct Layout {
     narrow @0 :Bool;
     nodes @1 :List(Node);

@@ -48,6 +48,8 @@ static const struct {
         {"endAccountSession", ADMISSION_BOUND, false, owner_end},
         {"passkeyBegin", ADMISSION_FRESH | ADMISSION_BOUND, true, passkey_own_begin},
         {"passkeyAdd", ADMISSION_FRESH | ADMISSION_BOUND, true, passkey_own_add},
+        {"passkeys", ADMISSION_BOUND, false, passkey_own_list},
+        {"passkeyRemove", ADMISSION_BOUND, true, passkey_own_remove},
 };
 
 enum { CALLS = sizeof(calls) / sizeof(calls[0]) };
@@ -102,6 +104,8 @@ static const struct admission_ops gate = {
         .end_account_session = dispatch_call,
         .passkey_begin = dispatch_call,
         .passkey_add = dispatch_call,
+        .passkeys = dispatch_call,
+        .passkey_remove = dispatch_call,
 };
 
 _Static_assert(sizeof(gate) ==

@@ -1,11 +1,12 @@
 /*
  * A passkey that the owner of an account registers himself: by a code that an administrator has
- * had made for him, or from a session.
+ * had made for him, or from a session. There he sees his passkeys, too, and removes them.
  *
  * What a session may add opens nothing that its own proof does not: that is new, it is the
  * account's own (whoever comes by a certificate or an identity provider is somebody as long as
  * others say so), it is worth enough for each profile that a passkey would give, and what it is
- * restricted to, the passkey is. Whoever has found a screen that was left open has none of that.
+ * restricted to, the passkey is. Whoever has found a screen that was left open has none of that,
+ * and for the same reason removes none.
  *
  * The challenge is the connection's, and good once; so is a code, whatever comes of it.
  */
@@ -18,6 +19,8 @@
 #include "admit.h"
 #include "broker.h"
 #include "clock.h"
+#include "daemon-text.h"
+#include "flow.h"
 #include "methods.h"
 #include "passkey-make.h"
 #include "sessiond.h"
@@ -211,36 +214,48 @@ static bool any_is_beyond(const struct session *e, const struct store_account *a
         return false;
 }
 
-/* What is wrong with an account's session, whose proof is `by`; NULL: nothing. */
-static const char *session_refuses(const struct session *e, const struct store_account *acc,
-                                   const char *by, struct store_options *ret_may)
+/* What may be wrong with what a session was proved by. */
+enum weak { WEAK_NOT, WEAK_FOREIGN, WEAK_OLD, WEAK_STORE, WEAK_BEYOND, WEAK_RESTRICTED };
+
+static enum weak session_weak(const struct session *e, const struct store_account *acc,
+                              const char *by, struct store_options *ret_may)
 {
         if (!proof_is_own(e, acc, by))
-                return "what the session was proved by is not the account's own: ask for a code";
+                return WEAK_FOREIGN;
         if (clock_boot_ms() - e->begun_ms > PASSKEY_FRESH_MS)
-                return "the proof is older than five minutes: renew the session first";
+                return WEAK_OLD;
         if (store_options(&e->s->store, acc->name, by, ret_may) < 0)
-                return "the store has failed";
-        return any_is_beyond(e, acc, ret_may->profile)
-                       ? "a passkey would give more than what the session was proved by: prove it "
-                         "by more, or ask for a code"
-                       : NULL;
+                return WEAK_STORE;
+        return any_is_beyond(e, acc, ret_may->profile) ? WEAK_BEYOND : WEAK_NOT;
 }
 
-/* From a session. Likewise. */
+static const char *session_by(const struct session *e)
+{
+        return e->renewed[0] ? e->renewed : e->credential;
+}
+
+/* From a session. What is wrong with it; NULL: nothing. */
 static const char *begin_by_session(struct registering *r, const struct session *e)
 {
-        const char *by = e->renewed[0] ? e->renewed : e->credential, *why;
+        static const char *const words[] = {
+                [WEAK_FOREIGN] = "what the session was proved by is not the account's own: ask for "
+                                 "a code",
+                [WEAK_OLD] = "the proof is older than five minutes: renew the session first",
+                [WEAK_STORE] = "the store has failed",
+                [WEAK_BEYOND] = "a passkey would give more than what the session was proved by: "
+                                "prove it by more, or ask for a code",
+        };
         struct store_account acc;
+        enum weak weak;
 
         if (store_load(&r->s->store, e->account, &acc))
                 return "the account is gone";
 
         memcpy(r->k.account, acc.name, sizeof(r->k.account));
         r->serial = acc.serial;
-        why = session_refuses(e, &acc, by, &r->may);
+        weak = session_weak(e, &acc, session_by(e), &r->may);
         store_account_deinit(&acc);
-        return why;
+        return words[weak];
 }
 
 /* ---- beginning ------------------------------------------------------------------------------ */
@@ -429,4 +444,122 @@ int passkey_own_add(struct admission *ad, capnp_answer *a)
         (void)capnp_answer_keep(a, registering_on_cancel, r);
         registering_hurry(r, ad);
         return 0;
+}
+
+/* ---- what there is -------------------------------------------------------------------------- */
+
+/* Whether the session is a person's; else it is said, and a is taken. */
+static bool own_is_somebody(struct admission *ad, capnp_answer *a, const char *what)
+{
+        const struct session *e = ad->session;
+
+        if (*e->account && !e->profile->service)
+                return true;
+        (void)own_deny(ad, a, what, e->account, CAPOS_DENIED_PROFILE,
+                       "there is no person's account whose they could be");
+        return false;
+}
+
+struct own_list {
+        const struct session *e;
+        account_passkey_list_builder to;
+        uint32_t n, at;
+};
+
+static void own_count(void *arg, const struct store_passkey *k)
+{
+        struct own_list *l = arg;
+
+        (void)k;
+        l->n++;
+}
+
+static void own_fill(void *arg, const struct store_passkey *k)
+{
+        struct own_list *l = arg;
+        account_passkey_builder b;
+
+        if (l->at == l->n)
+                return;
+        b = account_passkey_list_builder_get(l->to, l->at++);
+        account_passkey_set_id(b, k->fingerprint);
+        account_passkey_set_label(b, k->label);
+        account_passkey_set_made_at_ms(b, k->made_ms);
+        account_passkey_set_used_at_ms(b, k->used_ms);
+        account_passkey_set_current(b, session_rests_on(l->e, k->fingerprint));
+}
+
+int passkey_own_list(struct admission *ad, capnp_answer *a)
+{
+        struct own_list l = {.e = ad->session};
+        struct store *s = &ad->origin.s->store;
+        int r;
+
+        if (!own_is_somebody(ad, a, "passkey-list"))
+                return 0;
+        r = store_each_passkey(s, l.e->account, own_count, &l);
+        l.to = admission_passkeys_results_init_passkeys(a, l.n);
+        if (!r)
+                r = store_each_passkey(s, l.e->account, own_fill, &l);
+        return r ? capnp_answer_fail(a, CAPNP_FAILED, "the store has failed")
+                 : capnp_answer_return(a);
+}
+
+/* What is wrong with removing it from this session; NULL: nothing. */
+static const char *remove_refuses(const struct session *e)
+{
+        static const char *const words[] = {
+                [WEAK_FOREIGN] = "what the session was proved by is not the account's own: have an "
+                                 "administrator remove it",
+                [WEAK_OLD] = "the proof is older than five minutes: renew the session first",
+                [WEAK_STORE] = "the store has failed",
+                [WEAK_BEYOND] = "a passkey gives more than what the session was proved by: prove "
+                                "it by more, or have an administrator remove it",
+                [WEAK_RESTRICTED] = "what the session was proved by is good for one profile alone: "
+                                    "have an administrator remove it",
+        };
+        struct store_options may = {0};
+        struct store_account acc;
+        enum weak weak;
+
+        if (store_load(&e->s->store, e->account, &acc))
+                return "the account is gone";
+
+        weak = session_weak(e, &acc, session_by(e), &may);
+        if (!weak && *may.profile)
+                weak = WEAK_RESTRICTED;
+        store_account_deinit(&acc);
+        return words[weak];
+}
+
+/* The session may be one of those that end: then it is that which its client is told. */
+int passkey_own_remove(struct admission *ad, capnp_answer *a)
+{
+        static const char what[] = "passkey-remove";
+        capnp_text id = admission_passkey_remove_param_id(a);
+        struct sessiond *s = ad->origin.s;
+        char account[STORE_NAME_BYTES + 1];
+        const char *wrong;
+        int r;
+
+        if (capnp_answer_check(a))
+                return capnp_answer_fail(a, CAPNP_FAILED, "the request cannot be read");
+        if (!own_is_somebody(ad, a, what))
+                return 0;
+        memcpy(account, ad->session->account, sizeof(account));
+        wrong = remove_refuses(ad->session);
+        if (wrong)
+                return own_deny(ad, a, what, account, CAPOS_DENIED_WEAK_PROOF, wrong);
+
+        r = text_is_plain(id) ? store_remove_passkey(&s->store, account, id.p) : STORE_E_NONE;
+        if (r == STORE_E_NONE)
+                return own_deny(ad, a, what, account, CAPOS_DENIED_UNKNOWN_NAME,
+                                "the account has no such passkey");
+        if (r)
+                return capnp_answer_fail(a, CAPNP_FAILED, "the store has failed");
+
+        own_audit(ad, what, "ok", account, id.p);
+        flows_spoil(s, account);
+        sessions_end(s, account, id.p, REVOKED_CREDENTIAL);
+        return audit_return(&s->audit, a);
 }

@@ -667,7 +667,7 @@ void session_fill(const struct session *e, bound_builder b)
 
 /* What is taken away may have been stolen, and whoever had it may have made a session by it that
  * its owner renewed; or have renewed the owner's. */
-static bool session_rests_on(const struct session *e, const char *credential)
+bool session_rests_on(const struct session *e, const char *credential)
 {
         return !strcmp(e->credential, credential) || !strcmp(e->renewed, credential) ||
                !strcmp(e->raised, credential);

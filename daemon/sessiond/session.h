@@ -178,6 +178,8 @@ void session_audit(const struct session *e, const char *what, const char *outcom
 void session_audit_counted(const struct session *e, const char *what, const char *outcome,
                            const char *capability, const char *detail);
 
+/* Whether a credential made it, or has renewed or raised it last. */
+bool session_rests_on(const struct session *e, const char *credential);
 /* Ends the sessions of an account, or only those that rest on a credential: it made them, or has
  * renewed them last (NULL: all); and those that its clients could come back to. reason: for their
  * clients. */

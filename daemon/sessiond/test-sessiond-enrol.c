@@ -277,6 +277,70 @@ TEST_T(a_session_adds_one, 60)
         stop(&g);
 }
 
+static capnp_question *removal(struct rig_worker *w, const char *id)
+{
+        capnp_question *q = admission_passkey_remove(w->ask);
+
+        admission_passkey_remove_set_id(q, id);
+        return q;
+}
+
+/* How many a session is told of; the id of the first. */
+static unsigned owned(struct rig_worker *w, char *ret_id, size_t room)
+{
+        capnp_question *q = rig_good(admission_passkeys(w->ask));
+        account_passkey_list l = admission_passkeys_passkeys(q);
+        unsigned n = account_passkey_list_len(l);
+
+        for (unsigned i = 0; i < n; i++) {
+                account_passkey_reader k = account_passkey_list_get(l, i);
+
+                CHECK_STR(account_passkey_label(k).p, "a phone");
+                CHECK(account_passkey_made_at_ms(k));
+                CHECK_EQ(account_passkey_used_at_ms(k), 0);
+                CHECK(!account_passkey_current(k));
+        }
+        if (n)
+                (void)snprintf(ret_id, room, "%s",
+                               account_passkey_id(account_passkey_list_get(l, 0)).p);
+        capnp_question_free(q);
+        return n;
+}
+
+TEST_T(an_owner_sees_and_removes_his_own, 60)
+{
+        struct rig_worker w, other;
+        struct response r;
+        char id[128] = "", code[32];
+        struct rig g;
+
+        start(&g);
+        rig_worker(&g, RIG_HOME, &w);
+        capnp_question_free(rig_good(rig_password(&w, "ada", "", PASSWORD)));
+        CHECK_EQ(owned(&w, id, sizeof(id)), 0);
+        begin_good(&w, "", "ada", &r);
+        capnp_question_free(rig_good(add(&w, &r)));
+        code_make(&g, "bob", code);
+        rig_worker(&g, RIG_HOME, &other);
+        begin_good(&other, code, "bob", &r);
+        capnp_question_free(rig_good(add(&other, &r)));
+        CHECK_EQ(owned(&w, id, sizeof(id)), 1);
+
+        rig_refused(removal(&w, "SHA256:none"),
+                    "denied.unknown-name: the account has no such passkey");
+        rig_refused(removal(&w, ""), "denied.unknown-name: the account has no such passkey");
+        CHECK_EQ(recorded(&g, "passkey-remove", "denied.unknown-name", "no such"), 1);
+        capnp_question_free(rig_good(removal(&w, id)));
+        CHECK_EQ(owned(&w, id, sizeof(id)), 0);
+        CHECK_EQ(passkeys(&g, "ada"), 0);
+        CHECK_EQ(passkeys(&g, "bob"), 1);
+        CHECK_EQ(recorded(&g, "passkey-remove", "ok", id), 1);
+        rig_refused(removal(&w, id), "denied.unknown-name: the account has no such passkey");
+        rig_worker_end(&other);
+        rig_worker_end(&w);
+        stop(&g);
+}
+
 /* What was begun before there was one is not the session's. */
 TEST_T(what_a_code_began_a_session_does_not_end, 60)
 {
@@ -306,6 +370,10 @@ TEST_T(nobody_has_no_passkey, 60)
         capnp_question_free(rig_enter(&w));
         rig_refused(begin(&w, ""),
                     "denied.profile: there is no person's account that it could be for");
+        rig_refused(admission_passkeys(w.ask),
+                    "denied.profile: there is no person's account whose they could be");
+        rig_refused(removal(&w, "SHA256:none"),
+                    "denied.profile: there is no person's account whose they could be");
         rig_worker_end(&w);
         stop(&g);
 }

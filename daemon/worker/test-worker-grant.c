@@ -481,6 +481,68 @@ TEST(what_is_revoked_is_dead_at_once_and_the_rest_lives)
         rig_close(&r);
 }
 
+static capnp_question *changed_ask(capnp_cap *session, uint64_t since)
+{
+        CAPNP_AUTO(capnp_question_freep)
+        capnp_question *q = remote_session_cap_set((remote_session_client){session});
+        capnp_question *ask = remote_cap_set_changed(remote_session_cap_set_caps(q));
+
+        remote_cap_set_changed_set_since(ask, since);
+        capnp_question_send(ask, NULL, NULL);
+        return ask;
+}
+
+/* What it returns with, which has come. */
+static uint64_t changed_now(capnp_question *q)
+{
+        uint64_t now;
+
+        CHECK_OK(capnp_question_wait(q));
+        now = remote_cap_set_changed_now(q);
+        capnp_question_free(q);
+        return now;
+}
+
+TEST(who_waits_hears_that_the_bundle_is_another)
+{
+        struct rig r = {0};
+        rig_open(&r);
+        {
+                CAP session = rig_enter(&r);
+                uint64_t now = changed_now(changed_ask(session, 0)), next;
+                capnp_question *q = changed_ask(session, now), *waits[4];
+
+                CHECK(now);
+                rig_settle(&r);
+                CHECK(!capnp_question_is_done(q));
+                rig_notice_revoked(&r, "a");
+                next = changed_now(q);
+                CHECK(next != now);
+                CHECK_EQ(changed_now(changed_ask(session, now)), next);
+                q = changed_ask(session, next);
+                rig_notice_renewed(&r);
+                CHECK(changed_now(q) != next);
+
+                /* So many wait, no more, and one that is given up makes room. */
+                now = changed_now(changed_ask(session, 0));
+                for (unsigned i = 0; i < 4; i++)
+                        waits[i] = changed_ask(session, now);
+                q = changed_ask(session, now);
+                CHECK(rig_finish(q));
+                CHECK(said("over-quota.calls"));
+                capnp_question_free(waits[0]);
+                waits[0] = changed_ask(session, now);
+                rig_settle(&r);
+                CHECK(!capnp_question_is_done(waits[0]));
+                rig_notice_ended(&r, "it has expired");
+                for (unsigned i = 0; i < 4; i++) {
+                        CHECK(rig_finish(waits[i]));
+                        CHECK_STR(rig_said, "denied.stale-session: it has expired");
+                }
+        }
+        rig_close(&r);
+}
+
 TEST(all_grants_end_with_the_session)
 {
         struct rig r = {0};

@@ -9,6 +9,7 @@
 #include "worker-offer.h"
 #include "worker-pending.h"
 #include "worker-tally.h"
+#include "worker-watch.h"
 
 enum { LINGER_MS = 60 * 1000 };
 
@@ -21,6 +22,7 @@ void worker_cut(struct worker *w, const char *reason)
 {
         capos_i_refusal(w->ended, capos_denial_code(CAPOS_DENIED_STALE_SESSION), reason);
         pending_fail_all(w, w->ended);
+        watch_fail_all(w, w->ended);
         offers_end_all(w, w->ended);
         grant_end_all(w);
 }

@@ -21,6 +21,7 @@
 #include "worker-grant.h"
 #include "worker-tally.h"
 #include "worker-user.h"
+#include "worker-watch.h"
 
 /* A capability of the bundle that has been asked for. */
 struct grant {
@@ -442,12 +443,12 @@ void grant_revoke(struct worker *w, capnp_text name, capnp_text why)
 
         revoked_note(w, name);
         w->user_revoked |= text_is(name, "session");
-        if (!g)
-                return;
-
-        grant_cut(g, capos_i_refusal(w->refusal, capos_denial_code(CAPOS_DENIED_REVOKED_LEASE),
-                                     why.p));
-        g->revoked = true;
+        if (g) {
+                grant_cut(g, capos_i_refusal(w->refusal,
+                                             capos_denial_code(CAPOS_DENIED_REVOKED_LEASE), why.p));
+                g->revoked = true;
+        }
+        watch_tell(w);
 }
 
 void grants_follow(struct worker *w)
@@ -472,6 +473,7 @@ void grants_follow(struct worker *w)
                 if (g->conn)
                         capnp_rpc_set_limits(capnp_conn_rpc(g->conn), &limits);
         }
+        watch_tell(w);
 }
 
 /* The structs stay: calls across the cut membranes still end one by one and count down. */

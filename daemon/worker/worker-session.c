@@ -18,6 +18,7 @@
 #include "worker-session.h"
 #include "worker-tally.h"
 #include "worker-use.h"
+#include "worker-watch.h"
 
 struct session_ref {
         struct worker *w;
@@ -106,10 +107,16 @@ static int cap_set_schema(void *self, capnp_answer *a)
         return schema_ask(w, a, "", interface, schema_done);
 }
 
+static int cap_set_changed(void *self, capnp_answer *a)
+{
+        return worker_refuses_unbound(self, a) ? 0 : watch_wait(self, a);
+}
+
 static const struct remote_cap_set_ops cap_set_ops = {
         .list = cap_set_list,
         .get = cap_set_get,
         .schema = cap_set_schema,
+        .changed = cap_set_changed,
 };
 
 /* ---- RemoteSession -------------------------------------------------------------------------- */
@@ -330,6 +337,40 @@ static int session_passkey_add(void *self, capnp_answer *a)
         return pending_send(s->w, a, q, passkey_add_done, NULL);
 }
 
+static void passkeys_done(struct pending *p)
+{
+        remote_session_passkeys_results_set_passkeys(p->a, admission_passkeys_passkeys(p->q));
+        (void)capnp_answer_return(p->a);
+}
+
+static int session_passkeys(void *self, capnp_answer *a)
+{
+        struct session_ref *s = self;
+
+        if (session_stale(s, a))
+                return 0;
+
+        return pending_send(s->w, a, admission_passkeys(worker_ask(s->w)), passkeys_done, NULL);
+}
+
+static void passkey_remove_done(struct pending *p)
+{
+        (void)capnp_answer_return(p->a);
+}
+
+static int session_passkey_remove(void *self, capnp_answer *a)
+{
+        struct session_ref *s = self;
+        capnp_question *q;
+
+        if (session_stale(s, a))
+                return 0;
+
+        q = admission_passkey_remove(worker_ask(s->w));
+        admission_passkey_remove_set_id_n(q, remote_session_passkey_remove_param_id(a));
+        return pending_send(s->w, a, q, passkey_remove_done, NULL);
+}
+
 static int session_offer_ui(void *self, capnp_answer *a)
 {
         struct session_ref *s = self;
@@ -358,6 +399,8 @@ static const struct remote_session_ops session_ops = {
         .end_account_session = session_end_account_session,
         .passkey_begin = session_passkey_begin,
         .passkey_add = session_passkey_add,
+        .passkeys = session_passkeys,
+        .passkey_remove = session_passkey_remove,
 };
 
 int session_ref_new(struct worker *w, capnp_cap **ret_c)

@@ -29,6 +29,7 @@ void worker_init(struct worker *w, capnp_vat *vat)
         capnp_i_list_init(&w->pending);
         capnp_i_list_init(&w->grants);
         capnp_i_list_init(&w->revoked);
+        w->changes = 1;
         capnp_i_list_init(&w->offers);
         w->clock_ms = worker_clock_ms;
 }

@@ -18,7 +18,7 @@ enum {
         ADMISSION_ENVELOPE = 1024,   /* … with what is around the parameters */
 };
 
-enum { TALLY_ROWS = 64 };
+enum { TALLY_ROWS = 64, WATCHERS = 4 };
 
 /* Calls of one method, one call, or what was refused for one reason. */
 struct tally_row {
@@ -62,6 +62,8 @@ struct worker {
         struct capnp_i_list grants;        /* struct grant */
         struct capnp_i_list revoked;       /* struct revoked: what the bundle has lost */
         bool user_revoked;                 /* … `session` among them */
+        uint64_t changes;                  /* of the bundle: never 0 */
+        capnp_answer *watchers[WATCHERS];  /* who waits for the next one; NULL: nobody */
         struct capnp_i_quota calls, bytes; /* in flight across membranes, both ways */
         struct tally tally;
         struct capnp_i_list offers; /* struct offer: those that have not ended */

@@ -109,6 +109,9 @@ class Smoke:
     def gets(self):
         s.get(self.caps(), "session", s.USER_SESSION).call(0)
 
+    def changes(self):
+        need(self.caps().call(3, Struct(struct.pack("<Q", 0))).content.uint(0, 64), "what to ask with next")
+
     def schema(self):
         need(self.caps().call(2, Struct(struct.pack("<Q", s.CHAT))).content.ptr(0), "a schema")
 
@@ -214,8 +217,9 @@ SUCCESSES = {
                       "reauthenticate": Smoke.reauthenticates, "offerUi": Table.screen,
                       "offerSurface": Table.screen, "enrol": Smoke.enrols,
                       "accountSessions": Smoke.sees_its_own, "endAccountSession": Smoke.ends_its_others,
-                      "passkeyBegin": AUTHENTICATOR, "passkeyAdd": AUTHENTICATOR},
-    "RemoteCapSet": {"list": Smoke.lists, "get": Smoke.gets, "schema": Smoke.schema},
+                      "passkeyBegin": AUTHENTICATOR, "passkeyAdd": AUTHENTICATOR, "passkeys": AUTHENTICATOR,
+                      "passkeyRemove": AUTHENTICATOR},
+    "RemoteCapSet": {"list": Smoke.lists, "get": Smoke.gets, "schema": Smoke.schema, "changed": Smoke.changes},
     "UserSession": {"info": Smoke.gets},
     "SystemInfo": {"motd": Smoke.motd, "version": Smoke.version, "uptime": Smoke.uptime},
     "Chat": {"join": Smoke.joins, "channels": Smoke.channels, "say": Smoke.says, "leave": Smoke.leaves_all,

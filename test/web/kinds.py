@@ -247,6 +247,10 @@ class Kinds(page.Cases):
         p.says("under way", "#outcome")
         self.rig.ok("session", "revoke", "--account", "alice", "chat", "--state", self.rig.state)
         p.says("denied.revoked-lease", "#outcome")
+        p.says("was taken from this session", "#taken")
+        p.says("was closed: the instance has taken it back", "#notice")
+        if self.screens:
+            self.shoot(p, "taken-calls")
         p.click("#go-capabilities")
         p.until("document.querySelector('#cap-chat.gone')?.innerText.includes('revoked')", "its row")
         if self.screens:

@@ -278,21 +278,32 @@ class Cases:
         self.leave(p)
 
     def a_capability_is_taken(self):
-        """By an administrator, while somebody looks: the row says so, and a call is refused."""
+        """By an administrator, while somebody looks and does nothing: whatever shows it says so, in each tab."""
         p = self.session()
-        p.click("#go-capabilities")
-        p.there("#cap-chat")
-        rig = self.bridge.rig
-        rig.ok("session", "revoke", "--account", "alice", "chat", "--state", rig.state)
         p.click("#go-calls")
         p.choose("#target", "c:chat")
-        p.until("[...document.querySelectorAll('#method option')].some((o) => o.value === 'channels')")
-        p.choose("#method", "channels")
+        p.until("[...document.querySelectorAll('#method option')].some((o) => o.value === 'join')")
+        p.choose("#method", "join")
+        p.fill("#arg-channel", "#taken")
+        p.choose("#arg-listener", "listen")
         p.click("#call")
-        p.says("denied.revoked-lease", "#outcome")
-        p.click("#go-overview")
-        p.click("#go-capabilities")
-        p.until("document.querySelector('#cap-chat.gone')?.innerText.includes('revoked')", "the row says so")
+        p.there("#handles li")
+        other = self.browser.page()
+        other.go(self.bridge.origin)
+        other.click("#go-capabilities")
+        other.click("#show-chat")
+        other.there("#call-chat-channels")
+        rig = self.bridge.rig
+        rig.ok("session", "revoke", "--account", "alice", "chat", "--state", rig.state)
+        other.until("document.querySelector('#cap-chat.gone')?.innerText.includes('revoked')", "the row says so")
+        other.until("document.querySelector('#call-chat-channels').disabled", "its methods are off")
+        p.says("chat was taken from this session", "#taken")
+        p.until("document.querySelector('#call').disabled", "its form is off")
+        p.says("revoked", "#handles li.gone")
+        p.until("document.querySelector('#service-chat').disabled", "its panes are not offered")
+        p.says("revoked", ".records")
+        other.close()
+        equal(p.faults(), [], "faults of scripts")
         self.leave(p)
 
     def the_bridge_dies(self):

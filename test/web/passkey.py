@@ -315,6 +315,50 @@ class Cases:
         p.says("alice", "#session-account")
         self.leave(p)
 
+    def removed_by_its_owner(self):
+        """Seen on the overview, and taken away by who has just logged in: what it made ends, this session does not."""
+        other, _ = self.at_login_with()
+        one = self.passkeys()[0]
+        self.logged_in(other)
+        p = self.at_login()
+        self.by_password(p)
+        button = f"[data-remove='{one['id']}']"
+        p.says(one["label"], "#own-passkeys")
+        p.click(button)
+        p.click(f"{button}.danger")
+        p.says("none so far", "#passkeys")
+        self.recorded("passkey-remove", "ok", one["id"], "alice")
+        equal(self.passkeys(), [], "the account's passkeys")
+        other.says("what it was proved by was taken away", "#ended")
+        p.click("#go-capabilities")
+        p.there("#cap-system_info")
+        other.close()
+        self.leave(p)
+
+    def removed_with_its_session(self):
+        """The passkey that this session was made by: the session ends with it."""
+        p, _ = self.at_login_with()
+        one = self.passkeys()[0]
+        self.logged_in(p)
+        p.says("this session", "#own-passkeys")
+        p.click(f"[data-remove='{one['id']}']")
+        p.click(f"[data-remove='{one['id']}'].danger")
+        p.says("what it was proved by was taken away", "#ended")
+        equal(self.passkeys(), [], "the account's passkeys")
+        p.close()
+
+    def removed_by_too_little(self):
+        """carol's passkeys give more than her password: who has that alone takes none away."""
+        p, _ = self.at_login_with("carol")
+        one = self.passkeys("carol")[0]
+        self.by_password(p, "carol")
+        p.click(f"[data-remove='{one['id']}']")
+        p.click(f"[data-remove='{one['id']}'].danger")
+        p.says("prove it by more", "#passkeys")
+        self.recorded("passkey-remove", "denied.weak-proof", "prove it by more", "carol")
+        equal(len(self.passkeys("carol")), 1, "her passkeys")
+        self.leave(p)
+
     # ---- codes ----
 
     def a_code_is_good_once(self):

@@ -52,7 +52,8 @@ function navigation(): Child {
   if (!store.session.get())
     return null;
   const count: { [s in Screen]?: number } = {
-    workspace: store.panes.get().size, capabilities: (store.caps.get() ?? []).length, calls: store.calls.get().length };
+    workspace: store.panes.get().size, capabilities: (store.caps.get() ?? []).length - store.lost.get().size,
+    calls: store.calls.get().length };
   const at = screen.get();
   const link = (s: Screen): Child => linkTo(s, { current: s === at, id: `go-${s}` }, icon(ICONS[s]), SCREENS[s],
     count[s] ? h("span", { class: "b num" }, count[s]) : null);
@@ -60,14 +61,16 @@ function navigation(): Child {
     (["workspace", "overview", "capabilities", "calls", "probes"] as Screen[]).map(link),
     store.offers.get().length ? h("h2", null, "Services") : null,
     store.offers.get().map((o) => h("button", { type: "button", class: "service", id: `service-${o.service}`,
-      "aria-pressed": o.running, disabled: !!store.ended.get(), title: o.why || null,
+      "aria-pressed": o.running, title: o.why || null,
+      disabled: !!store.ended.get() || store.lost.get().has(o.service ?? ""),
       onclick: () => {
         if (!o.running)
           location.hash = "#/workspace";
         void wire.ask(o.running ? { withdraw: o.service } : { offer: o.service }).catch((e) =>
           store.gone.set(e.message));
       } }, h("span", { class: o.running ? "dot on" : "dot" }), h("bdi", null, o.title || o.service),
-    h("span", { class: "b" }, o.running ? "open" : o.consent === "never" ? "never" : ""))),
+    h("span", { class: "b" }, store.lost.get().has(o.service ?? "") ? "revoked"
+      : o.running ? "open" : o.consent === "never" ? "never" : ""))),
     h("h2", null, "This browser"), link("instances"), link("transcript")];
 }
 

@@ -107,10 +107,11 @@ export function bottom(): HTMLElement {
   const count = (n: number, what: string): string => `${n} ${what}${n === 1 ? "" : "s"}`;
   return live(h("footer", { class: "frame", "aria-label": "State" }), () => {
     const ms = wire.latency.get();
+    const caps = (store.caps.get() ?? []).length - store.lost.get().size;
     return [
       h("span", { class: `dot ${wire.line.get()}` }, LINES[wire.line.get()]),
       h("span", { class: "wide" }, `bridge on ${location.host}`),
-      store.session.get() ? h("span", null, `${count((store.caps.get() ?? []).length, "capabilit")
+      store.session.get() ? h("span", null, `${count(caps, "capabilit")
         .replace(/capabilits$/, "capabilities").replace(/capabilit$/, "capability")}, ${
         count(store.panes.get().size, "pane")}`) : null,
       ms >= 0 ? h("span", { class: "num wide" }, `${Math.max(1, Math.round(ms))} ms`) : null,

@@ -26,6 +26,8 @@ function all(): Entry[] {
       out.push({ what: "screen", name, detail: "", run: () => go(to as Screen) });
   for (const c of store.caps.peek() ?? []) {
     const name = c.entry?.name ?? "";
+    if (store.lost.peek().has(name))
+      continue;
     out.push({ what: "capability", name, detail: c.interface ?? "", run: () => {
       store.target.set({ name, handle: 0, method: "" });
       go("calls");

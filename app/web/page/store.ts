@@ -5,7 +5,7 @@
 import * as wire from "./wire";
 import { num } from "./format";
 import { applied } from "./model";
-import { Signal } from "./view";
+import { effect, Signal } from "./view";
 
 export interface Pane {
   info: WebDown_Pane;
@@ -15,7 +15,8 @@ export interface Pane {
   listen: ((change: WebDown_Change | null) => void) | null;
 }
 
-export interface Handle extends WebDown_Handle { from: string }
+/* root: the capability that it came from; it is taken back with that. */
+export interface Handle extends WebDown_Handle { from: string; root: string }
 
 export interface Call {
   target: string; handle: number; method: string; params: string; atMs: number; id: number;
@@ -31,6 +32,8 @@ export const session = new Signal<SessionInfo | null>(null);
 export const ended = new Signal<WebDown_Failure | null>(null);
 export const upstream = new Signal<WebDown_Line | null>(null);
 export const caps = new Signal<WebDown_Cap[] | null>(null);
+/* Those that were taken back: their leases are over, and the session is not. */
+export const lost = new Signal<Set<string>>(new Set());
 export const offers = new Signal<WebDown_Offer[]>([]);
 export const panes = new Signal<Map<number, Pane>>(new Map());
 export const layout = new Signal<WebDown_Layout | null>(null);
@@ -38,6 +41,7 @@ export const themes = new Signal<Map<number, UiThemeHint>>(new Map());
 export const prompt = new Signal<WebDown_Prompt | null>(null);
 export const records = new Signal<WebDown_Record[]>([]);
 export const sessions = new Signal<AccountSession[] | null>(null);
+export const passkeys = new Signal<AccountPasskey[] | null>(null);
 export const handles = new Signal<Handle[]>([]);
 export const events = new Signal<WebDown_Event[]>([]);
 export const calls = new Signal<Call[]>([]);
@@ -52,9 +56,27 @@ const KEPT_RECORDS = 500, KEPT_EVENTS = 200, KEPT_CALLS = 100;
 
 setInterval(() => clock.set(Date.now()), 1000);
 
+/* Whether a list has only what is also in another. */
+function within(a: Set<string>, b: Set<string>): boolean {
+  return [...a].every((x) => b.has(x));
+}
+
+effect(() => {
+  const now = clock.get(), over = num(session.get()?.expiresAtMs);
+  const gone = new Set<string>();
+  for (const { entry: e } of caps.get() ?? []) {
+    const ends = num(e?.leaseExpiresAtMs);
+    if (ends && ends <= now && ends < over)
+      gone.add(e?.name ?? "");
+  }
+  if (!within(gone, lost.peek()) || !within(lost.peek(), gone))
+    lost.set(gone);
+});
+
 /* Without a session, and nothing of one that was. What was done stays in the transcript. */
 function clear(): void {
-  for (const s of [unknownKey, methods, step, session, ended, upstream, caps, layout, prompt, sessions, target])
+  for (const s of [unknownKey, methods, step, session, ended, upstream, caps, layout, prompt, sessions, passkeys,
+                   target])
     (s as Signal<unknown>).set(null);
   for (const s of [offers, handles, events, calls])
     (s as Signal<unknown[]>).set([]);
@@ -115,8 +137,12 @@ function change(c: WebDown_Change): void {
   p.listen?.(c);
 }
 
-/* What nobody here has done is said; an end of the session says itself. */
-const CLOSED: { [reason: string]: string } = { service: "by its service" };
+/* What nobody here has done is said; what a service closes it has its reasons for, and an end of the session says
+ * itself. */
+const CLOSED: { [reason: string]: string } = {
+  revoked: "the instance has taken it back", failed: "its service cannot be reached any more",
+  dropped: "its service holds it no more",
+};
 
 function closePane(g: WebDown_Gone): void {
   const all = new Map(panes.peek());
@@ -126,7 +152,7 @@ function closePane(g: WebDown_Gone): void {
   all.delete(g.surface);
   panes.set(all);
   if (CLOSED[g.reason ?? ""])
-    gone.set(`${p.info.serviceTitle ?? ""} ${p.info.title ?? ""} was closed ${CLOSED[g.reason ?? ""]}`);
+    gone.set(`${p.info.serviceTitle ?? ""} ${p.info.title ?? ""} was closed: ${CLOSED[g.reason ?? ""]}`);
 }
 
 function ran(r: WebDown_Ran): void {
@@ -142,6 +168,11 @@ function theme(t: WebDown_PaneTheme): void {
   themes.set(all);
 }
 
+/* The capability that a reference came from. */
+export function rootOf(handle: number): string {
+  return handles.peek().find((x) => x.handle === handle)?.root ?? "";
+}
+
 function returned(d: WebDown): void {
   const call = calls.peek().find((c) => c.id === d.id && d.id !== 0);
   if (call && d.failed)
@@ -149,8 +180,8 @@ function returned(d: WebDown): void {
   if (!call || !d.returned)
     return;
   call.result.set(d.returned);
-  const from = `${call.target || `#${call.handle}`}.${call.method}`;
-  handles.set([...handles.peek(), ...(d.returned.handles ?? []).map((n) => ({ ...n, from }))]);
+  const from = `${call.target || `#${call.handle}`}.${call.method}`, root = call.target || rootOf(call.handle);
+  handles.set([...handles.peek(), ...(d.returned.handles ?? []).map((n) => ({ ...n, from, root }))]);
 }
 
 /* A session that begins, or is said anew: also one that has ended, whose end stays. One that has ended and another
@@ -194,6 +225,7 @@ const takers: { [K in keyof WebDown]?: (v: any, d: WebDown) => void } = {
   offers: (v) => other(offers, v),
   record: (v) => records.set([...records.peek(), v].slice(-KEPT_RECORDS)),
   sessions: (v) => other(sessions, v),
+  passkeys: (v) => other(passkeys, v),
 };
 
 /* A frame of the bridge's. */

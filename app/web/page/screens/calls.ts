@@ -20,6 +20,17 @@ const preview = h("pre", { class: "json", id: "request", role: "group", tabindex
 
 interface Aim { name: string; handle: number; method: string }
 
+/* The capability that was taken back, of what is aimed at; "": it can be called. */
+function taken(name: string, handle: number): string {
+  const root = name || store.rootOf(handle);
+  return store.lost.get().has(root) ? root : "";
+}
+
+/* Beside a name: it is known by it, and can be called no more. */
+function revoked(root: string): string {
+  return store.lost.get().has(root) ? " · revoked" : "";
+}
+
 function aim(): Aim {
   return store.target.get() ?? { name: "", handle: 0, method: "" };
 }
@@ -78,6 +89,7 @@ function run(e: Event): void {
 function target(): HTMLElement {
   const t = aim();
   const value = t.name ? `c:${t.name}` : t.handle ? `h:${t.handle}` : "";
+  const gone = taken(t.name, t.handle);
   return h("div", { class: "field" }, h("label", { for: "target" }, "On"), h("select", { id: "target", value,
     onchange: (e: Event) => {
       const v = (e.target as HTMLSelectElement).value;
@@ -86,8 +98,12 @@ function target(): HTMLElement {
                          method: "" });
     } }, value ? null : h("option", { value: "" }, "choose …"),
   (store.caps.get() ?? []).map((c) => h("option", { value: `c:${c.entry?.name ?? ""}` },
-                                        `${c.entry?.name ?? ""} · ${c.interface ?? ""}`)),
-  store.handles.get().map((x) => h("option", { value: `h:${x.handle}` }, `#${x.handle} · ${x.interface ?? ""}`))));
+                                        `${c.entry?.name ?? ""} · ${c.interface ?? ""}${
+                                          revoked(c.entry?.name ?? "")}`)),
+  store.handles.get().map((x) => h("option", { value: `h:${x.handle}` }, `#${x.handle} · ${x.interface ?? ""}${
+    revoked(x.root)}`))),
+  gone ? h("p", { class: "banner bad", role: "alert", id: "taken" }, icon("lock"), h("span", null, h("bdi", null, gone),
+           " was taken from this session: neither it nor what came from it can be called any more.")) : null);
 }
 
 function body(s: WebDown_Schema, m: WebDown_Schema_Method): Child {
@@ -105,7 +121,8 @@ function body(s: WebDown_Schema, m: WebDown_Schema_Method): Child {
           text = params();
         asText.set(!asText.peek());
       } }, "Write JSON"),
-      live(h("span"), () => h("button", { type: "submit", class: "go", id: "call", disabled: !!store.ended.get() },
+      live(h("span"), () => h("button", { type: "submit", class: "go", id: "call",
+        disabled: !!store.ended.get() || !!taken(aim().name, aim().handle) },
                               busy.get() ? "Calling …" : `Call ${m.name ?? ""}`))),
   ];
 }
@@ -168,10 +185,11 @@ function history(): Child {
 function held(): Child {
   const all = store.handles.get();
   return all.length ? [h("h2", null, "References"), h("ul", { class: "history", id: "handles" },
-    all.map((x) => h("li", null,
+    all.map((x) => h("li", { class: revoked(x.root) ? "gone" : null },
     h("b", { class: "num" }, `#${x.handle}`),
     h("span", { class: "mono main" }, x.interface, h("span", { class: "m" }, ` from ${x.from} at ${x.path ?? ""}`)),
-    h("button", { type: "button", class: "small", id: `use-${x.handle}`, onclick: () =>
+    revoked(x.root) ? h("span", { class: "tone-bad" }, "revoked") : null,
+    h("button", { type: "button", class: "small", id: `use-${x.handle}`, disabled: !!revoked(x.root), onclick: () =>
       store.target.set({ name: "", handle: x.handle, method: "" }) }, "Call on it"),
     h("button", { type: "button", class: "small", onclick: () => store.forget(x.handle) }, "Forget"))))] : null;
 }

@@ -9,20 +9,10 @@ import { Child, h, live, Signal } from "../view";
 import * as wire from "../wire";
 
 const shown = new Signal<string>("");
-const LIVE = new Set(["", "ready", "ended"]);
-
-/* Taken from the session: its lease is over, and the session is not. */
-function taken(c: WebDown_Cap): string {
-  const s = store.session.get();
-  const ends = format.num(c.entry?.leaseExpiresAtMs);
-  if (!LIVE.has(c.state ?? ""))
-    return c.state ?? "";
-  return ends && s && ends <= store.clock.get() && ends < format.num(s.expiresAtMs) ? "revoked" : "";
-}
 
 function row(c: WebDown_Cap): HTMLElement {
   const name = c.entry?.name ?? "";
-  const state = taken(c);
+  const state = store.lost.get().has(name) ? "revoked" : "";
   const left = format.num(c.entry?.leaseExpiresAtMs) - store.clock.get();
   return h("tr", { class: `${state ? "gone " : ""}${shown.get() === name ? "current" : ""}`, id: `cap-${name}` },
     h("th", { scope: "row" }, h("button", { type: "button", class: "link", id: `show-${name}`,
@@ -79,7 +69,7 @@ function drawer(): Child {
   const s = schemas.get().get(name);
   if (!c)
     return null;
-  const dead = !!taken(c) || !!store.ended.get();
+  const dead = store.lost.get().has(name) || !!store.ended.get();
   return h("aside", { class: "drawer card", "aria-label": `Capability ${name}` },
     h("div", { class: "line1" }, h("h2", null, h("bdi", null, c.entry?.title || name)), h("span", { class: "sp" }),
       h("button", { type: "button", class: "quiet", "aria-label": "Close the drawer", onclick: () => shown.set("") },

@@ -1,5 +1,7 @@
-/* A new passkey: by a code, before there is a session, or from the session that there is. */
+/* Passkeys: a new one by a code, before there is a session; in a session those of the account, of which each can be
+ * taken away, and another one. */
 
+import * as format from "../format";
 import { icon } from "../icons";
 import * as passkey from "../passkey";
 import * as store from "../store";
@@ -10,6 +12,8 @@ import * as wire from "../wire";
 const busy = new Signal<boolean>(false);
 const said = new Signal<{ text: string; good: boolean } | null>(null);
 let code = "", label = "this device"; /* as typed: a refusal does not take them away */
+
+const removing = new Signal<string>(""); /* asked for, and not yet meant */
 
 const CODES: { [code: string]: string } = {
   "denied.flow": "This took too long, or was done already. Begin again.",
@@ -82,15 +86,53 @@ export function news(): Child {
   return said.get()?.good ? outcome() : null;
 }
 
-/* On the overview: an account's session may add one, soon after it was proved. It is drawn once: what is being typed
- * is not to be drawn anew whenever the session is said anew. */
+function remove(id: string): void {
+  removing.set("");
+  said.set(null);
+  wire.ask({ removePasskey: id }).then(() => wire.ask({ passkeys: null })).catch((e) => {
+    if (!(e instanceof wire.Refused && e.code === "denied.stale-session")) /* else that it has ended is said above */
+      fails(e);
+  });
+}
+
+function act(k: AccountPasskey): Child {
+  const id = k.id ?? "", off = !!store.ended.get();
+  if (removing.get() !== id)
+    return h("button", { type: "button", class: "small", disabled: off, onclick: () => removing.set(id),
+                         "aria-label": `Remove ${k.label || "the passkey"}`, "data-remove": id }, "Remove");
+  return [h("button", { type: "button", class: "small danger", disabled: off, "data-remove": id,
+                        onclick: () => remove(id) }, k.current ? "Remove it, and end this session" : "Remove it"),
+          h("button", { type: "button", class: "small quiet", onclick: () => removing.set("") }, "Keep")];
+}
+
+function one(k: AccountPasskey): HTMLElement {
+  const used = format.num(k.usedAtMs);
+  return h("li", { "data-key": k.id ?? "" }, icon("key", 14), h("b", { class: "main" }, h("bdi", null, k.label ||
+    format.brief(k.id ?? ""))), k.current ? h("span", { class: "badge on" }, "this session") : null,
+  h("span", { class: "m" }, `registered ${format.moment(format.num(k.madeAtMs))}, ${
+    used ? `used ${format.moment(used)}` : "not used yet"}`), act(k));
+}
+
+function ask(): void {
+  wire.ask({ passkeys: null }).catch(() => undefined); /* an instance that does not tell has none to show */
+}
+
+/* On the overview: what the account has, and, soon after it was proved, what it may have more. It is drawn once: what
+ * is being typed is not to be drawn anew whenever the session is said anew. */
 export function card(): Child {
   const m = (store.methods.peek()?.methods ?? []).find((x) => x.kind === "passkey");
   if (!store.session.peek()?.account || store.ended.peek() || !m || m.state !== "enabled")
     return null;
   const why = passkey.unusable(m);
-  return h("section", { class: "card across", id: "passkeys" }, h("h2", null, "Another passkey"),
-    why ? h("p", { class: "m", id: "no-passkeys" }, why)
-      : form("session", "For another device or key, within five minutes after you have logged in or renewed.",
-             () => undefined));
+  if (!store.passkeys.peek())
+    ask();
+  return h("section", { class: "card across", id: "passkeys" }, h("h2", null, "Your passkeys"),
+    live(h("div"), () => {
+      const all = store.passkeys.get();
+      return !all ? null : all.length ? h("ul", { class: "history", id: "own-passkeys" }, all.map(one))
+        : h("p", { class: "m" }, "The account has none so far.");
+    }),
+    why ? [h("p", { class: "m", id: "no-passkeys" }, why), live(h("div"), outcome)]
+      : form("session", "Another one, for another device or key, within five minutes after you have logged in or " +
+        "renewed. Removing one takes the same.", ask));
 }

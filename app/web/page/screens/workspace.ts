@@ -42,7 +42,7 @@ function build(nodes: WebDown_Layout_Node[], at: { i: number }): Built {
 }
 
 function nothing(): Child {
-  const offers = store.offers.get();
+  const offers = store.offers.get().filter((o) => !store.lost.get().has(o.service ?? ""));
   if (!offers.length)
     return h("div", { class: "empty" }, icon("grid", 28), h("h2", null, "No panes"),
              h("p", null, "None of this session's services composes panes. Its capabilities can be called."));
@@ -63,7 +63,7 @@ function tree(l: WebDown_Layout | null): Child {
 
 function paint(): void {
   const l = store.layout.get(), all = store.panes.get();
-  const want = JSON.stringify([l, [...all.keys()], all.size ? 0 : store.offers.get()]);
+  const want = JSON.stringify([l, [...all.keys()], all.size ? 0 : [store.offers.get(), [...store.lost.get()]]]);
   if (want === drawn && room.firstChild)
     return;
   drawn = want;
