@@ -118,9 +118,10 @@ interface Admission {
   # Returns when there is something to act upon. Asking again acknowledges it; a worker that does not
   # within a second is killed.
 
-  report @10 (event :Text, detail :Text, capability :Text, decided :Bool) -> ();
+  report @10 (event :Text, detail :Text, capability :Text, decided :Bool, times :UInt32) -> ();
   # For the audit log, marked `worker-reported`: a transfer denied, a quota exceeded. capability: about whom; what is
-  # counted is counted by it. decided: somebody has decided this, so it is a record of its own and not counted.
+  # counted is counted by it. decided: somebody has decided this, so it is a record of its own and not counted. times: how
+  # often, of what the worker has counted itself; 0: once.
 
   secured @11 (exporter :Data, handshake :Data) -> ();
   # The TLS handshake is done: the first call of a connection over TLS, once, and of no other. exporter: its 32 bytes of

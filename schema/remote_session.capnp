@@ -428,6 +428,10 @@ interface RemoteSession {
   # denied.stale-session. By the proof that the session rests on: as passkeyBegin, and not restricted to a profile.
   # Errors: denied.unknown-name (the account has none such), denied.weak-proof (the text says what is wanted),
   # denied.profile (without an account), denied.stale-session. Since 0.1, an addition to the original contract.
+
+  reportUi @14 (service :Text, report :Ui.UiReport) -> () $Cm.effect(own);
+  # RemoteUiOffer.report about a service to which nothing is lent: that it was told no, that it may always or never show
+  # panes. Errors: denied.unknown-name, denied.stale-session. Since 0.1, an addition to the original contract.
 }
 
 interface RemoteCapSet {

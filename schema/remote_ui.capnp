@@ -710,7 +710,9 @@ struct UiReport {
 
   what @0 :What;
   command @1 :Text;
-  # Of `persist` and `theme`, what was to be kept or changed: `layout`, `theme`; `workspace`.
+  # Of `persist` and `theme`, what was to be kept or changed: `layout`, `theme`; `workspace`. Of `consent`: `ask`,
+  # `always`, `never`; of `pin`: `pinned`, `unpinned`; of `move` the place, and `collapsed`; of `closed`: `closed`,
+  # `opened`, where closed panes may be shown again.
   capability @2 :Text;
   # On which it is, with the method and its effect: of `command`, which ran without a question, and of `prompt`.
   interfaceId @3 :UInt64;
@@ -719,6 +721,8 @@ struct UiReport {
   # As the host judged it.
 
   allowed @6 :Bool;
+  unanswered @7 :Bool;
+  # Nobody has said yes or no: what it was about was over before. Not allowed, either.
 
   enum What {
     command @0;
@@ -726,6 +730,13 @@ struct UiReport {
     persist @2;
     theme @3;
     reset @4;
+    panes @5;
+    # A no to a service that wished to show panes at all. A yes is an offer.
+    consent @6;
+    # Whether it may from now on.
+    pin @7;
+    move @8;
+    closed @9;
   }
 }
 
@@ -756,7 +767,8 @@ interface RemoteUiOffer {
   # a person; its words may change.
 
   report @2 (report :UiReport) -> () $Cm.effect(own);
-  # At most 20 a second are recorded.
+  # At most 20 a second of a session are recorded by themselves, those of RemoteSession.reportUi among them; the others
+  # are counted. Also after it has ended.
 }
 
 # ---- what may be kept ------------------------------------------------------------------------------

@@ -165,6 +165,7 @@ int bundle_report(struct admission *ad, capnp_answer *a)
         r.session = ad->session ? ad->session->id : NULL;
         r.account = ad->session && ad->session->account[0] ? ad->session->account : NULL;
         r.reporter = has_room ? "worker" : NULL; /* that there is none is our word */
+        r.times = admission_report_param_times(a);
         if (has_room && r.account && admission_report_param_decided(a) &&
             audit_log_has_room(&log->log))
                 audit_add(log, r);

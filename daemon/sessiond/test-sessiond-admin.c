@@ -605,6 +605,7 @@ static void report(struct rig_worker *w, const char *service, const char *detail
  * that is counted, too. */
 TEST_T(what_somebody_has_decided_is_a_record_of_its_own, 60)
 {
+        capnp_question *q;
         struct rig_worker w;
         struct rig g;
 
@@ -618,6 +619,11 @@ TEST_T(what_somebody_has_decided_is_a_record_of_its_own, 60)
                 report(&w, "stage", "the client says refused: layout", true);
                 report(&w, "stage", "the client says allowed: layout", true);
         }
+        q = admission_report(w.ask); /* what the worker has counted itself */
+        admission_report_set_event(q, "over-quota.reports");
+        admission_report_set_times(q, 7);
+        capnp_question_free(rig_good(q));
+        CHECK_EQ(rig_audited(&g, "\"reporter\":\"worker\",\"times\":\"7\""), 1);
         rig_worker_end(&w);
         CHECK_EQ(rig_audited(&g, "\"capability\":\"stage\",\"detail\":\"layout\""), 1);
         CHECK_EQ(rig_audited(&g, "\"capability\":\"guide\",\"detail\":\"layout\""), 1);

@@ -835,32 +835,59 @@ TEST(what_a_service_asks_for_is_recorded)
         rig_close(&r);
 }
 
-static int report(capnp_cap *offer, enum ui_report_what what, bool allowed, const char *command)
+static void report_fill(ui_report_builder b, enum ui_report_what what, const char *answer,
+                        const char *command)
 {
-        CALL q = remote_ui_offer_report((remote_ui_offer_client){offer});
-        ui_report_builder b = remote_ui_offer_report_init_report(q);
-
         ui_report_set_what(b, what);
-        ui_report_set_allowed(b, allowed);
+        ui_report_set_allowed(b, !strcmp(answer, "allowed"));
+        ui_report_set_unanswered(b, !strcmp(answer, "unanswered"));
         ui_report_set_command(b, command);
         ui_report_set_capability(b, "a");
         ui_report_set_interface_id(b, SERVICE);
         ui_report_set_effect(b, COMMAND_EFFECT_LASTING);
+}
+
+static int report(capnp_cap *offer, enum ui_report_what what, const char *answer,
+                  const char *command)
+{
+        CALL q = remote_ui_offer_report((remote_ui_offer_client){offer});
+
+        report_fill(remote_ui_offer_report_init_report(q), what, answer, command);
         return finish(q);
 }
 
+/* About a service that is lent nothing. */
+static int report_none(capnp_cap *session, const char *service, enum ui_report_what what,
+                       const char *answer, const char *command)
+{
+        CALL q = remote_session_report_ui((remote_session_client){session});
+
+        remote_session_report_ui_set_service(q, service);
+        report_fill(remote_session_report_ui_init_report(q), what, answer, command);
+        return finish(q);
+}
+
+static const struct {
+        enum ui_report_what what;
+        bool asked; /* somebody is, so there is an answer in the record */
+        const char *name, *command, *rest;
+} words[] = {
+        {UI_REPORT_WHAT_COMMAND, true, "command", "send", ", lasting, unasked: send on a 0x5e.0"},
+        {UI_REPORT_WHAT_PROMPT, true, "prompt", "send", ", lasting, asked: send on a 0x5e.0"},
+        {UI_REPORT_WHAT_PERSIST, true, "persist", "layout", ": layout"},
+        {UI_REPORT_WHAT_THEME, true, "theme", "workspace", ": workspace"},
+        {UI_REPORT_WHAT_RESET, true, "reset", "", ""},
+        {UI_REPORT_WHAT_PANES, true, "panes", "", ""},
+        {UI_REPORT_WHAT_CONSENT, false, "consent", "always", ": always"},
+        {UI_REPORT_WHAT_PIN, false, "pin", "pinned", ": pinned"},
+        {UI_REPORT_WHAT_MOVE, false, "move", "side", ": side"},
+        {UI_REPORT_WHAT_CLOSED, false, "closed", "opened", ": opened"},
+};
+
+/* By the offer, also when it is over, and by the session. */
 TEST(what_a_host_reports_is_recorded_as_its_word)
 {
-        static const struct {
-                enum ui_report_what what;
-                const char *name, *command, *rest;
-        } words[] = {
-                {UI_REPORT_WHAT_COMMAND, "command", "send", ", lasting, unasked: send on a 0x5e.0"},
-                {UI_REPORT_WHAT_PROMPT, "prompt", "send", ", lasting, asked: send on a 0x5e.0"},
-                {UI_REPORT_WHAT_PERSIST, "persist", "layout", ": layout"},
-                {UI_REPORT_WHAT_THEME, "theme", "workspace", ": workspace"},
-                {UI_REPORT_WHAT_RESET, "reset", "", ""},
-        };
+        static const char *const answers[] = {"allowed", "refused", "unanswered"};
         struct rig r = {.ui = true};
         struct host h = {.r = &r};
 
@@ -870,30 +897,66 @@ TEST(what_a_host_reports_is_recorded_as_its_word)
                 CAP session = rig_enter(&r);
                 CAP pane = pane_new(&h);
                 CAP offer = lend_pane(session, pane, "a");
-                unsigned before;
 
                 CHECK(offer);
-                rig_settle(&r);
-                before = r.asked[10];
-                for (unsigned i = 0; i < 20; i++) {
+                for (unsigned i = 0; i < 60; i++) {
+                        const char *answer = answers[i % 3];
+                        unsigned k = i % 10;
                         char record[192];
 
-                        CHECK_OK(report(offer, words[i % 5].what, i & 1, words[i % 5].command));
+                        clock_now_ms += 1000;
+                        if (i == 30)
+                                CHECK_OK(withdraw(offer));
+                        CHECK_OK(i < 40 ? report(offer, words[k].what, answer, words[k].command)
+                                        : report_none(session, "b", words[k].what, answer,
+                                                      words[k].command));
                         rig_settle(&r);
-                        snprintf(record, sizeof(record), "ui.%s a: the client says %s%s!",
-                                 words[i % 5].name, i & 1 ? "allowed" : "refused",
-                                 words[i % 5].rest);
+                        snprintf(record, sizeof(record), "ui.%s %s: the client says%s%s%s!",
+                                 words[k].name, i < 40 ? "a" : "b", words[k].asked ? " " : "",
+                                 words[k].asked ? answer : "", words[k].rest);
                         CHECK_STR(r.reported, record);
                 }
-                for (unsigned i = 0; i < 5; i++)
-                        CHECK_OK(report(offer, UI_REPORT_WHAT_COMMAND, true, "send"));
+                CHECK(report_none(session, "none", UI_REPORT_WHAT_CONSENT, "allowed", "always"));
+                CHECK(!strncmp(said, "denied.unknown-name", 19));
+                CHECK(report(offer, 4711, "allowed", ""));
+        }
+        rig_close(&r);
+}
+
+/* However many offers there are; and how many more there were is told, at the end at the latest. */
+TEST(a_session_reports_twenty_in_a_second)
+{
+        struct rig r = {.ui = true};
+        struct host h = {.r = &r};
+
+        rig_open(&r);
+        r.w.clock_ms = clock_ms;
+        {
+                CAP session = rig_enter(&r);
+                CAP host = host_new(&h);
+                CAP offer = lend(session, host, "a");
+                CAP other = lend(session, host, "a");
+                unsigned before;
+
+                CHECK(offer && other);
+                rig_settle(&r);
+                before = r.asked[10];
+                for (unsigned i = 0; i < 25; i++)
+                        CHECK_OK(report(i & 1 ? offer : other, UI_REPORT_WHAT_COMMAND, "allowed",
+                                        "send"));
                 rig_settle(&r);
                 CHECK_EQ(r.asked[10] - before, 20);
                 clock_now_ms += 50;
-                CHECK_OK(report(offer, UI_REPORT_WHAT_COMMAND, true, "send"));
-                CHECK_OK(report(offer, UI_REPORT_WHAT_COMMAND, true, "send"));
+                for (unsigned i = 0; i < 2; i++)
+                        CHECK_OK(report_none(session, "a", UI_REPORT_WHAT_PIN, "allowed", ""));
                 rig_settle(&r);
                 CHECK_EQ(r.asked[10] - before, 21);
+                offer = capnp_cap_unref(offer);
+                other = capnp_cap_unref(other);
+                rig_notice_ended(&r, "over");
+                rig_settle(&r);
+                CHECK_STR(r.reported, "over-quota.reports ");
+                CHECK_EQ(r.reported_times, 6);
         }
         rig_close(&r);
 }

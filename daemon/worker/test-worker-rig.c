@@ -304,7 +304,8 @@ static int ask_tally(void *self, capnp_answer *a)
                 call_tally_reader x = call_tally_list_get(l, i);
                 bool ok = !strcmp(call_tally_outcome(x).p, "ok");
 
-                CHECK(!ok || call_tally_interface_id(x) == SERVICE);
+                CHECK(!ok || call_tally_interface_id(x) == SERVICE ||
+                      call_tally_interface_id(x) == UI_COMPOSER_ID);
                 r->tallied++;
                 *(ok ? &r->tallied_calls : &r->refused_calls) += call_tally_calls(x);
         }
@@ -326,6 +327,7 @@ static int ask_report(void *self, capnp_answer *a)
         snprintf(r->reported, sizeof(r->reported), "%.30s %.20s%s%.120s%s",
                  admission_report_param_event(a).p, admission_report_param_capability(a).p,
                  *detail ? ": " : "", detail, admission_report_param_decided(a) ? "!" : "");
+        r->reported_times = admission_report_param_times(a);
         return capnp_answer_return(a);
 }
 

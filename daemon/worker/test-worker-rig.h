@@ -47,7 +47,8 @@ struct rig {
         bool tally_kept;                       /* an answer to tally() waits, in … */
         bool tally_fails;                      /* it refuses them, and records nothing */
         capnp_answer *tally;
-        char reported[192]; /* the last report, `EVENT CAPABILITY: DETAIL`; decided: and `!` */
+        char reported[192];      /* the last report, `EVENT CAPABILITY: DETAIL`; decided: and `!` */
+        uint32_t reported_times; /* … and how often */
 
         /* The service. */
         capnp_answer *held[8];

@@ -10,12 +10,6 @@ struct offer_pace {
         uint64_t at_once;
 };
 
-/* What was taken; empties by the time. */
-struct offer_rate {
-        uint64_t used_m; /* in thousandths */
-        uint64_t at_ms;
-};
-
 /* Whether n more are within the pace at now_ms; they are taken then. */
 bool offer_rate_take(struct offer_rate *r, struct offer_pace pace, uint64_t n,
                      uint64_t now_ms) CAPNP_MUST_USE;

@@ -23,10 +23,11 @@
 #include "worker-offer-policy.h"
 #include "worker-offer.h"
 #include "worker-schema.h"
+#include "worker-tally.h"
 
 enum {
         OFFER_SURFACE = 9, /* of RemoteSession's methods */
-        REPORTS = 20,      /* a second that are recorded */
+        REPORTS = 20,      /* of a session in a second, that are recorded */
 };
 
 /* Somebody wants to know when it has ended. */
@@ -42,8 +43,7 @@ struct offer {
         capnp_membrane *membrane; /* NULL: it has ended */
         capnp_question *compose;  /* the composition */
         struct capnp_i_list waiters;
-        struct offer_rate reports; /* that are recorded */
-        unsigned refs;             /* its membrane, and its RemoteUiOffer */
+        unsigned refs; /* its membrane, and its RemoteUiOffer */
         enum ui_end end;
         char reason[CAPOS_REFUSAL_BYTES];
         char service[NAME_BYTES + 1];
@@ -186,11 +186,15 @@ static int offer_ended(void *self, capnp_answer *a)
 static void report_say(ui_report_reader r, char *ret, size_t bytes)
 {
         static const char *const effects[] = {"reads", "own", "shared", "lasting"};
-        const char *answer = ui_report_allowed(r) ? "allowed" : "refused";
+        const char *answer = ui_report_unanswered(r) ? "unanswered"
+                             : ui_report_allowed(r)  ? "allowed"
+                                                     : "refused";
         const char *command = ui_report_command(r).p;
-        unsigned effect = ui_report_effect(r);
+        unsigned effect = ui_report_effect(r), what = ui_report_what(r);
 
-        if (ui_report_what(r) > UI_REPORT_WHAT_PROMPT)
+        if (what > UI_REPORT_WHAT_PANES) /* nothing was asked for */
+                (void)snprintf(ret, bytes, "the client says: %.64s", command);
+        else if (what > UI_REPORT_WHAT_PROMPT)
                 (void)snprintf(ret, bytes, "the client says %s%s%.64s", answer,
                                *command ? ": " : "", command);
         else
@@ -198,30 +202,50 @@ static void report_say(ui_report_reader r, char *ret, size_t bytes)
                         ret, bytes, "the client says %s, %s, %s: %.28s on %.28s 0x%" PRIx64 ".%u",
                         answer,
                         effect < sizeof(effects) / sizeof(*effects) ? effects[effect] : "unknown",
-                        ui_report_what(r) == UI_REPORT_WHAT_PROMPT ? "asked" : "unasked", command,
+                        what == UI_REPORT_WHAT_PROMPT ? "asked" : "unasked", command,
                         ui_report_capability(r).p, ui_report_interface_id(r),
                         ui_report_method_id(r));
 }
 
-/* The client's word, of what a person or the host has decided. */
-static int offer_report(void *self, capnp_answer *a)
+/* The client's word, of what a person or the host has decided about a service. */
+static int report_take(struct worker *w, capnp_answer *a, const char *service, ui_report_reader r)
 {
         static const char *const whats[] = {"ui.command", "ui.prompt", "ui.persist", "ui.theme",
-                                            "ui.reset"};
+                                            "ui.reset",   "ui.panes",  "ui.consent", "ui.pin",
+                                            "ui.move",    "ui.closed"};
         static const struct offer_pace pace = {.per_second = REPORTS, .at_once = REPORTS};
-        ui_report_reader r = remote_ui_offer_report_param_report(a);
-        unsigned what = ui_report_what(r);
         char detail[CAPOS_REFUSAL_BYTES];
-        struct offer *o = self;
 
-        if (capnp_answer_check(a) || what >= sizeof(whats) / sizeof(whats[0]))
+        if (capnp_answer_check(a) || ui_report_what(r) >= sizeof(whats) / sizeof(whats[0]))
                 return capnp_answer_fail(a, CAPNP_FAILED, "no report");
-        if (!o->membrane || !offer_rate_take(&o->reports, pace, 1, o->w->clock_ms()))
+        if (!offer_rate_take(&w->reports, pace, 1, w->clock_ms())) {
+                tally_unsaid(w);
                 return capnp_answer_return(a);
+        }
 
         report_say(r, detail, sizeof(detail));
-        offer_tell(o, whats[what], detail);
+        worker_report(w, (struct worker_event){.name = whats[ui_report_what(r)],
+                                               .capability = service,
+                                               .detail = detail,
+                                               .decided = true});
         return capnp_answer_return(a);
+}
+
+/* Also when it has ended: a question may have been open then. */
+static int offer_report(void *self, capnp_answer *a)
+{
+        struct offer *o = self;
+
+        return report_take(o->w, a, o->service, remote_ui_offer_report_param_report(a));
+}
+
+int offer_report_none(struct worker *w, capnp_answer *a)
+{
+        capnp_text name = remote_session_report_ui_param_service(a);
+
+        if (!text_is_plain(name) || !bundle_entry_name(worker_entry(w, name.p)).len)
+                return capos_i_deny(a, CAPOS_DENIED_UNKNOWN_NAME, NULL);
+        return report_take(w, a, name.p, remote_session_report_ui_param_report(a));
 }
 
 static void offer_dropped(void *self)

@@ -7,6 +7,8 @@
 /* Answers RemoteSession.offerUi and offerSurface. */
 int offer_host(struct worker *w, capnp_answer *a);
 int offer_surface(struct worker *w, capnp_answer *a);
+/* RemoteSession.reportUi. */
+int offer_report_none(struct worker *w, capnp_answer *a);
 /* The bundle is another one: what may not go on ends. */
 void offers_follow(struct worker *w);
 /* A capability is taken back: ends those of that service, before its calls fail. */

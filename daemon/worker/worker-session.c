@@ -385,6 +385,13 @@ static int session_offer_surface(void *self, capnp_answer *a)
         return session_stale(s, a) ? 0 : offer_surface(s->w, a);
 }
 
+static int session_report_ui(void *self, capnp_answer *a)
+{
+        struct session_ref *s = self;
+
+        return session_stale(s, a) ? 0 : offer_report_none(s->w, a);
+}
+
 static const struct remote_session_ops session_ops = {
         .gone = session_gone,
         .info = session_info_serve,
@@ -401,6 +408,7 @@ static const struct remote_session_ops session_ops = {
         .passkey_add = session_passkey_add,
         .passkeys = session_passkeys,
         .passkey_remove = session_passkey_remove,
+        .report_ui = session_report_ui,
 };
 
 int session_ref_new(struct worker *w, capnp_cap **ret_c)

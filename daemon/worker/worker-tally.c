@@ -183,6 +183,21 @@ static bool row_is(const struct tally_row *row, const struct tally_row *like)
                strcmp(like->outcome, "ok") != 0;
 }
 
+/* Without memory for a timer it is told at the end. */
+static void tally_tell_later(struct worker *w)
+{
+        struct tally *t = &w->tally;
+
+        if (!t->timer && capnp_timer_new(w->vat, WINDOW_MS, tally_on_timer, w, &t->timer))
+                t->timer = NULL;
+}
+
+void tally_unsaid(struct worker *w)
+{
+        w->tally.unsaid++;
+        tally_tell_later(w);
+}
+
 /* The row for a call; a full table has one for all others. */
 static struct tally_row *tally_row(struct worker *w, const struct tally_row *like)
 {
@@ -194,8 +209,7 @@ static struct tally_row *tally_row(struct worker *w, const struct tally_row *lik
 
         if (t->n == TALLY_ROWS)
                 return &t->others;
-        if (!t->timer && capnp_timer_new(w->vat, WINDOW_MS, tally_on_timer, w, &t->timer))
-                t->timer = NULL; /* told at the end, then */
+        tally_tell_later(w);
         t->rows[t->n] = *like;
         t->rows[t->n].calls = t->rows[t->n].bytes = 0;
         return &t->rows[t->n++];
@@ -233,6 +247,20 @@ bool tally_call(struct worker *w, const char *name, uint64_t iface, uint16_t met
         return !alone;
 }
 
+static void unsaid_tell(struct worker *w)
+{
+        capnp_question *q;
+
+        if (!w->tally.unsaid)
+                return;
+
+        q = admission_report(worker_ask(w));
+        admission_report_set_event(q, capos_i_quota_code(CAPOS_I_QUOTA_REPORTS));
+        admission_report_set_times(q, w->tally.unsaid);
+        capnp_question_detach(q);
+        w->tally.unsaid = 0;
+}
+
 static void tally_tell(struct worker *w)
 {
         struct tally_row rows[TALLY_ROWS + 1];
@@ -240,6 +268,7 @@ static void tally_tell(struct worker *w)
         unsigned n = t->n;
 
         t->timer = capnp_timer_free(t->timer);
+        unsaid_tell(w);
         if (!n)
                 return;
 

@@ -9,6 +9,8 @@
  * itself, and there are too many: it must not go through. */
 bool tally_call(struct worker *w, const char *name, uint64_t iface, uint16_t method, uint64_t bytes,
                 const char *outcome) CAPNP_MUST_USE;
+/* One more report is left out: there were too many. */
+void tally_unsaid(struct worker *w);
 /* Tells the session manager what has not been told yet; before a session ends, and after. */
 void tally_report(struct worker *w);
 /* Forgets what has not been told. */

@@ -32,6 +32,7 @@ struct tally {
         bool each; /* every call that goes through has a row */
         unsigned n;
         struct tally_row rows[TALLY_ROWS], others; /* those that have found no room */
+        uint32_t unsaid;                           /* reports that were left out */
         capnp_timer *timer;                        /* NULL: nothing to tell */
         struct tally_row *alone;                   /* each: of one call; NULL: none yet */
         unsigned nalone, told; /* those; of them, from the first, that it is being told of */
@@ -39,6 +40,12 @@ struct tally {
         capnp_timer *soon;  /* NULL: none of them is to be told of */
         uint32_t room;      /* each: so many calls more, … */
         uint64_t filled_ms; /* … as of then; 0: none yet */
+};
+
+/* What was taken of something that there is so much of in a second; empties by the time. */
+struct offer_rate {
+        uint64_t used_m; /* in thousandths */
+        uint64_t at_ms;
 };
 
 enum worker_state {
@@ -68,6 +75,7 @@ struct worker {
         struct tally tally;
         struct capnp_i_list offers; /* struct offer: those that have not ended */
         struct capnp_i_quota noffers;
+        struct offer_rate reports;  /* of the client's hosts, that are recorded */
         bool composing;             /* we call a service as a composer, and not the client */
         uint64_t (*clock_ms)(void); /* of a steady clock */
         capnp_timer *linger;

@@ -107,6 +107,12 @@ struct wish {
 
 static void wish_answered(void *arg, bool yes, bool is_over)
 {
+        const struct ui_said said = {
+                .what = UI_REPORT_WHAT_THEME,
+                .allowed = yes,
+                .unanswered = is_over,
+                .command = "workspace",
+        };
         struct wish *w = arg;
         capos_ui *ui = w->o->ui;
 
@@ -115,7 +121,7 @@ static void wish_answered(void *arg, bool yes, bool is_over)
         else if (w->answer)
                 (void)capnp_answer_fail(w->answer, CAPNP_FAILED, "refused.person: %s",
                                         is_over ? "nobody answered" : "a person said no");
-        ui_report(w->o, UI_REPORT_WHAT_THEME, yes, "workspace", NULL, CAPOS_UI_OWN);
+        ui_report(ui, w->o->name, &said);
         if (yes) {
                 ui->theme = w->theme;
                 ui->theme_by = w->o->number;
@@ -330,11 +336,14 @@ struct consent {
 
 static void consent_answered(void *arg, bool yes, bool is_over)
 {
+        const struct ui_said said = {.what = UI_REPORT_WHAT_PANES, .unanswered = is_over};
         struct consent *c = arg;
         capos_ui_offer *o = c->o;
 
-        if (!yes)
+        if (!yes) {
                 c->object = capnp_cap_unref(c->object);
+                ui_report(o->ui, o->name, &said);
+        }
         if (yes && offer_begin(o, c->object))
                 ui_offer_end(o, CAPOS_UI_CLOSED_BY_HOST, capnp_strerror(-ENOMEM));
         else if (!yes && !is_over)

@@ -4,6 +4,13 @@
  */
 #include "ui-workspace.h"
 
+static void tell(capos_ui *ui, const char *service, enum ui_report_what what, const char *word)
+{
+        const struct ui_said said = {.what = what, .allowed = true, .command = word};
+
+        ui_report(ui, service, &said);
+}
+
 /* A choice about a pane's place: what is known of that, made if need be; NULL: there is no room. */
 static struct ui_saved_pane *pane_of(capos_ui_surface *s)
 {
@@ -28,6 +35,7 @@ void capos_ui_close(capos_ui_surface *s)
 
         if (p)
                 p->closed = true;
+        tell(ui, o->name, UI_REPORT_WHAT_CLOSED, "closed");
         ui_surface_close(s, CAPOS_UI_CLOSED_BY_PERSON);
         if (lent) /* it was all that was lent */
                 capos_ui_withdraw(lent);
@@ -42,6 +50,8 @@ void capos_ui_allow(capos_ui *ui, const char *service, capnp_data id)
         if (!of)
                 return;
 
+        if (id.len ? one && one->closed : capos_ui_closed(ui, service))
+                tell(ui, service, UI_REPORT_WHAT_CLOSED, "opened");
         for (struct capnp_i_list *l = of->panes.next; l != &of->panes; l = l->next) {
                 struct ui_saved_pane *p = CAPNP_I_OF(l, struct ui_saved_pane, link);
 
@@ -92,6 +102,7 @@ void capos_ui_pin(capos_ui_surface *s, bool pin)
                 p->hint.min_columns = s->columns;
                 p->hint.min_rows = s->rows;
         }
+        tell(ui, s->offer->name, UI_REPORT_WHAT_PIN, pin ? "pinned" : "unpinned");
         ui_pin_tell(s, pin);
         ui_relayout(ui);
         UI_TELL(ui, saved);
@@ -99,11 +110,16 @@ void capos_ui_pin(capos_ui_surface *s, bool pin)
 
 void capos_ui_move(capos_ui_surface *s, const struct capos_ui_move *m)
 {
+        static const char *const places[] = {"anywhere", "main", "side", "bottom"};
         struct ui_saved_pane *p = pane_of(s);
         capos_ui *ui = s->offer->ui;
 
         if (!p)
                 return;
+
+        tell(ui, s->offer->name, UI_REPORT_WHAT_MOVE,
+             m->collapsed ? "collapsed"
+                          : places[(unsigned)m->place > CAPOS_UI_BOTTOM ? 0 : m->place]);
 
         p->placed = true;
         p->hint.place = m->place;

@@ -105,9 +105,16 @@ static void run_call(struct run *run)
 static void run_answered(void *arg, bool yes, bool is_over)
 {
         struct run *run = arg;
-        capos_ui_offer *o = run->surface->offer;
+        const struct ui_said said = {
+                .what = UI_REPORT_WHAT_PROMPT,
+                .allowed = yes,
+                .unanswered = is_over,
+                .command = run->command,
+                .target = &run->target,
+                .effect = run->effect,
+        };
 
-        ui_report(o, UI_REPORT_WHAT_PROMPT, yes, run->command, &run->target, run->effect);
+        ui_report(run->ui, run->surface->offer->name, &said);
         if (yes) {
                 run_call(run);
                 return;
@@ -195,6 +202,20 @@ static int run_prepare(struct run *run, command_reader c, struct ui_args *args,
         return run->json.r ? run->json.r : ui_command_try(&j, &run->target, run->json.p, why);
 }
 
+static void run_unasked(struct run *run)
+{
+        const struct ui_said said = {
+                .what = UI_REPORT_WHAT_COMMAND,
+                .allowed = true,
+                .command = run->command,
+                .target = &run->target,
+                .effect = run->effect,
+        };
+
+        ui_report(run->ui, run->surface->offer->name, &said);
+        run_call(run);
+}
+
 static int activate_call(capos_ui_surface *s, command_reader c, struct ui_args *args,
                          struct capos_ui_why *why)
 {
@@ -211,9 +232,7 @@ static int activate_call(capos_ui_surface *s, command_reader c, struct ui_args *
                 return r;
         r = run_prepare(run, c, args, why);
         if (!r && !ui_command_asks(run->effect, t.is_other, ui_args_typed(args))) {
-                ui_report(s->offer, UI_REPORT_WHAT_COMMAND, true, run->command, &run->target,
-                          run->effect);
-                run_call(run);
+                run_unasked(run);
                 return 0;
         }
         if (!r) {

@@ -216,10 +216,14 @@ static void persist_answered(void *arg, bool yes, bool is_over)
         struct persist *p = arg;
         capos_ui_offer *o = p->s->offer;
         capnp_answer *a = p->answer;
-        int r = 0;
+        int r = yes && p->s->pane ? persist_keep(p) : 0;
+        const struct ui_said said = {
+                .what = UI_REPORT_WHAT_PERSIST,
+                .allowed = yes && !r,
+                .unanswered = is_over,
+                .command = p->what == REMOTE_UI_SURFACE_PERSIST_THEME ? "theme" : "layout",
+        };
 
-        if (yes && p->s->pane)
-                r = persist_keep(p);
         if (a && yes && !r)
                 (void)capnp_answer_return(a);
         else if (a && r)
@@ -228,9 +232,7 @@ static void persist_answered(void *arg, bool yes, bool is_over)
         else if (a)
                 (void)capnp_answer_fail(a, CAPNP_FAILED, "refused.person: %s",
                                         is_over ? "nobody answered" : "a person said no");
-        ui_report(o, UI_REPORT_WHAT_PERSIST, yes && !r,
-                  p->what == REMOTE_UI_SURFACE_PERSIST_THEME ? "theme" : "layout", NULL,
-                  CAPOS_UI_OWN);
+        ui_report(o->ui, o->name, &said);
         if (yes && !r)
                 UI_TELL(o->ui, saved);
         ui_surface_unref(p->s);

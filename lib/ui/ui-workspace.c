@@ -7,6 +7,8 @@
  */
 #include "ui-workspace.h"
 
+#include "remote_session.capnp-c.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -268,26 +270,42 @@ void ui_surface_unref(capos_ui_surface *s)
         free(s);
 }
 
-void ui_report(capos_ui_offer *o, enum ui_report_what what, bool allowed, const char *command,
-               const struct ui_target *t, enum capos_ui_effect effect)
+/* By the offer, an instance of any age takes it. */
+static capnp_question *report_begin(capos_ui *ui, const char *service, ui_report_builder *ret_r)
 {
+        remote_session_client session = {ui->session};
         capnp_question *q;
+
+        for (struct capnp_i_list *l = ui->offers.next; l != &ui->offers; l = l->next) {
+                capos_ui_offer *o = CAPNP_I_OF(l, capos_ui_offer, link);
+
+                if (!o->offer || strcmp(o->name, service) != 0)
+                        continue;
+                q = remote_ui_offer_report((remote_ui_offer_client){o->offer});
+                *ret_r = remote_ui_offer_report_init_report(q);
+                return q;
+        }
+        q = remote_session_report_ui(session);
+        remote_session_report_ui_set_service(q, service);
+        *ret_r = remote_session_report_ui_init_report(q);
+        return q;
+}
+
+void ui_report(capos_ui *ui, const char *service, const struct ui_said *s)
+{
         ui_report_builder r;
+        capnp_question *q = report_begin(ui, service, &r);
 
-        if (!o->offer)
-                return;
-
-        q = remote_ui_offer_report((remote_ui_offer_client){o->offer});
-        r = remote_ui_offer_report_init_report(q);
-        ui_report_set_what(r, what);
-        ui_report_set_allowed(r, allowed);
-        if (command)
-                ui_report_set_command(r, command);
-        if (t) {
-                ui_report_set_capability_n(r, t->capability);
-                ui_report_set_interface_id(r, t->method.interface);
-                ui_report_set_method_id(r, t->method.ordinal);
-                ui_report_set_effect(r, (enum command_effect)effect);
+        ui_report_set_what(r, s->what);
+        ui_report_set_allowed(r, s->allowed);
+        ui_report_set_unanswered(r, s->unanswered);
+        if (s->command)
+                ui_report_set_command(r, s->command);
+        if (s->target) {
+                ui_report_set_capability_n(r, s->target->capability);
+                ui_report_set_interface_id(r, s->target->method.interface);
+                ui_report_set_method_id(r, s->target->method.ordinal);
+                ui_report_set_effect(r, (enum command_effect)s->effect);
         }
         capnp_question_detach(q);
 }

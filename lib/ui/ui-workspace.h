@@ -134,9 +134,17 @@ void ui_asked(capos_ui *ui, struct ui_prompt *p, bool yes);
 
 void ui_offer_unref(capos_ui_offer *o);
 void ui_surface_unref(capos_ui_surface *s);
-/* Sends a record of what was done, if the session has taken the offer. */
-void ui_report(capos_ui_offer *o, enum ui_report_what what, bool allowed, const char *command,
-               const struct ui_target *t, enum capos_ui_effect effect);
+/* What was done or decided, for the instance's records. */
+struct ui_said {
+        enum ui_report_what what;
+        bool allowed, unanswered;       /* unanswered: not allowed, and nobody said no */
+        const char *command;            /* NULL: none */
+        const struct ui_target *target; /* NULL: none, and no effect */
+        enum capos_ui_effect effect;
+};
+
+/* Sends a record of it, about a service: by what it is lent, else by the session. */
+void ui_report(capos_ui *ui, const char *service, const struct ui_said *s);
 
 /* ---- ui-surface.c ---- */
 

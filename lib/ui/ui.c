@@ -124,6 +124,8 @@ void capos_ui_tick(capos_ui *ui)
 
 void capos_ui_reset(capos_ui *ui)
 {
+        const struct ui_said said = {.what = UI_REPORT_WHAT_RESET, .allowed = true};
+
         ui_saved_reset(&ui->saved);
         ui->theme = (struct capos_ui_theme){0};
         ui->theme_until_ms = 0;
@@ -132,7 +134,7 @@ void capos_ui_reset(capos_ui *ui)
 
                 o->theme = (struct capos_ui_theme){0};
                 o->theme_until_ms = 0;
-                ui_report(o, UI_REPORT_WHAT_RESET, true, NULL, NULL, CAPOS_UI_OWN);
+                ui_report(ui, o->name, &said);
         }
         for (struct capnp_i_list *l = ui->surfaces.next; l != &ui->surfaces; l = l->next) {
                 capos_ui_surface *s = CAPNP_I_OF(l, capos_ui_surface, link);
@@ -175,12 +177,18 @@ enum capos_ui_consent capos_ui_consent_of(const capos_ui *ui, const char *servic
 
 int capos_ui_set_consent(capos_ui *ui, const char *service, enum capos_ui_consent c)
 {
+        static const char *const words[] = {"ask", "always", "never"};
+        const struct ui_said said = {.what = UI_REPORT_WHAT_CONSENT,
+                                     .allowed = c != CAPOS_UI_NEVER,
+                                     .command = words[c]};
         struct ui_saved_service *of;
         int r = ui_saved_get(&ui->saved, service, &of);
 
         if (r)
                 return r;
 
+        if (of->consent != c)
+                ui_report(ui, service, &said);
         of->consent = c;
         of->consent_chosen = ++ui->saved.choices;
         UI_TELL(ui, saved);

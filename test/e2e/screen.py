@@ -149,8 +149,8 @@ class Cases:
         """What is on record of what a person has said to the service, as the client tells it."""
         with open(os.path.join(self.target.state, "audit.log"), encoding="utf-8") as f:
             rows = [json.loads(line) for line in f if line.endswith("\n")]
-        return [(r["outcome"], r["capability"], r["detail"].removeprefix("the client says "))
-                for r in rows if r.get("detail", "").startswith("the client says ")][after:]
+        return [(r["outcome"], r["capability"], r["detail"].removeprefix("the client says").lstrip(": "))
+                for r in rows if r.get("detail", "").startswith("the client says")][after:]
 
     def recorded(self, after, *wanted):
         """In that order, each by itself, however little time was between them."""
@@ -640,7 +640,7 @@ class Cases:
         known = len(self.decided())
         place = ("persist", {"surfaceId": self.id("p"), "what": "layout"}, "Keep the place")
         theme = ("theme", {"scope": "workspace", "hints": {"contrast": "more"}}, "asks for it")
-        for said, (method, params, words) in (("no", theme), ("no", place), ("yes", place)):
+        for said, (method, params, words) in (("no", theme), ("yes", place)):
             t.shown = b""
             with subprocess.Popen([self.capos, "call", "stage", method, "-", "-s", "may", "--json"], env=self.env,
                                   text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as p:
@@ -651,13 +651,28 @@ class Cases:
                 self.answer(t, said, f"[?] {said}")
                 outcome = json.loads(p.stdout.read())["outcome"]
                 need(("refused.person" in outcome) == (said == "no"), (method, outcome))
-        self.recorded(known, ("ui.theme", "stage", "refused: workspace"), ("ui.persist", "stage", "refused: layout"),
-                      ("ui.persist", "stage", "allowed: layout"))
+        t.shown = b""
+        with subprocess.Popen([self.capos, "call", "stage", "persist", "-", "-s", "may", "--json"], env=self.env,
+                              text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as p:
+            p.stdin.write(json.dumps(place[1]))
+            p.stdin.close()
+            t.until("yes or no? (no)")
+            self.patch("p", "closeSurface", {"none": None})  # nobody has answered
+            need("nobody answered" in json.loads(p.stdout.read())["outcome"], "what the service is told")
+        self.opened("q", "text", "Another")
+        t.until("[2] stage: Another")
+        self.typed(t, "/pin 2", "(text, pinned)")
+        self.typed(t, "/unpin 2", "stage: Another (text)")
+        t.type("/move 2 side\n")
+        self.recorded(known, ("ui.theme", "stage", "refused: workspace"), ("ui.persist", "stage", "allowed: layout"),
+                      ("ui.persist", "stage", "unanswered: layout"),
+                      ("ui.pin", "stage", "pinned"), ("ui.pin", "stage", "unpinned"), ("ui.move", "stage", "side"))
         t.type("/quit\n")
         expect(t.end(), 0, "its exit code")
 
     def consent(self):
         """Without a name each service that may is asked about: always, never."""
+        known = len(self.decided())
         t = self.terminal()
         t.until("yes, no, always or never? (no)")
         self.answer(t, "always", "[1] guide: First steps")  # before the next one's question
@@ -687,11 +702,14 @@ class Cases:
         t.until("whether it may show panes")
         t.type("/quit\n")
         expect(t.end(), 0, "its exit code")
+        self.recorded(known, ("ui.consent", "stage", "always"), ("ui.panes", "guide", "refused"),
+                      ("ui.consent", "guide", "never"))
         done = self.run("ui", "-s", "may", "--once", code=1)
         need("no service may show panes unasked" in done.stderr, done)
 
     def opened_again(self):
         """What a person has closed comes back by /open, and it is said that it can."""
+        known = len(self.decided())
         t = self.terminal("guide")
         t.until("[1] guide: First steps")
         self.typed(t, "/open guide", "guide: no pane of it is closed")
@@ -700,6 +718,7 @@ class Cases:
         self.typed(t, "/open nobody", "whose panes that you have closed")
         self.typed(t, "/open guide", "[2] guide: First steps")
         need(b"has ended" not in t.shown, t.shown)
+        self.recorded(known, ("ui.closed", "guide", "closed"), ("ui.closed", "guide", "opened"))
         self.typed(t, "next", "shows its methods")
         t.type("/quit\n")
         expect(t.end(), 0, "its exit code")

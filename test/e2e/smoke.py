@@ -103,6 +103,12 @@ class Smoke:
         mine.call(8, Struct(b"", [s.text(other.call(0).content.ptr(0).ptr(0))]))
         refused("denied.stale-session", lambda: other.call(0))
 
+    def reports(self):
+        """What is no report is refused, and what is about nothing of the session's."""
+        pinned = Struct(struct.pack("<HHIQ", 7, 0, 0, 0) + b"\1" + bytes(7), ["pinned", ""])
+        self.session().call(12, Struct(b"", ["chat", pinned]))
+        refused("denied.unknown-name", lambda: self.session().call(12, Struct(b"", ["nothing", pinned])))
+
     def lists(self):
         need(set(s.names(self.caps())) == {"session", "system_info", "chat"}, "the bundle")
 
@@ -218,7 +224,7 @@ SUCCESSES = {
                       "offerSurface": Table.screen, "enrol": Smoke.enrols,
                       "accountSessions": Smoke.sees_its_own, "endAccountSession": Smoke.ends_its_others,
                       "passkeyBegin": AUTHENTICATOR, "passkeyAdd": AUTHENTICATOR, "passkeys": AUTHENTICATOR,
-                      "passkeyRemove": AUTHENTICATOR},
+                      "passkeyRemove": AUTHENTICATOR, "reportUi": Smoke.reports},
     "RemoteCapSet": {"list": Smoke.lists, "get": Smoke.gets, "schema": Smoke.schema, "changed": Smoke.changes},
     "UserSession": {"info": Smoke.gets},
     "SystemInfo": {"motd": Smoke.motd, "version": Smoke.version, "uptime": Smoke.uptime},

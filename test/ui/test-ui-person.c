@@ -553,6 +553,96 @@ TEST(consent)
         play_close(&p);
 }
 
+static void reported(struct play *p, const char *wanted)
+{
+        play_run(p);
+        CHECK_STR(p->reported, wanted);
+        p->reported[0] = 0;
+}
+
+static void answer(struct play *p, bool yes)
+{
+        p->now_ms += 500;
+        CHECK(capos_ui_answer(p->ui, p->prompt_id, yes));
+}
+
+/* By the offer where there is one, else by the session. */
+TEST(what_a_person_decides_is_reported)
+{
+        const struct capos_ui_offering what = {.name = "desk", .interface = DESK_ID};
+        struct capos_ui_why why;
+        capos_ui_offer *o;
+        struct play p;
+        capnp_cap *s;
+
+        CHECK_OK(play_open(&p));
+        CHECK_OK(capos_ui_offer_host(p.ui, &what, &o, &why));
+        answer(&p, false);
+        reported(&p, "!panes refused ; ");
+        for (unsigned i = 0; i < 2; i++) /* what is so already is not said again */
+                CHECK_OK(capos_ui_set_consent(p.ui, "desk", CAPOS_UI_NEVER));
+        reported(&p, "!consent refused never; ");
+        CHECK_OK(capos_ui_set_consent(p.ui, "desk", CAPOS_UI_ASK));
+        CHECK_OK(capos_ui_set_consent(p.ui, "desk", CAPOS_UI_ALWAYS));
+        reported(&p, "!consent allowed ask; !consent allowed always; ");
+
+        CHECK_OK(capos_ui_offer_host(p.ui, &what, &o, &why));
+        play_run(&p);
+        s = play_pane(&p, 'a', "log", "consequential");
+        capos_ui_pin(play_at(&p), false); /* as it is */
+        capos_ui_pin(play_at(&p), true);
+        capos_ui_pin(play_at(&p), false);
+        reported(&p, "pin allowed pinned; pin allowed unpinned; ");
+        capos_ui_move(play_at(&p), &(struct capos_ui_move){.place = CAPOS_UI_SIDE});
+        capos_ui_move(play_at(&p), &(struct capos_ui_move){.collapsed = true});
+        reported(&p, "move allowed side; move allowed collapsed; ");
+        CHECK_OK(capos_ui_set_consent(p.ui, "desk", CAPOS_UI_ASK));
+        capos_ui_close(play_at(&p));
+        for (unsigned i = 0; i < 2; i++)
+                capos_ui_allow(p.ui, "desk", (capnp_data){0});
+        reported(&p, "consent allowed ask; closed allowed closed; closed allowed opened; ");
+        capos_ui_reset(p.ui);
+        reported(&p, "reset allowed ; ");
+        capnp_cap_unref(s);
+        play_close(&p);
+}
+
+/* What nobody has answered is no refusal, whatever ended it: the pane, the service, the offer. */
+TEST(what_nobody_answers_is_reported_as_that)
+{
+        const struct capos_ui_offering what = {.name = "desk", .interface = DESK_ID};
+        struct capos_ui_why why;
+        capnp_question *q;
+        capos_ui_offer *o;
+        struct play p;
+        capnp_cap *s;
+
+        CHECK_OK(play_open(&p));
+        CHECK_OK(capos_ui_offer_host(p.ui, &what, &o, &why));
+        capos_ui_withdraw(o);
+        reported(&p, "!panes unanswered ; ");
+        o = play_offer(&p);
+        s = play_pane(&p, 'a', "log", "consequential");
+        command_add(&p, s, 3, "", "");
+        CHECK_OK(play_act(&p, "m3"));
+        answer(&p, false);
+        reported(&p, "prompt refused m3; ");
+        CHECK_OK(play_act(&p, "m3"));
+        CHECK_OK(play_call(&p, s, SURFACE(SURFACE_CLOSE), "()"));
+        reported(&p, "prompt unanswered m3; ");
+        capnp_cap_unref(s);
+        s = play_pane(&p, 'b', "log", "consequential");
+        q = play_ask(&p, s, SURFACE(SURFACE_PERSIST), "(what = layout)");
+        capnp_question_free(q);
+        reported(&p, "persist unanswered layout; ");
+        q = play_ask(&p, p.host, HOST(HOST_THEME), "(scope = workspace, hints = (accent = rose))");
+        capos_ui_withdraw(o);
+        reported(&p, "theme unanswered workspace; ");
+        capnp_question_free(q);
+        capnp_cap_unref(s);
+        play_close(&p);
+}
+
 /* ---- what may be kept ------------------------------------------------------------------------ */
 
 TEST(nothing_is_kept_by_itself)

@@ -38,11 +38,32 @@ static int serve_ended(void *self, capnp_answer *a)
         return capnp_answer_keep(a, ended_canceled, p);
 }
 
+static void note_report(struct play *p, const char *by, ui_report_reader r)
+{
+        static const char *const whats[] = {"command", "prompt",  "persist", "theme", "reset",
+                                            "panes",   "consent", "pin",     "move",  "closed"};
+        size_t at = strlen(p->reported);
+
+        CHECK(ui_report_what(r) < sizeof(whats) / sizeof(whats[0]));
+        CHECK(!ui_report_allowed(r) || !ui_report_unanswered(r));
+        p->reports++;
+        (void)snprintf(p->reported + at, sizeof(p->reported) - at, "%s%s %s %s; ", by,
+                       whats[ui_report_what(r)],
+                       ui_report_allowed(r)      ? "allowed"
+                       : ui_report_unanswered(r) ? "unanswered"
+                                                 : "refused",
+                       ui_report_command(r).p);
+}
+
 static int serve_report(void *self, capnp_answer *a)
 {
-        struct play *p = self;
+        note_report(self, "", remote_ui_offer_report_param_report(a));
+        return capnp_answer_return(a);
+}
 
-        p->reports++;
+static int serve_report_ui(void *self, capnp_answer *a)
+{
+        note_report(self, "!", remote_session_report_ui_param_report(a));
         return capnp_answer_return(a);
 }
 
@@ -95,6 +116,7 @@ static int serve_offer_surface(void *self, capnp_answer *a)
 static const struct remote_session_ops session_ops = {
         .offer_ui = serve_offer_ui,
         .offer_surface = serve_offer_surface,
+        .report_ui = serve_report_ui,
 };
 
 /* ---- the desk -------------------------------------------------------------------------------- */

@@ -27,6 +27,7 @@ struct play {
         capnp_cap *host, *lent;
         capnp_answer *ended; /* of RemoteUiOffer */
         unsigned withdrawn, offers_gone, reports;
+        char reported[512];  /* each as `WHAT ANSWER WORD; `; by the session: behind `!` */
         unsigned calls[8];   /* of the desk's methods */
         char last[256];      /* the last text that one was called with */
         bool holds_desk;     /* the session has it */
