@@ -6,9 +6,8 @@
  * agreed to is shown before the next question stands there, below which nothing is.
  *
  * A service that dies is started again by the instance, and knows nothing of what it was lent. If
- * the person has said that it may always show panes, it is lent a host anew without a word: three
- * times, after longer and longer waits, unless a composition has lasted for a while in between. A
- * service that dies of what it is asked has its end then.
+ * the person has said that it may always show panes, it is lent a host anew without a word, as
+ * often as lib/ui says. A service that dies of what it is asked has its end then.
  *
  * What a person has closed stays closed, by whatever service it is tried again; so it is said how
  * many there are, and /open lets them be shown. A service does not try by itself to open what was
@@ -23,7 +22,7 @@
 
 /* How long a service has to show something before another one is asked about; how long somebody
  * looks at that, or types. */
-enum { LASTING_MS = 60 * 1000, COMPOSES_MS = 5000, LOOKS_MS = 400 };
+enum { COMPOSES_MS = 5000, LOOKS_MS = 400 };
 
 static struct ui_lent *lent_of(struct screen *s, const char *service)
 {
@@ -66,7 +65,6 @@ void screen_lend_end(struct screen *s)
         for (unsigned i = 0; i < UI_LENT; i++) {
                 s->lent[i].wait = capnp_timer_free(s->lent[i].wait);
                 s->lent[i].offer = NULL;
-                s->lent[i].tries = 0;
         }
 }
 
@@ -103,7 +101,6 @@ static int lend(struct screen *s, const struct capos_cap_entry *e, bool asked_fo
         if (l) {
                 l->s = s;
                 l->offer = o;
-                l->since_ms = screen_now();
                 (void)snprintf(l->service, sizeof(l->service), "%s", e->name);
                 l->said = asked_for ? UI_SAID_YES : l->said;
         }
@@ -253,18 +250,12 @@ static void lend_is_due(void *arg)
 
 bool screen_lends_again(struct screen *s, const char *service, const char *why)
 {
-        static const uint16_t waits_ms[] = {500, 2000, 8000};
         struct ui_lent *l = lent_of(s, service);
+        uint32_t ms = l && s->c->follow ? capos_ui_again_ms(s->ui, service) : 0;
         char line[200];
 
-        if (!l || !s->c->follow || capos_ui_consent_of(s->ui, service) != CAPOS_UI_ALWAYS)
+        if (!ms || capnp_timer_new(s->c->vat, ms, lend_is_due, l, &l->wait))
                 return false;
-        if (screen_now() - l->since_ms > LASTING_MS)
-                l->tries = 0;
-        if (l->tries == sizeof(waits_ms) / sizeof(waits_ms[0]) ||
-            capnp_timer_new(s->c->vat, waits_ms[l->tries], lend_is_due, l, &l->wait))
-                return false;
-        l->tries++;
         (void)snprintf(line, sizeof(line),
                        "%s: asked for its panes again, as you always let it show them", service);
         ui_show_ended(&s->view, service, why);

@@ -22,9 +22,7 @@ struct ui_lent {
         char service[80];      /* "": a free place */
         capos_ui_offer *offer; /* NULL: it is over */
         enum ui_said said;     /* what still holds when the line has dropped and is back */
-        uint64_t since_ms;
-        unsigned tries;    /* so many times anew, one soon after the other */
-        capnp_timer *wait; /* until the next one; NULL: there is none */
+        capnp_timer *wait;     /* until the next one; NULL: there is none */
 };
 
 /* A form that is being filled in, a line at a time. */

@@ -132,6 +132,7 @@ void bridge_fail(struct bridge *b, struct asker a, const char *code, const char 
 
 void failure_write(web_down_failure_builder f, const struct capos_error *e)
 {
+        static const char service[] = "service: "; /* as the instance marks its words */
         char code[64] = "";
 
         if (e->code == CAPOS_E_DENIED)
@@ -140,6 +141,8 @@ void failure_write(web_down_failure_builder f, const struct capos_error *e)
                 (void)snprintf(code, sizeof(code), "over-quota.%s", e->quota);
         else if (!e->code)
                 (void)snprintf(code, sizeof(code), "bridge.logged-out");
+        else if (!strncmp(e->text, service, strlen(service)))
+                code[0] = 0; /* one that cannot be reached, or the line of its own */
         else if (e->code == CAPNP_E_DISCONNECTED || e->code == CAPNP_E_PROTOCOL)
                 (void)snprintf(code, sizeof(code), "bridge.line");
         else if (e->code == CAPOS_E_WRONG_KEY)

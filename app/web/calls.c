@@ -52,6 +52,7 @@ struct call {
         capnp_question *q; /* NULL: this place is free */
         struct capnp_method_info m;
         char name[NAME];
+        char on[NAME]; /* the capability; "": a handle */
         uint64_t began_us;
         uint32_t listeners[LISTENERS];
         char listener_paths[LISTENERS][NAME];
@@ -82,25 +83,41 @@ static const capnp_schema *schema_of(const struct bridge *b)
 
 /* ---- references ----------------------------------------------------------------------------- */
 
+static struct held *held_find(struct calls *s, const char *name)
+{
+        for (unsigned i = 0; i < s->nheld; i++)
+                if (!strcmp(s->held[i].name, name))
+                        return &s->held[i];
+        return NULL;
+}
+
 /* Of the bundle; borrowed. NULL: there is none of this name. */
 static capnp_cap *calls_held(struct bridge *b, const char *name, uint64_t *ret_interface)
 {
         struct calls *s = b->calls;
         struct capos_cap_entry e;
+        struct held *h;
 
         if (!b->client || !capos_client_find(b->client, name, &e) || strlen(name) >= NAME)
                 return NULL;
         *ret_interface = e.interface;
-        for (unsigned i = 0; i < s->nheld; i++)
-                if (!strcmp(s->held[i].name, name))
-                        return s->held[i].cap;
-        if (s->nheld == HELD || !b->is_in)
-                return NULL;
-        s->held[s->nheld].cap = capos_client_get(b->client, name, e.interface);
-        if (!s->held[s->nheld].cap)
-                return NULL;
-        (void)snprintf(s->held[s->nheld].name, NAME, "%s", name);
-        return s->held[s->nheld++].cap;
+        h = held_find(s, name);
+        if (!h && s->nheld < HELD) {
+                h = &s->held[s->nheld++];
+                (void)snprintf(h->name, NAME, "%s", name);
+        }
+        if (h && !h->cap && b->is_in)
+                h->cap = capos_client_get(b->client, name, e.interface);
+        return h ? h->cap : NULL;
+}
+
+/* Its service has gone, and perhaps is there again: the next call takes another one. */
+static void held_drop(struct calls *s, const char *name)
+{
+        struct held *h = held_find(s, name);
+
+        if (h)
+                h->cap = capnp_cap_unref(h->cap);
 }
 
 static struct handle *handle_find(struct bridge *b, uint32_t n)
@@ -420,6 +437,8 @@ static void call_on_done(capnp_question *q, int r, void *arg)
 
         (void)r;
         if (capos_error_of_question(q, &e)) {
+                if (e.kind == CAPNP_DISCONNECTED)
+                        held_drop(b->calls, c->on);
                 record_error(b, "call", c->name, &e);
                 bridge_fail_error(b, c->a, &e);
         } else {
@@ -568,6 +587,7 @@ void calls_call(struct bridge *b, struct asker a, web_up_call_reader r)
                         return;
                 }
                 (void)snprintf(c->name, sizeof(c->name), "%.48s.%.46s", t.name, method);
+                text_copy(web_up_call_target(r), c->on, sizeof(c->on));
                 call_send(c, &t, web_up_call_params(r));
         }
 }

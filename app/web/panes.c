@@ -26,17 +26,23 @@ enum {
         COLUMNS = 160,
         ROWS = 48,
         OFFERS = 8,
+        CODE = 64,
 };
 
-struct running {
-        capos_ui_offer *offer; /* NULL: this place is free */
-        char name[NAME];
+/* A service that is lent a host, or was. */
+struct lent {
+        struct panes *p;
+        capos_ui_offer *offer; /* NULL: it has ended … */
+        char code[CODE];       /* … so */
+        char why[CAPOS_UI_WORDS];
+        capnp_timer *again; /* it is lent one anew; NULL: not */
+        char name[NAME];    /* "": this place is free */
 };
 
 struct panes {
         struct bridge *b;
         capos_ui *ui;
-        struct running running[OFFERS];
+        struct lent lent[OFFERS];
         struct feed *feed;
         capnp_timer *wake;
         uint64_t prompt; /* that is open; 0: none */
@@ -44,7 +50,7 @@ struct panes {
         capnp_cap *settings;
         capnp_question *asked; /* of them */
         uint64_t version;
-        bool unsaved, loading;
+        bool unsaved, loading, ending;
 };
 
 static struct bridge *bridge_of(void *arg)
@@ -100,6 +106,8 @@ static const char *const ends[] = {
         [CAPOS_UI_CLOSED_DROPPED] = "dropped",
 };
 
+static void offers_tell(struct panes *p, const struct bridge_tab *t);
+
 static void on_closed(void *arg, capos_ui_surface *s, enum capos_ui_close_reason why)
 {
         struct down d = down_new(0);
@@ -114,6 +122,8 @@ static void on_closed(void *arg, capos_ui_surface *s, enum capos_ui_close_reason
                 web_down_gone_set_reason(g, ends[why]);
         }
         down_tell(bridge_of(arg), NULL, &d);
+        if (why == CAPOS_UI_CLOSED_BY_PERSON)
+                offers_tell(arg, NULL);
 }
 
 /* Each tab has room of its own, and so a layout. */
@@ -253,12 +263,26 @@ static void on_ran(void *arg, const struct capos_ui_ran *r)
 
 /* ---- offers --------------------------------------------------------------------------------- */
 
-static struct running *running_find(struct panes *p, const char *name)
+static struct lent *lent_find(struct panes *p, const char *name)
 {
         for (unsigned i = 0; i < OFFERS; i++)
-                if (p->running[i].offer && !strcmp(p->running[i].name, name))
-                        return &p->running[i];
+                if (!strcmp(p->lent[i].name, name))
+                        return &p->lent[i];
         return NULL;
+}
+
+/* A place for one more: its own, a free one, or that of one whose end is all that is known. */
+static struct lent *lent_place(struct panes *p, const char *name)
+{
+        struct lent *l = lent_find(p, name);
+
+        for (unsigned i = 0; i < OFFERS && !l; i++)
+                if (!p->lent[i].name[0])
+                        l = &p->lent[i];
+        for (unsigned i = 0; i < OFFERS && !l; i++)
+                if (!p->lent[i].offer && !p->lent[i].again)
+                        l = &p->lent[i];
+        return l;
 }
 
 /* Whether it may compose, as the instance says. */
@@ -267,9 +291,23 @@ static bool entry_composes(const struct capos_cap_entry *e)
         return e->ui;
 }
 
-/* why: of the one whose offer has just ended; NULL: of none. */
-static void offers_tell(struct panes *p, const struct bridge_tab *t, const char *name,
-                        const char *why)
+static void offer_write(struct panes *p, const struct capos_cap_entry *e, web_down_offer_builder o)
+{
+        const struct lent *l = lent_find(p, e->name);
+
+        web_down_offer_set_service(o, e->name);
+        web_down_offer_set_title(o, e->title);
+        web_down_offer_set_consent(o, (enum ui_consent)capos_ui_consent_of(p->ui, e->name));
+        web_down_offer_set_closed(o, capos_ui_closed(p->ui, e->name));
+        if (!l)
+                return;
+        web_down_offer_set_running(o, l->offer != NULL);
+        web_down_offer_set_why(o, l->why);
+        web_down_offer_set_code(o, l->code);
+        web_down_offer_set_again(o, l->again != NULL);
+}
+
+static void offers_tell(struct panes *p, const struct bridge_tab *t)
 {
         struct down d = down_new(0);
         web_down_offer_list_builder l;
@@ -281,36 +319,22 @@ static void offers_tell(struct panes *p, const struct bridge_tab *t, const char 
         if (d.m) {
                 l = web_down_init_offers(d.d, n);
                 n = 0;
-                for (uint32_t i = 0; capos_client_entry(p->b->client, i, &e); i++) {
-                        web_down_offer_builder o = web_down_offer_list_builder_get(l, n);
-
-                        if (!entry_composes(&e))
-                                continue;
-                        web_down_offer_set_service(o, e.name);
-                        web_down_offer_set_title(o, e.title);
-                        web_down_offer_set_consent(
-                                o, (enum ui_consent)capos_ui_consent_of(p->ui, e.name));
-                        web_down_offer_set_running(o, running_find(p, e.name) != NULL);
-                        web_down_offer_set_why(o, why && !strcmp(name, e.name) ? why : "");
-                        n++;
-                }
+                for (uint32_t i = 0; capos_client_entry(p->b->client, i, &e); i++)
+                        if (entry_composes(&e))
+                                offer_write(p, &e, web_down_offer_list_builder_get(l, n++));
         }
         down_tell(p->b, t, &d);
 }
 
-static void on_ended(void *arg, capos_ui_offer *o, enum capos_ui_close_reason how, const char *why)
+/* The code that a refusal's words begin with; none: "". */
+static void code_of(const char *why, char *ret, size_t bytes)
 {
-        struct panes *p = arg;
-        char name[NAME];
+        static const char *const kinds[] = {"denied.", "over-quota.", "refused."};
 
-        for (unsigned i = 0; i < OFFERS; i++) {
-                if (p->running[i].offer != o)
-                        continue;
-                p->running[i].offer = NULL;
-                (void)snprintf(name, sizeof(name), "%s", p->running[i].name);
-                record_add(p->b, "offer", name, ends[how], "");
-                offers_tell(p, NULL, name, why);
-        }
+        *ret = 0;
+        for (unsigned i = 0; i < sizeof(kinds) / sizeof(*kinds); i++)
+                if (!strncmp(why, kinds[i], strlen(kinds[i])))
+                        (void)snprintf(ret, bytes, "%.*s", (int)strcspn(why, ":"), why);
 }
 
 /* CAPNP_E_EXCEPTION: refused. */
@@ -321,22 +345,70 @@ static int offer_begin(struct panes *p, const struct capos_cap_entry *e, bool as
                                          .title = e->title,
                                          .interface = e->interface,
                                          .asked_for = asked_for};
-        struct running *r = NULL;
+        struct lent *l = lent_place(p, e->name);
         capos_ui_offer *o;
         int result;
 
-        for (unsigned i = 0; i < OFFERS && !r; i++)
-                if (!p->running[i].offer)
-                        r = &p->running[i];
-        if (!r || strlen(e->name) >= NAME)
+        if (!l || strlen(e->name) >= NAME)
                 return CAPNP_E_LIMIT;
         result = capos_ui_offer_host(p->ui, &what, &o, why);
         if (result)
                 return result;
-        r->offer = o;
-        (void)snprintf(r->name, sizeof(r->name), "%s", e->name);
+        capnp_timer_free(l->again);
+        *l = (struct lent){.p = p, .offer = o};
+        (void)snprintf(l->name, sizeof(l->name), "%s", e->name);
         record_add(p->b, "offer", e->name, NULL, "");
         return 0;
+}
+
+static void lent_on_again(void *arg)
+{
+        struct lent *l = arg;
+        struct panes *p = l->p;
+        struct capos_cap_entry e;
+        struct capos_ui_why why = {.text = ""};
+
+        l->again = NULL;
+        /* While the line is down nothing is known of a service, and when it is back all begins
+         * anew. */
+        if (!capnp_cap_is_broken(capos_client_session_peek(p->b->client), NULL) &&
+            capos_client_find(p->b->client, l->name, &e) &&
+            offer_begin(p, &e, false, &why) == CAPNP_E_EXCEPTION) {
+                code_of(why.text, l->code, sizeof(l->code));
+                (void)snprintf(l->why, sizeof(l->why), "%s", why.text);
+        }
+        offers_tell(p, NULL);
+}
+
+/* A service that has died is started again by the instance, and knows of no host. */
+static void lent_again(struct lent *l)
+{
+        uint32_t ms = capos_ui_again_ms(l->p->ui, l->name);
+
+        if (ms && capnp_timer_new(l->p->b->vat, ms, lent_on_again, l, &l->again))
+                l->again = NULL;
+}
+
+static void on_ended(void *arg, capos_ui_offer *o, enum capos_ui_close_reason how, const char *why)
+{
+        struct panes *p = arg;
+
+        for (unsigned i = 0; i < OFFERS; i++) {
+                struct lent *l = &p->lent[i];
+
+                if (l->offer != o)
+                        continue;
+                l->offer = NULL;
+                code_of(why, l->code, sizeof(l->code));
+                if (!l->code[0])
+                        (void)snprintf(l->code, sizeof(l->code), "%s", ends[how]);
+                (void)snprintf(l->why, sizeof(l->why), "%s", why);
+                if (how == CAPOS_UI_CLOSED_LOST && !p->ending)
+                        lent_again(l);
+                record_add(p->b, "offer", l->name, ends[how], "");
+                offers_tell(p, NULL);
+                return;
+        }
 }
 
 /* ---- what is kept of an account ------------------------------------------------------------- */
@@ -405,7 +477,7 @@ static void panes_offer_kept(struct panes *p)
         for (uint32_t i = 0; capos_client_entry(p->b->client, i, &e); i++)
                 if (entry_composes(&e) && capos_ui_consent_of(p->ui, e.name) == CAPOS_UI_ALWAYS)
                         (void)offer_begin(p, &e, false, &why);
-        offers_tell(p, NULL, NULL, NULL);
+        offers_tell(p, NULL);
 }
 
 static void settings_on_loaded(capnp_question *q, int r, void *arg)
@@ -482,7 +554,10 @@ void panes_end(struct bridge *b)
 
         if (!p)
                 return;
+        p->ending = true;
         p->ui = capos_ui_free(p->ui);
+        for (unsigned i = 0; i < OFFERS; i++)
+                capnp_timer_free(p->lent[i].again);
         b->panes = NULL;
         p->asked = capnp_question_free(p->asked);
         p->settings = capnp_cap_unref(p->settings);
@@ -495,7 +570,7 @@ void panes_tell(struct bridge *b, const struct bridge_tab *t)
 {
         if (!b->panes)
                 return;
-        offers_tell(b->panes, t, NULL, NULL);
+        offers_tell(b->panes, t);
         feed_tab(b->panes->feed, t);
         themes_tell(b->panes, t);
         layout_tell(b, t);
@@ -538,6 +613,7 @@ void panes_offer(struct bridge *b, struct asker a, capnp_text service)
         struct capos_ui_why why = {.text = ""};
         struct capos_cap_entry e;
         char name[NAME];
+        struct lent *l;
         int r;
 
         text_copy(service, name, sizeof(name));
@@ -547,29 +623,36 @@ void panes_offer(struct bridge *b, struct asker a, capnp_text service)
                 bridge_fail(b, a, "bridge.no-target", "there is no such capability");
                 return;
         }
+        l = lent_find(b->panes, name);
+        if (l && l->offer && capos_ui_closed(b->panes->ui, name))
+                capos_ui_withdraw(l->offer); /* a service does not try again by itself */
         capos_ui_allow(b->panes->ui, name, (capnp_data){0});
         r = offer_begin(b->panes, &e, true, &why);
         if (r)
                 fail_why(b, a, r, &why);
         else
                 bridge_done(b, a);
-        offers_tell(b->panes, NULL, NULL, NULL);
+        offers_tell(b->panes, NULL);
 }
 
 void panes_withdraw(struct bridge *b, struct asker a, capnp_text service)
 {
-        struct running *r;
+        struct lent *l;
         char name[NAME];
 
         text_copy(service, name, sizeof(name));
         if (!panes_are_there(b, a))
                 return;
-        r = running_find(b->panes, name);
-        if (!r) {
+        l = lent_find(b->panes, name);
+        if (!l || (!l->offer && !l->again)) {
                 bridge_fail(b, a, "bridge.no-target", "it composes nothing");
                 return;
         }
-        capos_ui_withdraw(r->offer);
+        l->again = capnp_timer_free(l->again);
+        if (l->offer)
+                capos_ui_withdraw(l->offer);
+        else
+                offers_tell(b->panes, NULL);
         bridge_done(b, a);
 }
 
@@ -703,6 +786,7 @@ void panes_reset(struct bridge *b, struct asker a)
         if (!panes_are_there(b, a))
                 return;
         capos_ui_reset(b->panes->ui);
+        offers_tell(b->panes, NULL);
         bridge_done(b, a);
 }
 
@@ -747,5 +831,5 @@ void panes_consent(struct bridge *b, struct asker a, web_up_consent_reader r)
                 bridge_fail_code(b, a, result);
         else
                 bridge_done(b, a);
-        offers_tell(b->panes, NULL, NULL, NULL);
+        offers_tell(b->panes, NULL);
 }

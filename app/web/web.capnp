@@ -79,7 +79,8 @@ struct WebUp {
     # Answered by `probed`.
 
     offer @21 :Text;
-    # Lends the service of this name a host.
+    # Lends the service of this name a host. Panes of it that were closed may be opened again; where there are any, what
+    # is lent already is taken back first.
 
     withdraw @22 :Text;
     act @23 :Act;
@@ -395,7 +396,20 @@ struct WebDown {
     struct Argument { path @0 :Text; value @1 :Text; constant @2 :Bool; }
   }
   struct Ran { surface @0 :UInt32; command @1 :Text; failure @2 :Failure; json @3 :Text; }
-  struct Offer { service @0 :Text; title @1 :Text; consent @2 :Ui.UiConsent; running @3 :Bool; why @4 :Text; }
+  struct Offer {
+    service @0 :Text;
+    title @1 :Text;
+    consent @2 :Ui.UiConsent;
+    running @3 :Bool;
+    why @4 :Text;
+    # How the last one has ended, until there is another …
+    code @5 :Text;
+    # … and as a code: `denied.ui`, `over-quota.ui-offers`; `finished`, `withdrawn`, `failed`, ….
+    again @6 :Bool;
+    # It has died, and is lent a host anew in a moment, as the person always lets it.
+    closed @7 :UInt32;
+    # So many of its panes stay closed, by the person. `offer` shows them again.
+  }
   struct Record {
     atMs @0 :UInt64; what @1 :Text; name @2 :Text; outcome @3 :Text; detail @4 :Text; tone @5 :Ui.UiTone;
   }

@@ -454,6 +454,18 @@ CAPNP_PUBLIC enum capos_ui_consent capos_ui_consent_of(const capos_ui *ui, const
 CAPNP_PUBLIC int capos_ui_set_consent(capos_ui *ui, const char *service,
                                       enum capos_ui_consent c) CAPNP_MUST_USE;
 
+/**
+ * Whether a service whose composition was lost (CAPOS_UI_CLOSED_LOST) is to be lent a host anew
+ * without a word, and when. An instance starts again what has died, and that knows of no host. It
+ * is if the person always lets it show panes: three times, after longer and longer waits, and again
+ * three times after a composition that has lasted a minute. Each time it is asked is one.
+ *
+ * @param ui       the workspace
+ * @param service  its name in the bundle
+ * @return         milliseconds from now; 0: it is not
+ */
+CAPNP_PUBLIC uint32_t capos_ui_again_ms(capos_ui *ui, const char *service);
+
 /* ---- panes -------------------------------------------------------------------------------- */
 
 /** What a pane is. Texts are borrowed until it changes. */

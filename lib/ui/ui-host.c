@@ -299,7 +299,11 @@ static void asking_done(capnp_question *q, int r, void *arg)
 static int offer_begin(capos_ui_offer *o, capnp_cap *object)
 {
         remote_session_client session = {o->ui->session};
+        struct ui_saved_service *known = ui_saved_find(&o->ui->saved, o->name);
         remote_ui_offer_client offer;
+
+        if (known)
+                known->lent_ms = ui_now(o->ui);
 
         if (o->lent) {
                 o->asking = remote_session_offer_surface(session);
@@ -544,6 +548,20 @@ void capos_ui_withdraw(capos_ui_offer *o)
         if (o->offer)
                 capnp_question_detach(remote_ui_offer_withdraw((remote_ui_offer_client){o->offer}));
         ui_offer_end(o, CAPOS_UI_CLOSED_BY_HOST, "withdrawn");
+}
+
+uint32_t capos_ui_again_ms(capos_ui *ui, const char *service)
+{
+        static const uint16_t waits_ms[] = {500, 2000, 8000};
+        struct ui_saved_service *of = ui_saved_find(&ui->saved, service);
+
+        if (!of || of->consent != CAPOS_UI_ALWAYS)
+                return 0;
+        if (ui_now(ui) - of->lent_ms > UI_LASTING_MS)
+                of->again = 0;
+        if (of->again == sizeof(waits_ms) / sizeof(waits_ms[0]))
+                return 0;
+        return waits_ms[of->again++];
 }
 
 const char *capos_ui_offer_name(const capos_ui_offer *o)

@@ -42,7 +42,9 @@ struct ui_saved_service {
         enum capos_ui_consent consent;
         struct capos_ui_theme theme;
         struct capnp_i_list panes;
-        struct ui_prompt_meter meter; /* of this session; is never written */
+        struct ui_prompt_meter meter; /* of this session; is never written, nor are the next two */
+        uint64_t lent_ms;             /* when it was lent something last */
+        unsigned again;               /* so often without a word, since one lasted */
         uint64_t consent_chosen, theme_chosen;
 };
 

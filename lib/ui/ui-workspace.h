@@ -18,7 +18,7 @@
 #include "ui-prompt.h"
 #include "ui-saved.h"
 
-enum { UI_OFFERS = 8, UI_WAIT_MS = 60000, UI_THEME_MS = 2000 };
+enum { UI_OFFERS = 8, UI_WAIT_MS = 60000, UI_THEME_MS = 2000, UI_LASTING_MS = 60000 };
 
 struct capos_ui {
         capnp_vat *vat;

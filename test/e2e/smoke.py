@@ -106,8 +106,8 @@ class Smoke:
     def reports(self):
         """What is no report is refused, and what is about nothing of the session's."""
         pinned = Struct(struct.pack("<HHIQ", 7, 0, 0, 0) + b"\1" + bytes(7), ["pinned", ""])
-        self.session().call(12, Struct(b"", ["chat", pinned]))
-        refused("denied.unknown-name", lambda: self.session().call(12, Struct(b"", ["nothing", pinned])))
+        self.session().call(14, Struct(b"", ["chat", pinned]))
+        refused("denied.unknown-name", lambda: self.session().call(14, Struct(b"", ["nothing", pinned])))
 
     def lists(self):
         need(set(s.names(self.caps())) == {"session", "system_info", "chat"}, "the bundle")

@@ -226,6 +226,11 @@ class Kinds(page.Cases):
         p.until("!document.querySelector('#service-stage').innerText.includes('never')")
         p.click("#service-stage")
         self.open(p, "again", "text", "Again")
+        p.click("#main .pane [id$='-close']")
+        p.says("Show the pane that you closed", "#closed-stage")
+        p.click("#closed-stage")
+        p.until("!document.querySelector('#closed-stage')", "it may be shown again")
+        self.open(p, "again", "text", "Again")
         self.over(p)
 
     def taken_while_a_call_runs(self):

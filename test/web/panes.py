@@ -7,12 +7,14 @@ no room for. What it then holds is compared with what a tab is told that comes l
 STAGE is the program of test/ui/stage.c.
 """
 import json
+import os
+import signal
 import socket
 import sys
 import time
 import traceback
 
-from bridge import DEADLINE
+from bridge import DEADLINE, until
 from staging import Mirror, Staged, LISTS, equal, holds, instance
 
 CASES = []
@@ -262,6 +264,74 @@ def each_tab_has_a_layout_of_its_own(b):
     narrow.until(lambda: len(narrow.panes) == 4)
     equal(layout(narrow)["narrow"], True, "after another has changed it")
     narrow.tab.close()
+
+
+def offer(b):
+    """What is said last of the stage."""
+    return [f["offers"] for f in b.mirror.heard if "offers" in f][-1][0]
+
+
+def lent_again(b):
+    """The stage has a host that knows no pane: the first one can be opened."""
+    def opened():
+        r = b.mirror.ask("call", {"target": "stage", "method": "open", "params": json.dumps({"spec": {
+            "surfaceId": b.id("one"), "title": "one", "kind": "log", "safetyClass": "ordinary",
+            "modelSchema": LOG_SCHEMA}})})
+        return json.loads(r.get("returned", {"json": '{"outcome": "not there"}'})["json"])["outcome"] == ""
+    until(opened, "a pane again")
+
+
+def said_of(b):
+    """What is on record of what a person has said, as the bridge tells it."""
+    with open(os.path.join(b.rig.state, "audit.log"), encoding="utf-8") as f:
+        rows = [json.loads(line) for line in f if line.endswith("\n")]
+    return [(r["outcome"], r["detail"]) for r in rows if r.get("detail", "").startswith("the client says")]
+
+
+@case
+def what_was_closed_can_be_shown_again_and_all_is_on_record(b):
+    n = b.open("one", "log")
+    for act in ({"pin": True}, {"pin": False}, {"move": {"place": "side"}}, {"close": None}):
+        equal(b.mirror.ask("act", {"surface": n, **act}).get("done", 0), None, act)
+    b.mirror.until(lambda: offer(b).get("closed") == 1)
+    equal(offer(b)["running"], True)
+    equal(b.tell("open", spec={"surfaceId": b.id("one"), "title": "one", "kind": "log", "safetyClass": "ordinary",
+                               "modelSchema": LOG_SCHEMA})["outcome"].split(":")[1].strip(), "refused.closed")
+    equal(b.mirror.ask("offer", "stage").get("done", 0), None, "the same again")
+    b.mirror.until(lambda: not offer(b).get("closed") and offer(b)["running"])
+    lent_again(b)
+    for consent in ("never", "never", "always"):
+        equal(b.mirror.ask("consent", {"service": "stage", "consent": consent}).get("done", 0), None)
+    wanted = [("ui.pin", "the client says: pinned"), ("ui.pin", "the client says: unpinned"),
+              ("ui.move", "the client says: side"), ("ui.closed", "the client says: closed"),
+              ("ui.closed", "the client says: opened"), ("ui.consent", "the client says: never"),
+              ("ui.consent", "the client says: always")]
+    until(lambda: len(said_of(b)) >= len(wanted), "all of it is on record")
+    equal(said_of(b), wanted)
+
+
+@case
+def a_service_that_has_died_is_offered_anew(b):
+    """If it may always, and what has ended one is told with its code."""
+    equal(b.mirror.ask("consent", {"service": "stage", "consent": "always"}).get("done", 0), None)
+    b.open("one", "log")
+    os.kill(b.pid_of("stage"), signal.SIGKILL)
+    b.mirror.until(lambda: not b.mirror.panes)
+    gone = [f["gone"]["reason"] for f in b.mirror.heard if "gone" in f]
+    equal(gone, ["the service cannot be reached any more"])
+    b.mirror.until(lambda: not offer(b)["running"])
+    holds(offer(b)["code"] == "failed" and offer(b)["again"] and offer(b)["why"], offer(b))
+    b.mirror.until(lambda: offer(b)["running"])
+    equal((offer(b).get("why", ""), offer(b).get("again", False)), ("", False), "what is said of the new one")
+    lent_again(b)
+    b.rig.ok("session", "revoke", "--account", "alice", "stage", "--state", b.rig.state)
+    b.mirror.until(lambda: not offer(b)["running"])
+    equal((offer(b)["code"], offer(b).get("again", False)), ("denied.revoked-lease", False))
+    late = Mirror(b.person.tab())
+    late.until(lambda: [f for f in late.heard if "offers" in f])
+    told = [f["offers"] for f in late.heard if "offers" in f]
+    equal(told[-1][0]["code"], "denied.revoked-lease", "a tab that is new")
+    late.tab.close()
 
 
 def themes(tab):

@@ -48,6 +48,23 @@ function which(): Mode {
   return store.instances.get() === null ? "connecting" : "instances";
 }
 
+/* Why a service shows nothing any more, if nobody here has wanted that. */
+function endOf(o: WebDown_Offer): Child {
+  if (o.running || !o.why || ["withdrawn", "finished", "refused.person"].includes(o.code ?? ""))
+    return null;
+  return h("p", { class: "of-service", id: `why-${o.service}` }, h("bdi", null, o.why),
+    o.again ? ". It is asked for its panes again, as you always let it." : "");
+}
+
+/* What was closed stays closed, also when the service is opened again by itself. */
+function closedOf(o: WebDown_Offer): Child {
+  return o.closed ? h("button", { type: "button", class: "quiet of-service", id: `closed-${o.service}`,
+    disabled: !!store.ended.get(), onclick: () => {
+      location.hash = "#/workspace";
+      void wire.ask({ offer: o.service }).catch((e) => store.gone.set(e.message));
+    } }, `Show ${o.closed === 1 ? "the pane" : `${o.closed} panes`} that you closed`) : null;
+}
+
 function navigation(): Child {
   if (!store.session.get())
     return null;
@@ -60,7 +77,7 @@ function navigation(): Child {
   return [
     (["workspace", "overview", "capabilities", "calls", "probes"] as Screen[]).map(link),
     store.offers.get().length ? h("h2", null, "Services") : null,
-    store.offers.get().map((o) => h("button", { type: "button", class: "service", id: `service-${o.service}`,
+    store.offers.get().map((o) => [h("button", { type: "button", class: "service", id: `service-${o.service}`,
       "aria-pressed": o.running, title: o.why || null,
       disabled: !!store.ended.get() || store.lost.get().has(o.service ?? ""),
       onclick: () => {
@@ -70,7 +87,8 @@ function navigation(): Child {
           store.gone.set(e.message));
       } }, h("span", { class: o.running ? "dot on" : "dot" }), h("bdi", null, o.title || o.service),
     h("span", { class: "b" }, store.lost.get().has(o.service ?? "") ? "revoked"
-      : o.running ? "open" : o.consent === "never" ? "never" : ""))),
+      : o.running ? "open" : o.again ? "again" : o.consent === "never" ? "never" : "")),
+    endOf(o), closedOf(o)]),
     h("h2", null, "This browser"), link("instances"), link("transcript")];
 }
 
