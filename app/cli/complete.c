@@ -101,6 +101,8 @@ static const struct {
         {"audit query", 0, KIND_FILE},
         {"audit export", 0, KIND_FILE},
         {"manifest check", 0, KIND_FILE},
+        {"manifest connect", 0, KIND_FILE},
+        {"manifest connect", 1, KIND_FILE},
         {"cert import", 0, KIND_FILE},
         {"manifest explain", 0, KIND_FILE},
         {"help", 0, KIND_COMMAND},

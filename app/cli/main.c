@@ -394,6 +394,13 @@ static const struct cli_option ui_options[] = {
          offsetof(struct cli, personal)},
         {NULL, 0, NULL, NULL, 0}};
 
+static const struct cli_option connect_options[] = {
+        {"as", 0, "NAME", "what clients ask for (default: the interface's name)",
+         offsetof(struct cli, alias)},
+        {"interface", 0, "NAME", "what its bootstrap object is, where the schema has several",
+         offsetof(struct cli, interface)},
+        {0}};
+
 static const struct cli_command commands[] = {
         {"up", "[--state DIR] [--listen WHERE]... [--manifest FILE]",
          "Start an instance, in the foreground",
@@ -413,6 +420,16 @@ static const struct cli_command commands[] = {
          "code 0: good.\n\n"
          "Example:\n  capos manifest check my.manifest\n",
          cmd_manifest_check, NULL, 0, 1, false},
+        {"manifest connect", "WHERE SCHEMA [ARGUMENT]... [--as NAME] [--interface NAME]",
+         "Print the lines of a manifest for a server that is there",
+         "WHERE is unix:PATH or plain:ADDR:PORT, where a Cap'n Proto server listens, or a\n"
+         "program that serves one caller on its standard input and output, with its ARGUMENTs.\n"
+         "SCHEMA is its .capnp file, which is compiled into a .schema beside it, or one that was.\n"
+         "The server needs to know nothing of the instance.\n\n"
+         "Examples:\n"
+         "  capos manifest connect unix:/run/calculator.sock calculator.capnp\n"
+         "  capos manifest connect /usr/bin/python3 kv.capnp -- /opt/kv.py\n",
+         cmd_manifest_connect, connect_options, 2, CLI_WORDS, false},
         {"manifest explain", "[FIELD | FILE] [--account NAME] [--method METHOD]...",
          "Say what a field means, what a manifest grants, or what a login would get",
          "Without either: what the built-in manifest grants. With --method: what a login by it\n"

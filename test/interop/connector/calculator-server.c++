@@ -2,7 +2,7 @@
  * calculator-server: a server of the C++ library that knows nothing of the instance, as a connector
  * has one behind it: two-party RPC, a bootstrap object, and no word of this project's.
  *
- * Usage: calculator-server unix:PATH | HOST:PORT     says "ready" when it listens
+ * Usage: calculator-server unix:PATH | HOST:PORT     says "ready PORT" when it listens
  *        calculator-server -                         serves on its standard input, a socket
  */
 #include <capnp/rpc-twoparty.h>
@@ -184,6 +184,6 @@ int main(int argc, char **argv)
                                 .parseAddress(argv[1])
                                 .wait(io.waitScope)
                                 ->listen();
-        std::cout << "ready" << std::endl;
+        std::cout << "ready " << listener->getPort() << std::endl;
         server.listen(*listener).wait(io.waitScope);
 }

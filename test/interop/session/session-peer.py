@@ -4,6 +4,7 @@ against an instance by session-run.py.
 
 usage: session-peer.py rust|python
        session-peer.py python PANEL     as a host that lends a surface to that service (test/e2e/offer.py)
+       session-peer.py python --connector CLIENT     a server behind a connector (test/e2e/connector.py)
 
 What is built goes to the build folder, the sources stay as they are: the packages come from the
 language's own registry, so this belongs to `make test-peers`. CAPOS_BUILDDIR names the build
@@ -12,6 +13,7 @@ folder.
 import contextlib
 import fcntl
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -64,6 +66,19 @@ def build_python():
     return [python, os.path.join(to, "session-client.py")]
 
 
+def connector(language, client, foreign_client):
+    """A server in this language; as one program, which the manifest can start."""
+    server = os.path.join(BUILD, "peers", language, "calculator-server")
+    schema = os.path.join(os.path.dirname(HERE), "connector", "calculator.capnp")
+    with open(server, "w", encoding="utf-8") as f:
+        f.write("#!/bin/sh\n" + shlex.join(["exec", "env", f"CALCULATOR_SCHEMA={schema}", client[0],
+                                            os.path.join(os.path.dirname(client[1]), "calculator-server.py")]) +
+                ' "$@"\n')
+    os.chmod(server, 0o755)
+    return subprocess.run([sys.executable, os.path.join(TOP, "test", "e2e", "connector.py"), foreign_client, server,
+                           "connector-" + language], check=False).returncode
+
+
 def main(argv):
     build = {"rust": build_rust, "python": build_python}.get(argv[0] if argv else "")
     if build is None:
@@ -73,6 +88,8 @@ def main(argv):
     os.environ["PATH"] += os.pathsep + os.path.expanduser("~/.cargo/bin")
     with alone(argv[0]):
         client = build()
+    if argv[1:2] == ["--connector"]:
+        return connector(argv[0], client, argv[2])
     if len(argv) > 1:
         os.environ["PANEL_SCHEMA"] = os.path.join(TOP, "test", "ui", "panel.capnp")
         return subprocess.run([sys.executable, os.path.join(TOP, "test", "e2e", "offer.py"), "--proof",
