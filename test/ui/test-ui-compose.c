@@ -115,6 +115,28 @@ TEST(sixteen_panes_and_no_more)
 }
 
 /* Of three services: two have as many as one may, and the third finds no room. */
+TEST(eight_offers_and_no_more)
+{
+        char name[] = "s0";
+        struct capos_ui_offering what = {.name = name, .interface = DESK_ID, .asked_for = true};
+        capos_ui_offer *o[8], *more;
+        struct capos_ui_why why;
+        struct play p;
+
+        CHECK_OK(play_open(&p));
+        for (unsigned i = 0; i < 8; i++) {
+                name[1] = (char)('0' + i);
+                CHECK_OK(capos_ui_offer_host(p.ui, &what, &o[i], &why));
+        }
+        name[1] = '8';
+        CHECK_EQ(capos_ui_offer_host(p.ui, &what, &more, &why), CAPNP_E_EXCEPTION);
+        CHECK_STR(why.text, "over-quota.ui-offers: more than 8");
+        capos_ui_withdraw(o[3]);
+        CHECK_OK(capos_ui_offer_host(p.ui, &what, &more, &why));
+        play_run(&p);
+        play_close(&p);
+}
+
 TEST(thirty_two_panes_in_all)
 {
         static const char *const names[] = {"desk", "second", "third"};

@@ -553,6 +553,28 @@ TEST(consent)
         play_close(&p);
 }
 
+/* By lib/ui's word, for every front end: how long until, and not for ever. */
+TEST(a_host_is_lent_again_to_a_service_that_has_died)
+{
+        static const uint32_t waits_ms[] = {500, 2000, 8000, 0, 0};
+        struct play p;
+
+        CHECK_OK(play_open(&p));
+        CHECK_EQ(capos_ui_again_ms(p.ui, "desk"), 0);
+        play_offer(&p);
+        CHECK_EQ(capos_ui_again_ms(p.ui, "desk"), 0); /* nobody has said so */
+        CHECK_OK(capos_ui_set_consent(p.ui, "desk", CAPOS_UI_ALWAYS));
+        for (unsigned i = 0; i < sizeof(waits_ms) / sizeof(waits_ms[0]); i++)
+                CHECK_EQ(capos_ui_again_ms(p.ui, "desk"), waits_ms[i]);
+        p.now_ms += 60000;
+        CHECK_EQ(capos_ui_again_ms(p.ui, "desk"), 0);
+        p.now_ms += 1; /* it has lasted */
+        CHECK_EQ(capos_ui_again_ms(p.ui, "desk"), 500);
+        CHECK_OK(capos_ui_set_consent(p.ui, "desk", CAPOS_UI_NEVER));
+        CHECK_EQ(capos_ui_again_ms(p.ui, "desk"), 0);
+        play_close(&p);
+}
+
 static void reported(struct play *p, const char *wanted)
 {
         play_run(p);
