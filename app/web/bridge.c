@@ -1,14 +1,20 @@
-/* How frames are made, printed and sent. What cannot be printed is not sent, and its tab is closed:
- * a page that has missed a frame would show what is not so. */
+/*
+ * How frames are made, printed and sent. Without memory for one its tab is closed: a page that has
+ * missed a frame would show what is not so, and one that comes back is told everything.
+ *
+ * A frame that is too large for any tab would be so again then; and an answer for which there is no
+ * room may be asked for again. In their stead it is said that they are left out.
+ */
 #include "bridge.h"
 
 #include "io-packet.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 
-enum { FRAME_TEXT = 8 << 20 };
+enum { FRAME_TEXT = 3 << 20, ANSWER_SPARE = 64 * 1024 };
 
 uint64_t bridge_now_ms(void)
 {
@@ -59,23 +65,63 @@ bool bridge_is_behind(const struct bridge *b)
         return false;
 }
 
+/* 0; CAPNP_E_LIMIT: it is too large; anything else: there is no memory. Takes it. */
+static int down_print(struct bridge *b, struct down *d, struct capnp_buf *to)
+{
+        int r = d->m ? capnp_msg_check(d->m) : -ENOMEM;
+
+        if (!r)
+                r = capnp_json_print(b->schema, WEB_DOWN_ID, capnp_builder_reader(d->d.b), NULL,
+                                     to);
+        d->m = capnp_msg_free(d->m);
+        return r;
+}
+
+/* What is said in the stead of a frame that answers id, or of one that nobody has asked for. */
+static struct down left_out(uint32_t id, bool too_large)
+{
+        struct down d = down_new(id);
+
+        if (d.m) {
+                web_down_failure_builder f = web_down_init_failed(d.d);
+
+                web_down_failure_set_code(f, too_large ? "bridge.too-large" : "bridge.busy");
+                web_down_failure_set_text(f, too_large ? "what was to be said has more than 3 MiB: "
+                                                         "it is left out"
+                                                       : "too much waits for this page");
+        }
+        return d;
+}
+
 void down_send(struct bridge *b, unsigned tabs, struct down *d)
 {
-        CAPNP_AUTO(capnp_buf_deinit) struct capnp_buf text = {0};
-        bool is_lost;
+        CAPNP_AUTO(capnp_buf_deinit) struct capnp_buf text = {0}, instead = {0};
+        uint32_t id = tabs && d->m ? web_down_id(web_down_as_reader(d->d)) : 0;
+        struct down other;
+        int r;
 
         capnp_buf_init(&text, FRAME_TEXT);
-        is_lost = tabs && (!d->m || capnp_msg_check(d->m) ||
-                           capnp_json_print(b->schema, WEB_DOWN_ID, capnp_builder_reader(d->d.b),
-                                            NULL, &text));
-        d->m = capnp_msg_free(d->m);
+        capnp_buf_init(&instead, ANSWER_SPARE);
+        if (!tabs) {
+                d->m = capnp_msg_free(d->m);
+                return;
+        }
+        r = down_print(b, d, &text);
+        other = left_out(id, r == CAPNP_E_LIMIT);
+        if (down_print(b, &other, &instead) && r == CAPNP_E_LIMIT)
+                r = -ENOMEM;
         for (unsigned i = 0; i < BRIDGE_TABS; i++) {
-                if (!(tabs & 1U << i))
+                struct tab *t = tabs & 1U << i ? b->tabs[i].tab : NULL;
+                bool full = t && id && tab_queued(t) + text.len > TAB_QUEUE - ANSWER_SPARE;
+
+                if (!t)
                         continue;
-                if (is_lost)
-                        tab_close(b->tabs[i].tab, TAB_SLOW, "what was to be said is too large");
+                if (r == CAPNP_E_LIMIT || (!r && full))
+                        tab_send(t, instead.p, instead.len);
+                else if (r)
+                        tab_close(t, TAB_SLOW, "no memory");
                 else
-                        tab_send(b->tabs[i].tab, text.p, text.len);
+                        tab_send(t, text.p, text.len);
         }
 }
 

@@ -415,7 +415,8 @@ static void call_returned(struct call *c, const struct capnp_buf *text, uint64_t
                 web_down_returned_set_bytes(r, text->len);
                 handles_write(c, text, r);
         }
-        (void)snprintf(detail, sizeof(detail), "%zu bytes, %" PRIu64 " us", text->len, took_us);
+        (void)snprintf(detail, sizeof(detail), "%zu bytes in %" PRIu64 ".%" PRIu64 " ms", text->len,
+                       took_us / 1000, took_us / 100 % 10);
         record_add(c->b, "call", c->name, NULL, detail);
         down_answer(c->b, c->a, &d);
 }

@@ -358,12 +358,15 @@ static enum MHD_Result route_take(const struct http *h, struct MHD_Connection *c
 {
         switch (q->route) {
         case ROUTE_FILE:
-                return answer_send(c,
-                                   &(struct answer){.status = MHD_HTTP_OK,
-                                                    .type = q->file->type,
-                                                    .bytes = q->file->bytes,
-                                                    .len = q->file->len},
-                                   true);
+                return answer_send(
+                        c,
+                        &(struct answer){.status = MHD_HTTP_OK,
+                                         .type = q->file->type,
+                                         .bytes = q->file->bytes,
+                                         .len = q->file->len,
+                                         .name = q->file->packed ? "Content-Encoding" : NULL,
+                                         .value = "gzip"},
+                        true);
         case ROUTE_ENTER:
                 return route_enter(h, c, q);
         case ROUTE_ROTATE:

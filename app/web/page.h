@@ -2,6 +2,7 @@
 #ifndef CAPOS_WEB_PAGE_H
 #define CAPOS_WEB_PAGE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct page_file {
@@ -9,6 +10,7 @@ struct page_file {
         const char *type; /* for Content-Type */
         const unsigned char *bytes;
         size_t len;
+        bool packed; /* by gzip, which every browser takes that the page runs in */
 };
 
 /* The files; the last one has no path. */

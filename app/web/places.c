@@ -243,15 +243,25 @@ static void places_changed(struct bridge *b, struct asker a)
         places_tell(b, NULL);
 }
 
+/* A place is taken again when there is no other: who has seen what was there may just now name it.
+ */
+static struct place *place_free(struct bridge *b)
+{
+        struct places *s = b->places;
+
+        if (s->n < PLACES)
+                return &s->p[s->n++];
+        for (unsigned i = 0; i < PLACES; i++)
+                if (!s->p[i].is_there && !(b->client && b->place == i))
+                        return &s->p[i];
+        return NULL;
+}
+
 void places_add(struct bridge *b, struct asker a, web_up_instance_reader r)
 {
         const char *why;
-        struct place p;
+        struct place p, *to;
 
-        if (b->places->n == PLACES) {
-                bridge_fail(b, a, "bridge.full", "there is no room for another instance");
-                return;
-        }
         why = place_read(&p, web_up_instance_name(r).p, web_up_instance_address(r).p);
         if (why)
                 bridge_fail(b, a, "bridge.address", why);
@@ -259,8 +269,13 @@ void places_add(struct bridge *b, struct asker a, web_up_instance_reader r)
                 bridge_fail(b, a, "bridge.not-allowed",
                             "this bridge was started without --allow for such an address");
         else {
+                to = place_free(b);
+                if (!to) {
+                        bridge_fail(b, a, "bridge.full", "there is no room for another instance");
+                        return;
+                }
                 p.kept = p.at.transport != CAPOS_TRANSPORT_TLS;
-                b->places->p[b->places->n++] = p;
+                *to = p;
                 places_changed(b, a);
         }
 }

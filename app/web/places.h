@@ -19,7 +19,7 @@ struct place {
 };
 
 struct places {
-        struct place p[PLACES]; /* a place in it is never given again */
+        struct place p[PLACES]; /* a place in it is given again when no other is left */
         unsigned n;
 };
 

@@ -13,7 +13,7 @@ struct record {
         const char *what; /* ours: "login", "call" */
         char name[96];    /* "chat.join" */
         char outcome[64]; /* "done", "denied.unknown-name" */
-        char detail[96];  /* sizes, times: "12 bytes, 340 us" */
+        char detail[96];  /* sizes, times: "12 bytes in 0.3 ms" */
         enum ui_tone tone;
 };
 

@@ -3,7 +3,8 @@
  *
  * Its bounds: a frame, a message, frames in a second (of any kind, so that a flood of fragments or
  * pings counts too), bytes that wait to go out, how long none of them moves, and whether anybody
- * answers a ping. Whoever goes beyond one is closed; the process has others to serve.
+ * answers a ping (while bytes wait, it would stand behind them). Whoever goes beyond one is closed;
+ * the process has others to serve. Who reads, however slowly, is not.
  *
  * A tab ends at the end of a turn, never in the middle of what it calls: it is marked, and a timer
  * of no length takes it away.
@@ -26,7 +27,8 @@ enum {
         PINGS_MISSED = 2,
         STALL_MS = 10 * 1000,
         CLOSE_MS = 2000,
-        KERNEL_BYTES = 256 * 1024, /* what the kernel may keep for who does not read */
+        KERNEL_BYTES = 64 * 1024, /* what the kernel may keep for who does not read: a third of
+                                     what it makes of that has to be read before more may go out */
         TICK_MS = 1000,
 };
 
@@ -248,7 +250,7 @@ static void tab_on_tick(void *arg)
                 t->moved_ms = now;
         if (now - t->moved_ms > STALL_MS || (t->closing && now - t->closing_ms > CLOSE_MS))
                 tab_end(t);
-        else if (!t->closing && now - t->pinged_ms > PING_MS) {
+        else if (!t->closing && now - t->pinged_ms > PING_MS && !wslay_event_want_write(t->ws)) {
                 t->pinged_ms = now;
                 if (t->pings++ == PINGS_MISSED || wslay_event_queue_msg(t->ws, &ping))
                         tab_end(t);

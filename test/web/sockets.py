@@ -14,6 +14,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -451,6 +452,10 @@ def instances_are_added_within_what_is_allowed(b):
         t.ask("disconnect")
         equal(t.ask("remove", 1).get("done", 0), None)
         equal(open(path, encoding="utf-8").read(), "")
+        for n in range(70):  # places are taken again
+            equal(t.ask("add", {"name": f"n{n}", "address": wide.rig.address}).get("done", 0), None)
+            place = [i["place"] for i in t.ask("instances")["instances"] if i["name"] == f"n{n}"]
+            equal(t.ask("remove", place[0]).get("done", 0), None)
     finally:
         wide.close()
     t = b.browser().tab()
@@ -745,6 +750,26 @@ def nobody_reads(b):
                 return "closed"
         time.sleep(0.5)
     return "still open"
+
+
+@row("kept")
+def who_reads_slowly(b):
+    """A few bytes now and then are read: he is not closed, though much waits for him."""
+    t = b.logged_in()
+    t.down(lambda f: any(c.get("interface") for c in f.get("caps", [])))
+    t.s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    for _ in range(100):
+        t.up("schema", "chat")
+    end = time.monotonic() + 22
+    while time.monotonic() < end:
+        got = t.s.recv(4096)
+        if not got:
+            return "closed"
+        t.got += got
+        time.sleep(0.5)
+    t.ask("instances")
+    t.close()
+    return "kept"
 
 
 @row("bridge.busy")

@@ -166,6 +166,7 @@ async function start(): Promise<void> {
       wire.line.set("offline");
     } else if (why) {
       entry.refused.set(why);
+      wire.line.set("closed");
       return;
     }
   }

@@ -4,8 +4,10 @@
 usage: build.py WEB.CAPNP SCHEMA_FOLDER OUT.C [DEPFILE]
 
 The names of script and style have a hash of their content in them: a browser that has kept an old one asks for the new
-one. No third-party code: esbuild and tsc are Debian's, and nothing of theirs is in the result.
+one. Both are packed, for they are most of what a browser has to fetch. No third-party code: esbuild and tsc are
+Debian's, and nothing of theirs is in the result.
 """
+import gzip
 import hashlib
 import os
 import subprocess
@@ -59,21 +61,21 @@ def files():
         page = page.replace(f"/{plain}", f"/{hashed}")
     with open(os.path.join(HERE, "icon.svg"), "rb") as f:
         icon = f.read()
-    return [("/", "text/html; charset=utf-8", page.encode()),
-            (f"/{names['app.js']}", "text/javascript; charset=utf-8", script),
-            (f"/{names['app.css']}", "text/css; charset=utf-8", style),
-            ("/icon.svg", "image/svg+xml", icon)]
+    return [("/", "text/html; charset=utf-8", page.encode(), False),
+            (f"/{names['app.js']}", "text/javascript; charset=utf-8", gzip.compress(script, mtime=0), True),
+            (f"/{names['app.css']}", "text/css; charset=utf-8", gzip.compress(style, mtime=0), True),
+            ("/icon.svg", "image/svg+xml", icon, False)]
 
 
 def constants(all_files):
     out = ['/* Made by app/web/page/build.py. */\n#include "page.h"\n']
-    for n, (_, _, data) in enumerate(all_files):
+    for n, (_, _, data, _) in enumerate(all_files):
         lines = [",".join(str(b) for b in data[i:i + PER_LINE]) for i in range(0, len(data), PER_LINE)]
         out.append(f"static const unsigned char file{n}[] = {{\n" + ",\n".join(lines) + "};\n")
     out.append("const struct page_file page_files[] = {\n")
-    for n, (path, kind, _) in enumerate(all_files):
-        out.append(f'        {{"{path}", "{kind}", file{n}, sizeof(file{n})}},\n')
-    out.append("        {NULL, NULL, NULL, 0},\n};\n")
+    for n, (path, kind, _, packed) in enumerate(all_files):
+        out.append(f'        {{"{path}", "{kind}", file{n}, sizeof(file{n}), {str(packed).lower()}}},\n')
+    out.append("        {NULL, NULL, NULL, 0, false},\n};\n")
     return "".join(out)
 
 

@@ -21,8 +21,9 @@ export function ring(part: number, size: number, width: number): SVGElement {
   return svg("svg", { class: `ring ${p < 0.1 ? "low" : ""}`, width: size, height: size, viewBox: `0 0 ${size} ${size}`,
                       "aria-hidden": "true" },
              svg("circle", { ...c, class: "track" }),
-             svg("circle", { ...c, class: "part", "stroke-dasharray": `${(p * all).toFixed(2)} ${all.toFixed(2)}`,
-                             "stroke-linecap": "round", transform: `rotate(-90 ${size / 2} ${size / 2})` }));
+             p > 0 && svg("circle", { ...c, class: "part", "stroke-linecap": "round",
+                             "stroke-dasharray": `${(p * all).toFixed(2)} ${all.toFixed(2)}`,
+                             transform: `rotate(-90 ${size / 2} ${size / 2})` }));
 }
 
 export interface Series { label: string; tone: string; x: number[]; y: number[] }

@@ -38,7 +38,7 @@ export function moment(ms: number): string {
   return ms > 0 ? date.format(ms) : "never";
 }
 
-/* "7 h 12 min"; below a minute in seconds. */
+/* "7 h 12 min", "9 min"; below a minute in seconds. */
 export function span(ms: number): string {
   const s = Math.max(0, Math.round(ms / 1000));
   const d = Math.floor(s / 86400), hours = Math.floor(s / 3600) % 24, m = Math.floor(s / 60) % 60;
@@ -46,7 +46,7 @@ export function span(ms: number): string {
     return `${d} d ${hours} h`;
   if (s >= 3600)
     return `${hours} h ${m} min`;
-  return m ? `${m} min ${s % 60} s` : `${s} s`;
+  return m ? `${m} min${s % 60 ? ` ${s % 60} s` : ""}` : `${s} s`;
 }
 
 /* "7:12:04", for columns. */

@@ -1,5 +1,6 @@
 /* The palette (Ctrl-K): everything that can be gone to or run, by some letters of its name. */
 
+import * as sheet from "./ask";
 import { go, Screen, SCREENS } from "./nav";
 import * as store from "./store";
 import { h, replace } from "./view";
@@ -24,6 +25,10 @@ function all(): Entry[] {
   for (const [to, name] of Object.entries(SCREENS))
     if (s || to === "instances")
       out.push({ what: "screen", name, detail: "", run: () => go(to as Screen) });
+  if (s && !store.ended.peek())
+    out.push({ what: "act", name: "Renew the lease", detail: "", run: sheet.ask },
+             { what: "act", name: "Reset the layout", detail: "", run: sheet.reset },
+             { what: "act", name: "Log out", detail: "", run: sheet.logout });
   for (const c of store.caps.peek() ?? []) {
     const name = c.entry?.name ?? "";
     if (store.lost.peek().has(name))

@@ -4,6 +4,7 @@ import { Signal } from "./view";
 import * as wire from "./wire";
 
 export const schemas = new Signal<Map<string, WebDown_Schema>>(new Map());
+export const faults = new Signal<Map<string, string>>(new Map()); /* why there is none */
 const asked = new Set<string>();
 
 /* Asks for the schema of a capability, unless it is there or was asked for. */
@@ -14,11 +15,18 @@ export function want(name: string): void {
   wire.ask({ schema: name }).then((d) => {
     if (d.schema)
       schemas.set(new Map(schemas.peek()).set(name, d.schema));
-  }).catch(() => asked.delete(name));
+    faults.set(new Map());
+  }).catch((e) => {
+    if (e instanceof wire.Refused && e.code === "bridge.offline")
+      asked.delete(name);
+    else
+      faults.set(new Map(faults.peek()).set(name, e instanceof Error ? e.message : String(e)));
+  });
 }
 
 export function forgetAll(): void {
   asked.clear();
+  faults.set(new Map());
   schemas.set(new Map());
 }
 

@@ -208,7 +208,7 @@ const takers: { [K in keyof WebDown]?: (v: any, d: WebDown) => void } = {
   session: (v) => begin(v),
   caps: (v) => other(caps, v),
   returned: (_, d) => returned(d),
-  failed: (_, d) => returned(d),
+  failed: (v: WebDown_Failure, d) => { if (d.id) returned(d); else gone.set(v.text ?? ""); },
   event: (v) => events.set([v, ...events.peek()].slice(0, KEPT_EVENTS)),
   probed: (v: WebDown_Probed) => probes.set(new Map(probes.peek()).set(v.probe, v)),
   ended: (v) => { step.set(null); prompt.set(null); ended.set(v); },

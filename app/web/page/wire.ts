@@ -22,6 +22,7 @@ export const line = new Signal<LineState>("connecting");
 export const latency = new Signal<number>(-1);
 
 const FIRST_MS = 500, LONGEST_MS = 10_000;
+const LOOK_MS = 1000, SLEPT_MS = 90_000, DEAD_MS = 5000; /* hidden tabs have a timer a minute */
 const IDLE = 4001;
 
 let socket: WebSocket | null = null;
@@ -169,6 +170,32 @@ export function again(): void {
     open();
   }
 }
+
+/* A line may be dead with nobody having said so, after a sleep or with another network: then it does not answer. */
+function whetherDead(): void {
+  const s = socket;
+  if (line.peek() !== "open" || !s) {
+    again();
+    return;
+  }
+  const late = setTimeout(() => {
+    if (socket !== s)
+      return;
+    socket = null;
+    s.close();
+    void closed(1006, true);
+  }, DEAD_MS);
+  ask({ instances: null }).catch(() => undefined).finally(() => clearTimeout(late));
+}
+
+let looked = Date.now();
+setInterval(() => {
+  const slept = Date.now() - looked > SLEPT_MS;
+  looked = Date.now();
+  if (slept)
+    whetherDead();
+}, LOOK_MS);
+addEventListener("online", whetherDead);
 
 /* A page that is kept in memory after it was left must not be a way in: its line ends, and begins anew when it is
  * shown again. */

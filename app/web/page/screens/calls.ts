@@ -4,7 +4,7 @@
 import * as format from "../format";
 import { Part, struct } from "../form";
 import { icon } from "../icons";
-import { byInterface, own, schemas, want } from "../schemas";
+import { byInterface, faults, own, schemas, want } from "../schemas";
 import * as store from "../store";
 import { Child, h, live, Signal } from "../view";
 
@@ -138,6 +138,7 @@ function builder(): Child {
     h("select", { id: "method", value: at?.full ?? "", onchange: (e: Event) =>
       store.target.set({ ...t, method: (e.target as HTMLSelectElement).value }) },
     all.map((x) => h("option", { value: x.full, disabled: !x.m.granted }, x.full))))
+    : faults.get().has(t.name) ? h("p", { class: "banner bad", role: "alert" }, icon("alert"), faults.get().get(t.name))
     : t.name || t.handle ? h("div", { class: "skeleton-line" }) : h("p", { class: "m" }, "Choose what to call."),
   s && at ? body(s, at.m) : null];
 }

@@ -3,7 +3,7 @@
 import * as format from "../format";
 import { icon } from "../icons";
 import { go } from "../nav";
-import { own, schemas, want } from "../schemas";
+import { faults, own, schemas, want } from "../schemas";
 import * as store from "../store";
 import { Child, h, live, Signal } from "../view";
 import * as wire from "../wire";
@@ -84,7 +84,8 @@ function drawer(): Child {
     s ? own(s).map((i) => [
       h("h3", { class: "mono" }, i.name), i.doc ? h("p", { class: "doc" }, h("bdi", null, i.doc)) : null,
       h("ul", { class: "method-rows" }, (i.methods ?? []).map((m) => method(name, m, dead)))])
-      : [h("div", { class: "skeleton-line" }), h("div", { class: "skeleton-line" })]);
+      : faults.get().has(name) ? h("p", { class: "banner bad", role: "alert" }, icon("alert"), faults.get().get(name))
+        : [h("div", { class: "skeleton-line" }), h("div", { class: "skeleton-line" })]);
 }
 
 function table(): Child {

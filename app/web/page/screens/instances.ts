@@ -64,13 +64,23 @@ function card(i: WebDown_Instance): HTMLElement {
       onclick: () => naming.set(i.place) }, "Rename"), remove(i)));
 }
 
-/* One with a key is kept when that was confirmed: so it is met at once. */
+const note = new Signal<string>("");
+
+/* One with a key is kept when that was confirmed: so it is met at once, unless there is a session. */
 function added(label: string, address: string): void {
+  const before = new Set((store.instances.peek() ?? []).map((i) => i.place));
   complaint.set("");
+  note.set("");
   busy.set(-2);
   wire.ask({ add: { name: label || address, address } }).then(() => wire.ask({ instances: null })).then((d) => {
-    const i = (d.instances ?? []).slice(-1)[0];
-    return i && i.transport === "tls" && !store.session.peek() ? wire.ask({ connect: i.place }) : null;
+    const i = (d.instances ?? []).find((x) => !before.has(x.place));
+    if (i?.transport !== "tls")
+      return null;
+    if (!store.session.peek())
+      return wire.ask({ connect: i.place });
+    note.set(`${i.name || i.address} is known to this browser alone until you connect to it, after this session, and ` +
+      "confirm its key.");
+    return null;
   }).catch(complain).finally(() => busy.set(-1));
 }
 
@@ -95,6 +105,7 @@ export function view(): Child {
     h("h1", null, "Instances"), h("p", { class: "lead" }, "What this bridge can reach. Choose where to log in."),
     live(h("div", { role: "alert" }), () => complaint.get() ? h("p", { class: "banner bad" }, icon("alert"),
                                                                 complaint.get()) : null),
+    live(h("div", { role: "status" }), () => note.get() ? h("p", { class: "banner", id: "added" }, note.get()) : null),
     live(h("ul", { class: "cards" }), () => {
       const all = store.instances.get();
       if (all === null)
