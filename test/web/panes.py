@@ -318,7 +318,7 @@ def a_service_that_has_died_is_offered_anew(b):
     os.kill(b.pid_of("stage"), signal.SIGKILL)
     b.mirror.until(lambda: not b.mirror.panes)
     gone = [f["gone"]["reason"] for f in b.mirror.heard if "gone" in f]
-    equal(gone, ["the service cannot be reached any more"])
+    equal(gone, ["failed"])
     b.mirror.until(lambda: not offer(b)["running"])
     holds(offer(b)["code"] == "failed" and offer(b)["again"] and offer(b)["why"], offer(b))
     b.mirror.until(lambda: offer(b)["running"])
