@@ -57,6 +57,7 @@ struct bridge {
         struct capos_ui_theme system; /* what the person's system is set to */
         uint16_t place;               /* … which is this one of the list */
         bool is_connected, is_in;     /* it has answered; there is a session */
+        bool logging_out;             /* what says that the session is over tells nothing new */
         bool busy;                    /* the client does something: one thing at a time */
         bool learning;                /* … namely schemas, which calls need */
         capnp_question *changed;      /* waits for the bundle to be another; NULL: none does */

@@ -631,7 +631,7 @@ static void entry_on_logout(capos_client *c, int r, void *arg)
         struct capos_error e = *capos_client_error_peek(c);
 
         record_error(b, "logout", "", &e);
-        b->is_in = false;
+        b->is_in = b->logging_out = false;
         if (r)
                 bridge_fail_error(b, a, &e);
         else
@@ -657,9 +657,10 @@ void entry_logout(struct bridge *b, struct asker a)
                 (void)!capos_client_give_up(b->client, "logged out");
         b->entry->who = a;
         capos_client_set_timeout(b->client, ANSWER_MS);
-        b->busy = true;
+        b->busy = b->logging_out = true;
         r = capos_client_logout(b->client, entry_on_logout, b);
         if (r) {
+                b->logging_out = false;
                 bridge_fail_code(b, a, r);
                 bridge_idle(b);
         }

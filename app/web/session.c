@@ -195,7 +195,7 @@ static void session_on_stale(void *arg)
         struct session *s = arg;
 
         s->stale = NULL;
-        if (!s->b.is_in)
+        if (!s->b.is_in || s->b.logging_out)
                 return;
         record_error(&s->b, "session", "", &s->why);
         on_out(&s->b, &s->why);

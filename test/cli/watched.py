@@ -415,7 +415,7 @@ def changes_of_commands_are_shown(g):
     first, second = (json.loads(p.stdout.readline())["revision"] for _ in range(2))
     p.send_signal(signal.SIGINT)
     p.communicate(timeout=30)
-    equal(second, first + 1)
+    equal(int(second), int(first) + 1)
 
 
 HERE_CASES = list(CASES)

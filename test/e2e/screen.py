@@ -702,8 +702,8 @@ class Cases:
         t.until("whether it may show panes")
         t.type("/quit\n")
         expect(t.end(), 0, "its exit code")
-        self.recorded(known, ("ui.consent", "stage", "always"), ("ui.panes", "guide", "refused"),
-                      ("ui.consent", "guide", "never"))
+        self.recorded(known, ("ui.consent", "guide", "always"), ("ui.panes", "stage", "refused"),
+                      ("ui.pin", "guide", "pinned"), ("ui.consent", "guide", "never"))
         done = self.run("ui", "-s", "may", "--once", code=1)
         need("no service may show panes unasked" in done.stderr, done)
 

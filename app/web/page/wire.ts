@@ -119,7 +119,7 @@ async function whether(): Promise<boolean> {
   }
 }
 
-async function closed(code: number, greeted: boolean): Promise<void> {
+async function closed(code: number, opened: boolean): Promise<void> {
   drop(new Refused("bridge.offline", "the line to the bridge has dropped"));
   if (!wanted)
     return;
@@ -127,7 +127,7 @@ async function closed(code: number, greeted: boolean): Promise<void> {
     leave(code === IDLE ? "idle" : "closed");
     return;
   }
-  if (!greeted && await whether()) {
+  if (!opened && await whether()) {
     leave(wasIn ? "lost" : "closed");
     return;
   }
@@ -138,20 +138,19 @@ async function closed(code: number, greeted: boolean): Promise<void> {
 
 function open(): void {
   const s = new WebSocket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/ws`);
-  let greeted = false;
+  let opened = false; /* and perhaps dropped before it was greeted: the bridge is behind, and it is tried again */
   socket = s;
+  s.onopen = () => { opened = true; };
   s.onmessage = (e) => {
     const d = JSON.parse(e.data as string) as WebDown;
-    if (d.greet) {
-      greeted = true;
+    if (d.greet)
       void hello(d.greet);
-    }
     take(d);
     answered(d);
   };
   s.onclose = (e) => {
     if (socket === s)
-      void closed(e.code, greeted);
+      void closed(e.code, opened);
   };
 }
 
