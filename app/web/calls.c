@@ -627,6 +627,13 @@ int calls_new(struct bridge *b)
         return b->calls ? 0 : -ENOMEM;
 }
 
+void calls_begin(struct bridge *b)
+{
+        uint64_t interface;
+
+        (void)calls_held(b, "session", &interface);
+}
+
 void calls_clear(struct bridge *b)
 {
         struct calls *s = b->calls;

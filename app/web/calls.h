@@ -6,6 +6,9 @@
 
 int calls_new(struct bridge *b) CAPNP_MUST_USE;
 void calls_free(struct bridge *b);
+/* A session has begun: keeps a reference to it, though nobody may call it, to be called when it is
+ * over. */
+void calls_begin(struct bridge *b);
 /* Lets go of everything that came of a session: another begins. */
 void calls_clear(struct bridge *b);
 

@@ -173,6 +173,7 @@ static void on_in(struct bridge *b, struct asker a, bool renewed)
         session_rotate(b, a);
         if (renewed)
                 return;
+        calls_begin(b);
         holdings_watch(b);
         holdings_learn(b, panes_begin);
 }

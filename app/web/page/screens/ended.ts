@@ -17,12 +17,13 @@ function call(): void {
 function proof(): Child {
   const c = store.calls.get().length ? kept.get() : null;
   const f = c?.failure.get();
+  const good = f?.code === "denied.stale-session"; /* any other failure may have another cause */
   if (!c)
     return null;
-  return h("p", { class: f ? "tone-good" : "tone-bad", role: "status", id: "stale" },
-           icon(f ? "check" : "cross", 14), " ",
+  return h("p", { class: good ? "tone-good" : "tone-bad", role: "status", id: "stale" },
+           icon(good ? "check" : "cross", 14), " ",
            h("span", { class: "mono" }, "session.info()"), " came back as ",
-           h("span", { class: "mono" }, f ? f.code || f.text : "an answer"));
+           h("span", { class: "mono" }, f ? f.code || f.text : "an answer"), f && !good ? ", which proves nothing" : "");
 }
 
 export function banner(): Child {
