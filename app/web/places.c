@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -163,9 +164,10 @@ struct place *places_at(struct bridge *b, uint16_t i)
         return i < b->places->n && b->places->p[i].is_there ? &b->places->p[i] : NULL;
 }
 
-/* The first key that is known of a place. */
+/* The first key that is known of a place: by the name that it has here, else by another one. */
 struct known_seek {
         const char *where;
+        bool is_named; /* by that name */
         char fingerprint[CAPOS_FINGERPRINT];
 };
 
@@ -173,17 +175,26 @@ static void known_on(void *arg, const struct client_known_entry *e)
 {
         struct known_seek *s = arg;
 
-        if (e->place && !*s->fingerprint && !strcmp(e->place, s->where))
-                (void)snprintf(s->fingerprint, sizeof(s->fingerprint), "%s", e->fingerprint);
+        bool is_named = e->place && !strcasecmp(e->place, s->where);
+
+        if (is_named ? s->is_named
+                     : *s->fingerprint || !e->place || !client_known_are_one(e->place, s->where))
+                return;
+        (void)snprintf(s->fingerprint, sizeof(s->fingerprint), "%s", e->fingerprint);
+        s->is_named = is_named;
 }
 
 static void place_write(struct bridge *b, uint16_t i, web_down_instance_builder to)
 {
         const struct place *p = &b->places->p[i];
+        bool connected = b->is_connected && b->place == i;
         struct known_seek s = {.where = p->at.where};
         char text[PLACE_TEXT], path[CLIENT_KNOWN_PATH];
 
-        if (*p->at.pin)
+        if (connected) /* the one that was met, however it was known: by a CA, too */
+                (void)snprintf(s.fingerprint, sizeof(s.fingerprint), "%s",
+                               capos_client_key_peek(b->client));
+        else if (*p->at.pin)
                 (void)snprintf(s.fingerprint, sizeof(s.fingerprint), "%s", p->at.pin);
         else if (p->at.transport == CAPOS_TRANSPORT_TLS && !client_known_path(path, sizeof(path)))
                 (void)!client_known_each(path, known_on, &s);
@@ -194,7 +205,7 @@ static void place_write(struct bridge *b, uint16_t i, web_down_instance_builder 
         web_down_instance_set_fingerprint(to, s.fingerprint);
         web_down_instance_set_transport(to, capos_transport_name(p->at.transport));
         web_down_instance_set_seen_at_ms(to, p->seen_ms);
-        web_down_instance_set_connected(to, b->is_connected && b->place == i);
+        web_down_instance_set_connected(to, connected);
         web_down_instance_set_fixed(to, p->fixed);
 }
 

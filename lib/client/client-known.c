@@ -225,11 +225,11 @@ static const char *loopback_port(const char *place)
         return NULL;
 }
 
-static bool places_are_one(const char *a, const char *b)
+bool client_known_are_one(const char *a, const char *b)
 {
         const char *x = loopback_port(a), *y = loopback_port(b);
 
-        return x && y && !strcmp(x, y);
+        return !strcasecmp(a, b) || (x && y && !strcmp(x, y));
 }
 
 static void find_got(void *arg, const char *raw, size_t len, const struct client_known_entry *e)
@@ -248,7 +248,8 @@ static void find_got(void *arg, const char *raw, size_t len, const struct client
         if (k->state == CLIENT_KNOWN)
                 return;
         if (strcasecmp(e->place, f->place) != 0) {
-                if (!strcmp(e->fingerprint, f->fingerprint) && places_are_one(e->place, f->place))
+                if (!strcmp(e->fingerprint, f->fingerprint) &&
+                    client_known_are_one(e->place, f->place))
                         f->same_line = e->line;
                 return;
         }

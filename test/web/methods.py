@@ -88,7 +88,8 @@ class Cases(page.Cases):
 
     def options(self, authority):
         certificate, key = authority.issue("alice", "email:alice@example.org")
-        return ["--instance", f"safe=tls:{self.safe[-3]}:{self.safe[-2]}", "--certificate", certificate, "--key", key]
+        return ["--instance", f"safe=tls:{self.safe[-3]}:{self.safe[-2]}",
+                "--instance", f"home=localhost:{self.safe[-2]}", "--certificate", certificate, "--key", key]
 
     # ---- what cases begin with ----
 
@@ -527,6 +528,23 @@ class Cases(page.Cases):
         p.says("tls", "#overview")
         self.leave(p)
 
+    def tls_by_another_name(self):
+        """`localhost` is where the key is known, as 127.0.0.1; and what was met stands with the login and the session.
+        Whoever was asked for it knows it already."""
+        p = self.at("password", SAFE)
+        p.click("#back")
+        p.there("#instance-2")
+        equal(p.text("#instance-2").count(self.safe[-1]), 1, p.text("#instance-2"))
+        p.click("#connect-2")
+        p.there("#choose-password")
+        p.says(self.safe[-1], ".login .at")
+        holds("TLS" not in p.text(".login .at"), p.text(".login .at"))
+        self.log_in(p)
+        p.says(self.safe[-1], "#session-key")
+        p.says("Transport\nTLS", "#overview")
+        equal(p.js("document.querySelector('header .key').title"), self.safe[-1], "the key above")
+        self.leave(p)
+
     def certificate_without_tls(self):
         """It is shown with the handshake, so there has to be one."""
         p = self.entered()
@@ -630,7 +648,7 @@ CASES = ["without_a_code", "with_a_code", "a_code_twice", "a_code_that_is_late",
          "oidc_said_no_to", "oidc_of_a_provider_that_fails", "oidc_too_late", "oidc_whose_process_is_killed",
          "oidc_given_up",
          "device_code", "device_code_that_expires", "device_code_said_no_to", "device_code_given_up",
-         "certificate", "certificate_without_tls", "certificate_of_another_authority", "service_credential",
+         "certificate", "tls_by_another_name", "certificate_without_tls", "certificate_of_another_authority", "service_credential",
          "renewed", "renewal_given_up", "raised", "raised_by_a_wrong_proof"]
 
 

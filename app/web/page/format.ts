@@ -108,3 +108,8 @@ export function words(name: string): string {
 export function brief(fingerprint: string): string {
   return fingerprint.length > 24 ? `${fingerprint.slice(0, 11)}…${fingerprint.slice(-4)}` : fingerprint;
 }
+
+/* Why there is no key to show of an instance. */
+export function noKey(transport: string | undefined): string {
+  return transport === "tls" ? "not met yet" : transport === "unix" ? "none, on this machine" : "none, without TLS";
+}

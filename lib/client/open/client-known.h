@@ -50,6 +50,8 @@ int client_known_path(char *to, size_t room) CAPNP_MUST_USE;
  * another user may write to it; -errno. */
 int client_known_find(const char *path, const char *place, const char *fingerprint,
                       struct client_known *ret) CAPNP_MUST_USE;
+/* Whether two places are one: the same, or both a name of this machine's loopback, and a port. */
+bool client_known_are_one(const char *a, const char *b);
 /* Adds a line, with the day and a note ("": none); folder and file are made. A place may have
  * several. 0; -EEXIST: it is there; -EPERM; -errno. */
 int client_known_add(const char *path, const char *place, const char *fingerprint,

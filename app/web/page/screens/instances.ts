@@ -57,7 +57,7 @@ function card(i: WebDown_Instance): HTMLElement {
     h("dl", { class: "facts" },
       h("dt", null, "Address"), h("dd", { class: "mono" }, i.address),
       h("dt", null, "Key"), h("dd", { class: "mono break" }, i.fingerprint || h("span", { class: "m" },
-        i.transport === "plain" ? "none, without TLS" : "not met yet")),
+        format.noKey(i.transport))),
       h("dt", null, "Last seen"), h("dd", null, format.moment(format.num(i.seenAtMs))),
       i.transport ? [h("dt", null, "Transport"), h("dd", null, i.transport === "tls" ? "TLS" : i.transport)] : null),
     h("div", { class: "line2" }, h("button", { type: "button", class: "quiet", id: `rename-${i.place}`,

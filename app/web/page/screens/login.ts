@@ -252,7 +252,7 @@ export function view(): Child {
       const i = store.instance();
       return i ? [stripe(i.fingerprint ?? ""), h("p", null, h("b", null, h("bdi", null, i.name || i.address)), " ",
                                                  h("span", { class: "m mono" }, i.address)),
-                  h("p", { class: "m mono break" }, i.fingerprint || "without TLS: no key")] : null;
+                  h("p", { class: "m mono break" }, i.fingerprint || format.noKey(i.transport))] : null;
     }),
     live(h("div"), () => {
       const s = store.step.get();

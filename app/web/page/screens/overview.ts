@@ -55,12 +55,14 @@ function fact(name: string, value: Child): Child {
 
 function summary(s: SessionInfo): Child {
   const last = format.num(s.lastLoginAtMs);
+  const at = store.instance();
   return [h("h2", null, "Session"), h("dl", { class: "facts" },
     fact("Account", h("b", { id: "session-account" }, s.account || "none")),
     fact("Profile", h("span", { id: "session-profile" }, s.profile)),
     fact("Logged in by", h("span", { id: "session-kind" }, format.words(s.kind ?? ""))),
     fact("From", h("span", { class: "mono" }, s.source)),
     fact("Transport", s.transport === "tls" ? "TLS" : s.transport),
+    at?.fingerprint ? fact("Its key", h("span", { class: "mono break", id: "session-key" }, at.fingerprint)) : null,
     fact("Since", format.moment(format.num(s.startedAtMs))),
     last ? fact("Login before", `${format.moment(last)}, ${format.words(s.lastLoginKind ?? "")} from ${
       s.lastLoginFrom ?? "?"}`) : null,
