@@ -45,8 +45,7 @@ struct entry {
         char secret[SECRET];
         capos_key *key;
         capnp_timer *line; /* while the line is made again */
-        uint32_t tries;
-        char why[WORD];
+        uint32_t tries; /* as it was last told */
 };
 
 /* ---- connecting ----------------------------------------------------------------------------- */
@@ -183,9 +182,8 @@ static void line_on_tick(void *arg)
         const char *why = capos_client_reconnect_why_peek(b->client);
 
         b->entry->line = NULL;
-        if (*why && strncmp(why, b->entry->why, 250) != 0) {
-                b->entry->tries++;
-                (void)snprintf(b->entry->why, sizeof(b->entry->why), "%.250s", why);
+        if (*why && b->client->back.tries != b->entry->tries) {
+                b->entry->tries = b->client->back.tries;
                 line_tell(b, true, why);
         }
         line_watch(b);
@@ -218,7 +216,6 @@ static bool line_restore(struct bridge *b, const struct capos_error *why)
                 return false;
         b->busy = true;
         b->entry->tries = 0;
-        (void)snprintf(b->entry->why, sizeof(b->entry->why), "%.250s", why->text);
         record_error(b, "line", "", why);
         line_tell(b, true, why->text);
         line_watch(b);

@@ -127,6 +127,7 @@ static void back_try(void *arg)
         int r = client_dial_again(c);
 
         b->timer = NULL;
+        b->tries++;
         b->begins = true;
         if (!r)
                 r = capos_client_login(c, &b->login, back_on_login, NULL);
@@ -165,6 +166,7 @@ int capos_client_reconnect(capos_client *c, uint32_t for_ms, capos_done *done, v
         if (for_ms && now_ms + for_ms < b->give_up_ms)
                 b->give_up_ms = now_ms + for_ms;
         b->wait_ms = FIRST_WAIT_MS;
+        b->tries = 0;
         b->done = done;
         b->arg = arg;
         b->running = true;

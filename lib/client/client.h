@@ -46,6 +46,7 @@ struct client_back {
         struct capos_login login;
         capnp_timer *timer;
         uint32_t wait_ms;     /* before the next try */
+        uint32_t tries;       /* that have begun */
         uint64_t begun_ms;    /* the login, since this machine started */
         uint64_t begun_at_ms; /* … by the clock of the instance, which may be another */
         uint64_t give_up_ms;  /* since this machine started */

@@ -164,6 +164,29 @@ class Cases(methods.Cases):
         equal(p.faults(), [], "faults of scripts")
         p.close()
 
+    def instance_restarted(self):
+        """Each try to come back is counted, and the instance that is there again does not know the session any more: in
+        words, and no code twice."""
+        r = self.bridge.rig
+        listen = {"plain:127.0.0.1:0": r.address, "tls:127.0.0.1:0": f"tls:{self.safe[-3]}:{self.safe[-2]}"}
+        p = self.session()
+        r.server.kill()
+        r.server.wait()
+        p.until("/again, [3-9]. time/.test(document.querySelector('#line-down')?.innerText ?? '')", "tries are counted")
+        r.server.stdout.close()
+        r.server.stdin.close()
+        r.server = subprocess.Popen([listen.get(a, a) for a in r.server.args], stdin=subprocess.PIPE,
+                                    stdout=subprocess.PIPE, stderr=r.log, env=r.env)
+        holds(r.read_line(r.server.stdout, 30).startswith("remote CapSet: "), r.read("log"))
+        p.says("The instance does not know this session any more", "#ended")
+        p.says("Log in again", "#ended")
+        equal(p.text("#ended").count("denied.credentials"), 1, p.text("#ended"))
+        p.click("#leave")
+        p.click("#connect-0")
+        self.log_in(p)
+        p.says("alice", "#session-account")
+        self.leave(p)
+
     def session_process_killed(self):
         """The page says that it was let go, and how to come in again; another browser of the bridge is as it was."""
         other = self.bridge.logged_in()
@@ -357,7 +380,7 @@ class Cases(methods.Cases):
 
 CASES = ["all_of_a_first_host", "logged_out_at_once", "worker_killed", "worker_of_nobody_killed",
          "session_process_killed", "instances_beyond_what_is_allowed", "instances_added_named_removed",
-         "export_has_no_secret", "front_killed"]
+         "export_has_no_secret", "instance_restarted", "front_killed"]
 
 
 def main(binaries, *only):

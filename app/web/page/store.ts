@@ -158,7 +158,7 @@ function closePane(g: WebDown_Gone): void {
 function ran(r: WebDown_Ran): void {
   const p = panes.peek().get(r.surface);
   const failed = r.failure && (r.failure.code || r.failure.text);
-  p?.said.set(failed ? `! ${[r.failure?.code, r.failure?.text].filter(Boolean).join(": ")}` : "Done");
+  p?.said.set(failed ? `! ${wire.said(r.failure?.code ?? "", r.failure?.text ?? "")}` : "Done");
 }
 
 function theme(t: WebDown_PaneTheme): void {

@@ -26,11 +26,23 @@ function proof(): Child {
            h("span", { class: "mono" }, f ? f.code || f.text : "an answer"), f && !good ? ", which proves nothing" : "");
 }
 
+/* The key by which the bridge comes back is the session's: an instance that refuses it has no such session. */
+const WORDS: { [code: string]: string } = {
+  "denied.credentials": "The instance does not know this session any more: it was started anew, or has ended the " +
+    "session. Log in again",
+};
+
+/* What the code says already is left out of the text. */
+function words(code: string, text: string): string {
+  const own = text.startsWith(code) ? text.slice(code.length).replace(/^: /, "") : text;
+  return [WORDS[code] ?? own, code ? `(${code})` : ""].filter(Boolean).join(" ");
+}
+
 export function banner(): Child {
   const e = store.ended.get();
   if (!e)
     return null;
-  const why = [e.text, e.code ? `(${e.code})` : ""].filter(Boolean).join(" ");
+  const why = words(e.code ?? "", e.text ?? "");
   return h("section", { class: "ended", "aria-label": "The session has ended", id: "ended" },
     h("div", { class: "main" }, h("p", { role: "alert" }, h("b", null, "This session has ended"),
       why ? `: ${why}` : "."),
