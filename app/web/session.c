@@ -121,6 +121,7 @@ static void tab_greet(struct bridge *b, struct bridge_tab *t)
                 web_down_greet_set_version(g, CAPOS_VERSION);
                 web_down_greet_set_csrf(g, b->start.csrf);
                 web_down_greet_set_cookie(g, (capnp_data){tab_cookie(t->tab), TOKEN_HASH});
+                web_down_greet_set_adds(g, b->o->nallows);
                 web_down_greet_set_idle_ms(g, (uint32_t)b->o->idle_ms);
                 web_down_greet_set_ends_at_ms(g, bridge_time_ms() + b->o->life_ms -
                                                          (bridge_now_ms() - b->began_ms));

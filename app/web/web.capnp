@@ -263,6 +263,8 @@ struct WebDown {
     # So long without an act of a person's, and the browser's session ends …
     endsAtMs @6 :UInt64;
     # … and then in any case.
+    adds @7 :Bool;
+    # Whether the bridge was started with an --allow: else no instance can be added.
   }
   struct Failure {
     code @0 :Text;

@@ -11,6 +11,7 @@ import json
 import os
 import re
 import shutil
+import subprocess
 import sys
 import tempfile
 import time
@@ -127,6 +128,24 @@ class Cases:
         q.go(f"{self.bridge.origin}/#k={code}")
         q.there("#door[data-why=code]")
         q.close()
+        p.close()
+
+    def nothing_can_be_added(self):
+        """A bridge that was started without --allow shows no form that could only refuse, but what to start it with."""
+        p = self.entered()
+        p.says("--allow", "#add-none")
+        equal(p.js("!!document.querySelector('#add')"), False, "a form that can only refuse")
+        rig = self.bridge.rig
+        with subprocess.Popen([rig.capos, "web", "--listen", "localhost:0"], stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, stderr=self.bridge.log, env=self.bridge.env) as web:
+            try:
+                p.go("about:blank")
+                p.go(rig.read_line(web.stdout, bridge.DEADLINE).strip())
+                p.says("No instances", "#view")
+                p.says("capos web --open --instance home=localhost:2327", "#add-none")
+                equal(p.js("!!document.querySelector('#add')"), False, "a form that can only refuse")
+            finally:
+                web.terminate()
         p.close()
 
     # ---- log in ----
@@ -623,8 +642,8 @@ class Cases:
         p.size(*SIZES["wide"])
 
 
-CASES = ["without_a_code", "with_a_code", "a_code_twice", "by_password", "refused", "anonymous", "what_is_off_says_why",
-         "the_whole_path", "a_long_click", "references_come_back",
+CASES = ["without_a_code", "with_a_code", "a_code_twice", "nothing_can_be_added", "by_password", "refused", "anonymous",
+         "what_is_off_says_why", "the_whole_path", "a_long_click", "references_come_back",
          "panes_of_a_service", "panes_of_chat", "a_question_drops_from_the_frame",
          "a_capability_is_taken", "a_line_that_is_dead", "two_tabs", "reload_and_back", "by_keyboard", "landmarks",
          "nothing_is_kept", "at_200_percent", "doors", "states", "pictures", "the_bridge_dies"]

@@ -100,6 +100,15 @@ function add(): Child {
       "confirmed its fingerprint."));
 }
 
+/* What the start of the bridge decides, its start has to be told. */
+function addOr(): Child {
+  return store.greet.get()?.adds ? add() : h("section", { class: "card", id: "add-none" },
+    h("h2", null, "Another instance"),
+    h("p", null, "This bridge goes only where its start has said. Start it with the instance's address, or with what " +
+      "may be added here:"),
+    h("pre", null, "capos web --open --instance home=localhost:2327\ncapos web --open --allow '*.example.org:2327'"));
+}
+
 export function view(): Child {
   return h("div", { class: "screen narrow" },
     h("h1", null, "Instances"), h("p", { class: "lead" }, "What this bridge can reach. Choose where to log in."),
@@ -112,7 +121,7 @@ export function view(): Child {
         return [h("li", { class: "card skeleton", "aria-label": "Loading" }), h("li", { class: "card skeleton" })];
       return all.length ? all.map(card) : h("li", { class: "empty" }, icon("plug", 28), h("h2", null,
         "No instances yet"),
-        h("p", null, "Add the first one below, by its address."));
+        store.greet.get()?.adds ? h("p", null, "Add the first one below, by its address.") : null);
     }),
-    add());
+    live(h("div"), addOr));
 }
