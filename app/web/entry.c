@@ -45,7 +45,7 @@ struct entry {
         char secret[SECRET];
         capos_key *key;
         capnp_timer *line; /* while the line is made again */
-        uint32_t tries; /* as it was last told */
+        uint32_t tries;    /* as it was last told */
 };
 
 /* ---- connecting ----------------------------------------------------------------------------- */

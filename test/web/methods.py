@@ -648,7 +648,8 @@ CASES = ["without_a_code", "with_a_code", "a_code_twice", "a_code_that_is_late",
          "oidc_said_no_to", "oidc_of_a_provider_that_fails", "oidc_too_late", "oidc_whose_process_is_killed",
          "oidc_given_up",
          "device_code", "device_code_that_expires", "device_code_said_no_to", "device_code_given_up",
-         "certificate", "tls_by_another_name", "certificate_without_tls", "certificate_of_another_authority", "service_credential",
+         "certificate", "tls_by_another_name", "certificate_without_tls",
+         "certificate_of_another_authority", "service_credential",
          "renewed", "renewal_given_up", "raised", "raised_by_a_wrong_proof"]
 
 

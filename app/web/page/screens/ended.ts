@@ -23,7 +23,8 @@ function proof(): Child {
   return h("p", { class: good ? "tone-good" : "tone-bad", role: "status", id: "stale" },
            icon(good ? "check" : "cross", 14), " ",
            h("span", { class: "mono" }, "session.info()"), " came back as ",
-           h("span", { class: "mono" }, f ? f.code || f.text : "an answer"), f && !good ? ", which proves nothing" : "");
+           h("span", { class: "mono" }, f ? f.code || f.text : "an answer"),
+           f && !good ? ", which proves nothing" : "");
 }
 
 /* The key by which the bridge comes back is the session's: an instance that refuses it has no such session. */
