@@ -642,6 +642,7 @@ class Cases:
             ("a provider that is not there", self.no_such_provider),
             ("as many keys as are taken", self.many_keys),
             ("confinement full", self.confined),
+            ("a long subject", self.subject_is_cut),
             ("keys that nobody has", self.unknown_keys),
         ])
 

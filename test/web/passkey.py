@@ -659,7 +659,8 @@ class Cases:
 
 
 CASES = ["by_a_code_and_in", "each_algorithm", "from_a_session", "a_session_gives_no_more", "renewed_by_one",
-         "raised_by_one", "removed_ends_what_it_made", "there_is_time", "a_code_is_good_once", "a_code_that_is_none",
+         "raised_by_one", "removed_ends_what_it_made", "removed_by_its_owner", "removed_with_its_session",
+         "removed_by_too_little", "there_is_time", "a_code_is_good_once", "a_code_that_is_none",
          "nobody_is_there", "one_device_twice", "registered_elsewhere", "what_a_code_restricts", "wrong_origin",
          "replay", "other_account", "not_verified", "falling_count", "tampered", "cross_origin_frame", "foreign",
          "elsewhere_it_is_off", "by_a_name_of_its_own", "pictures"]
