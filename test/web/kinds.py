@@ -212,7 +212,78 @@ class Kinds(page.Cases):
             p.until("!document.querySelector('#sheet').open", "it is answered")
             p.until("document.querySelector('.pane .said')?.innerText.length > 1", "how it has ended")
             equal(self.call("stage", "worked").get("times", 0), times, f"how often it ran after {answer}")
+            typed = p.js("document.querySelector('.ask-fields [id$=-lasts-text]')?.value ?? ''")
+            equal(typed, "for good" if answer == "no" else "", f"what was typed, after {answer}")
         p.says("Done", ".pane .said")
+        self.over(p)
+
+    LONG = "too long for it"
+    SHORT = [{"path": "text", "label": "Words", "kind": "text", "maxBytes": 8}]
+
+    def a_message_is_refused(self):
+        """What was said and not taken stands in the box again, unless somebody has typed on; why is said once."""
+        p = self.lent()
+        self.open(p, "talk", "transcript", "A talk")
+        self.command("talk", "say", "Say", fields=self.SHORT)
+        self.show("talk", "transcript", {"send": "say"})
+        p.there(".say:not([hidden]) textarea:enabled")
+        value = "document.querySelector('.say textarea').value"
+        p.fill(".say textarea", self.LONG)
+        p.key("Enter")
+        p.says("longer than 8 bytes", ".pane .said")
+        equal([p.text(".pane .said"), p.js(value)], ["refused.command: longer than 8 bytes", self.LONG], "refused")
+        p.js(f"document.querySelector('.say').requestSubmit(), {value} = 'other'")
+        p.until("document.querySelector('.pane .said')?.innerText.length > 1", "it is refused again")
+        equal(p.js(value), "other", "what was typed since")
+        p.fill(".say textarea", "short")
+        p.key("Enter")
+        p.says("Done", ".pane .said")
+        equal(p.js(value), "", "what was taken")
+        self.over(p)
+
+    def a_form_is_refused(self):
+        """A command's fields stay until it is taken; Escape and Cancel let it be. The focus is at its button again."""
+        p = self.lent()
+        self.open(p, "acts", "text", "Acts")
+        self.command("acts", "name", "Name it", fields=self.SHORT)
+        field = "document.querySelector('.ask-fields [id$=-name-text]')"
+        back = f"!{field} && document.activeElement?.id.endsWith('-c-name')"
+        for ends in (lambda: p.key("Escape"), lambda: p.click(".ask-fields .cancel"), lambda: p.key("Enter")):
+            p.click("[id$='-c-name']")
+            p.until(f"document.activeElement === {field}")
+            p.type("éèéèé")
+            p.key("Enter")
+            p.says("refused.command: longer than 8 bytes", ".pane .said")
+            equal(p.js(f"{field}?.value"), "éèéèé", "what was typed")
+            p.js(f"{field}.select()")
+            p.type("short")
+            ends()
+            p.until(back, "it is closed, and its button has the focus")
+        p.says("Done", ".pane .said")
+        self.over(p)
+
+    def shown_again(self):
+        """A transcript stands at its end when it is shown again, though that has gone on; or where somebody has read."""
+        p = self.lent()
+        self.open(p, "talk", "transcript", "A talk")
+        said = [{"sequence": str(i), "author": "ann", "text": f"line {i}"} for i in range(60)]
+        self.show("talk", "transcript", {"messages": said[:58]})
+        room = "document.querySelector('.messages')"
+        end = f"{room}?.isConnected && {room}.scrollTop > 100 && " \
+              f"{room}.scrollHeight - {room}.scrollTop - {room}.clientHeight < 24"
+        p.until(end, "its end")
+        for i in (58, 59):
+            p.click("#go-overview")
+            p.there("#overview")
+            self.change("talk", messages=[said[i]])
+            p.click("#go-workspace")
+            p.says(f"line {i}", ".messages")
+            p.until(end, "its end, shown again")
+        p.js(f"{room}.scrollTop = 200, new Promise((done) => {room}.onscroll = () => done(1))")
+        p.click("#go-overview")
+        p.there("#overview")
+        p.click("#go-workspace")
+        p.until(f"{room}?.scrollTop === 200", "where somebody has read")
         self.over(p)
 
     def consent(self):
@@ -317,6 +388,16 @@ class Kinds(page.Cases):
         p.choose("#method", "join")
         p.says("Joins a channel, making it when it is not there", ".builder .doc")
         p.fill("#arg-channel", "#typed")
+        p.choose("#target", "c:stage")
+        p.choose("#method", "open")
+        p.click("#go-overview")
+        p.there("#overview")
+        p.click("#go-calls")
+        p.until("document.querySelector('#arg-spec-title')?.value === 'By hand'", "what was typed for it")
+        p.until("JSON.parse(document.querySelector('#request').innerText).spec?.kind === 'table'")
+        p.choose("#target", "c:chat")
+        p.choose("#method", "join")
+        p.until("document.querySelector('#arg-channel')?.value === '#typed'", "what was typed for the other")
         p.click("#as-json")
         p.until("document.querySelector('#raw')?.value.includes('#typed')", "the same as JSON")
         self.leave(p)
@@ -403,8 +484,8 @@ class Kinds(page.Cases):
         p.until("!document.querySelector('#sheet').open", "it is answered")
 
 
-CASES = ["each_kind", "each_kind_changes", "all_kinds_at_once", "asked_about", "consent", "by_the_palette",
-         "forms_by_schema", "hostile_frame", "taken_while_a_call_runs"]
+CASES = ["each_kind", "each_kind_changes", "all_kinds_at_once", "asked_about", "a_message_is_refused",
+         "a_form_is_refused", "shown_again", "consent", "by_the_palette", "forms_by_schema", "hostile_frame", "taken_while_a_call_runs"]
 
 
 def main(binaries, guide, stage, hostile, screens=None, *only):

@@ -26,11 +26,20 @@ function input(id: string, type: string, placeholder: string, changed: () => voi
                       step: type === "number" ? "any" : null });
 }
 
+/* What a reference may be now; what was chosen stays, if it still can be. */
+export function refer(el: HTMLSelectElement): void {
+  const chosen = el.value;
+  el.replaceChildren(h("option", { value: "" }, "none"), h("option", { value: "listen" }, "receive here"),
+    ...store.handles.peek().map((x) => h("option", { value: `h${x.handle}` },
+      `#${x.handle} ${x.interface ?? ""} from ${x.from}`)));
+  el.value = chosen;
+  if (el.selectedIndex < 0)
+    el.value = "";
+}
+
 function reference(id: string, changed: () => void): Part {
-  const own = store.handles.peek().map((x) => h("option", { value: `h${x.handle}` },
-                                                 `#${x.handle} ${x.interface ?? ""} from ${x.from}`));
-  const el = h("select", { id, onchange: changed }, h("option", { value: "" }, "none"),
-               h("option", { value: "listen" }, "receive here"), own);
+  const el = h("select", { id, class: "reference", onchange: changed });
+  refer(el);
   return { el, value: () => el.value === "listen" ? { $listen: true }
     : el.value ? { $cap: Number(el.value.slice(1)) } : undefined };
 }

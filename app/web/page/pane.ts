@@ -6,6 +6,7 @@ import { icon } from "./icons";
 import { make } from "./kinds/all";
 import { Context, said } from "./kinds/kind";
 import * as look from "./look";
+import { own } from "./patch";
 import * as store from "./store";
 import { Child, effect, h, replace, Signal } from "./view";
 import * as wire from "./wire";
@@ -18,11 +19,58 @@ function refuse(p: store.Pane, e: unknown): void {
   p.said.set(`! ${e instanceof Error ? e.message : String(e)}`);
 }
 
-function run(p: store.Pane, command: string, e: Event, selection: string[] = [], values: WebUp_Value[] = []): void {
+/* Runs a command. Whether it was taken: one that calls, when that has ended well; another, when it is told. */
+function run(p: store.Pane, command: string, e: Event, selection: string[] = [], values: WebUp_Value[] = []):
+    Promise<boolean> {
+  const calls = !!p.commands.peek().find((o) => o.command?.id === command)?.command?.run?.call;
   p.said.set("…");
-  wire.ask({ run: { surface: p.info.surface, command, selection, values, trusted: e.isTrusted } })
-    .then(() => { if (p.said.peek() === "…") p.said.set(""); })
-    .catch((x) => refuse(p, x));
+  return new Promise((done) => {
+    const mine: store.Running = { command, over: (taken) => {
+      p.running = p.running.filter((x) => x !== mine);
+      done(taken);
+    } };
+    p.running.push(mine);
+    wire.ask({ run: { surface: p.info.surface, command, selection, values, trusted: e.isTrusted } }).then(() => {
+      if (p.said.peek() === "…")
+        p.said.set("");
+      if (!calls)
+        mine.over(true);
+    }).catch((x) => { refuse(p, x); mine.over(false); });
+  });
+}
+
+/* Asks for a command's fields, until it is taken or let be. Then the focus is where it was. */
+function askFor(p: store.Pane, s: Shown, c: Command, selection: string[]): void {
+  const all = fields(c.fields ?? [], `p${p.info.surface}-${c.id}`, new Map(), new Map(), () => undefined);
+  const from = document.getElementById(`p${p.info.surface}-c-${c.id}`) ?? document.activeElement;
+  let busy = false;
+  const close = (): void => {
+    const had = form.contains(document.activeElement);
+    if (s.asking.firstChild !== form)
+      return;
+    replace(s.asking);
+    s.asking.hidden = true;
+    const back = document.getElementById(from?.id || " ") ?? from;
+    if (had && back instanceof HTMLElement)
+      back.focus();
+  };
+  const form = own(h("form", { class: "ask-fields", "aria-label": c.title ?? "", onsubmit: async (e: Event) => {
+    e.preventDefault();
+    if (busy)
+      return;
+    busy = true;
+    if (await run(p, c.id ?? "", e, selection, all.values()))
+      close();
+    busy = false;
+  }, onkeydown: (e: KeyboardEvent) => {
+    if (e.key === "Escape")
+      close();
+  } }, h("p", { class: "m" }, c.summary || c.title), all.el, h("div", { class: "answers" },
+    h("button", { type: "button", class: "cancel", onclick: close }, "Cancel"),
+    h("button", { class: "go", type: "submit" }, c.title ?? ""))));
+  s.asking.hidden = false;
+  replace(s.asking, form);
+  all.focus();
 }
 
 /* Runs a command, or asks for its fields first. */
@@ -33,20 +81,10 @@ export function activate(surface: number, o: WebDown_Offered, e: Event, selectio
   if (!p || !c || !c.enabled)
     return;
   if (!c.fields?.length || !s) {
-    run(p, c.id ?? "", e, selection);
+    void run(p, c.id ?? "", e, selection);
     return;
   }
-  const all = fields(c.fields, `p${surface}-${c.id}`, new Map(), new Map(), () => undefined);
-  const close = (): void => { replace(s.asking); s.asking.hidden = true; };
-  s.asking.hidden = false;
-  replace(s.asking, h("form", { class: "ask-fields", "aria-label": c.title ?? "", onsubmit: (ev: Event) => {
-    ev.preventDefault();
-    run(p, c.id ?? "", ev, selection, all.values());
-    close();
-  } }, h("p", { class: "m" }, c.summary || c.title), all.el, h("div", { class: "answers" },
-    h("button", { type: "button", onclick: close }, "Cancel"), h("button", { class: "go", type: "submit" },
-      c.title ?? ""))));
-  all.focus();
+  askFor(p, s, c, selection);
 }
 
 function context(p: store.Pane): Context {
@@ -55,12 +93,12 @@ function context(p: store.Pane): Context {
     surface,
     title: p.info.title ?? "",
     commands: () => p.commands.peek(),
-    run: (command, e, selection, values) => {
+    run: async (command, e, selection, values) => {
       const o = p.commands.peek().find((x) => x.command?.id === command);
-      if (o?.command?.fields?.length && !values?.length)
-        activate(surface, o, e, selection);
-      else
-        run(p, command, e, selection, values);
+      if (!o?.command?.fields?.length || values?.length)
+        return run(p, command, e, selection, values);
+      activate(surface, o, e, selection);
+      return true;
     },
     select: (keys) => wire.tell({ act: { surface, select: keys } }),
     edit: (values) => wire.tell({ act: { surface, edit: values } }),

@@ -7,11 +7,15 @@ import { num } from "./format";
 import { applied } from "./model";
 import { effect, Signal } from "./view";
 
+/* A command that calls, until it has ended. */
+export interface Running { command: string; over: (taken: boolean) => void }
+
 export interface Pane {
   info: WebDown_Pane;
   commands: Signal<WebDown_Offered[]>;
   model: UiModel;
   said: Signal<string>;          /* how the last command ended */
+  running: Running[];            /* those of this tab that are under way, oldest first */
   listen: ((change: WebDown_Change | null) => void) | null;
 }
 
@@ -123,7 +127,7 @@ function pane(p: WebDown_Pane): void {
     all.set(p.surface, before);
   } else {
     all.set(p.surface, { info: p, commands: new Signal(p.commands ?? []), model: p.model ?? {},
-                         said: new Signal(""), listen: null });
+                         said: new Signal(""), running: [], listen: null });
   }
   panes.set(all);
 }
@@ -158,7 +162,8 @@ function closePane(g: WebDown_Gone): void {
 function ran(r: WebDown_Ran): void {
   const p = panes.peek().get(r.surface);
   const failed = r.failure && (r.failure.code || r.failure.text);
-  p?.said.set(failed ? `! ${wire.said(r.failure?.code ?? "", r.failure?.text ?? "")}` : "Done");
+  p?.said.set(failed ? `! ${wire.worded(r.failure?.code, r.failure?.text)}` : "Done");
+  p?.running.find((x) => x.command === r.command)?.over(!failed);
 }
 
 function theme(t: WebDown_PaneTheme): void {

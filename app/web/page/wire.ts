@@ -12,14 +12,14 @@ export type Up = Sent<Omit<WebUp, "id">>;
  * lost: was let in, and is not any more. */
 export type LineState = "connecting" | "open" | "offline" | "closed" | "idle" | "lost";
 
-/* A code and its words, which may begin with it. */
-export function said(code: string, text: string): string {
-  return code && !text.startsWith(code) ? [code, text].filter(Boolean).join(": ") : text;
+/* A code and what was said with it, which may begin with the code. */
+export function worded(code = "", text = ""): string {
+  return text.startsWith(code) ? text : [code, text].filter(Boolean).join(": ");
 }
 
 export class Refused extends Error {
   constructor(readonly code: string, readonly text: string, readonly path = "") {
-    super(said(code, text));
+    super(worded(code, text));
   }
 }
 

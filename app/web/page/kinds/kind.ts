@@ -11,7 +11,8 @@ export interface Context {
   surface: number;
   title: string;
   commands: () => WebDown_Offered[];
-  run: (command: string, e: Event, selection?: string[], values?: WebUp_Value[]) => void;
+  /* Whether it was taken. */
+  run: (command: string, e: Event, selection?: string[], values?: WebUp_Value[]) => Promise<boolean>;
   select: (keys: string[]) => void;
   edit: (values: WebUp_Value[]) => void;
 }
@@ -46,7 +47,7 @@ export function buttons(c: Context, ids: string[] | undefined, key: string): Chi
     class: "small", type: "button", disabled: !o.command?.enabled,
     title: (o.command?.enabled ? o.command?.summary : o.command?.reason) || null,
     id: `p${c.surface}-${o.command?.id}-${key}`,
-    onclick: (e: Event) => c.run(o.command?.id ?? "", e, [key]),
+    onclick: (e: Event) => void c.run(o.command?.id ?? "", e, [key]),
   }, o.command?.title ?? "")));
 }
 
@@ -87,16 +88,41 @@ export function empty(text: string, symbol: string): HTMLElement {
   return h("div", { class: "empty small-empty" }, icon(symbol, 24), h("p", null, text));
 }
 
-/* Lines out of sight have no height of their own before they are in it: so once more, when they have. */
+/* Lines out of sight have no height of their own before they are in it, and a screen none before it is whole: so once
+ * more, when they have. */
+function scroll(el: HTMLElement, to: () => number): void {
+  el.scrollTop = to();
+  requestAnimationFrame(() => { el.scrollTop = to(); });
+}
+
 export function toEnd(el: HTMLElement): void {
-  el.scrollTop = el.scrollHeight;
-  requestAnimationFrame(() => { el.scrollTop = el.scrollHeight; });
+  scroll(el, () => el.scrollHeight);
+}
+
+function atEnd(el: HTMLElement): boolean {
+  return el.scrollHeight - el.scrollTop - el.clientHeight < 24;
 }
 
 /* A pane that is scrolled to its end stays there when more comes. */
 export function follow(el: HTMLElement, add: () => void): void {
-  const at = el.scrollHeight - el.scrollTop - el.clientHeight < 24;
+  const at = atEnd(el);
   add();
   if (at)
     toEnd(el);
+}
+
+/* Something that leaves the page has no place to stand at. What is returned puts it where it stood, when it is there
+ * again: at its end, though that has gone on, or as far down as it was. */
+export function stands(el: HTMLElement): () => void {
+  let end = true, y = 0;
+  el.addEventListener("scroll", () => {
+    if (el.isConnected) {
+      end = atEnd(el);
+      y = el.scrollTop;
+    }
+  });
+  return () => {
+    const to = y;
+    scroll(el, () => end ? el.scrollHeight : to);
+  };
 }

@@ -3,7 +3,7 @@
 
 import * as format from "../format";
 import { h, replace } from "../view";
-import { empty, follow, Kind, said, toEnd, tone } from "./kind";
+import { empty, follow, Kind, said, stands, toEnd, tone } from "./kind";
 
 const SPEAK_MS = 1000;
 
@@ -21,6 +21,9 @@ export class LogKind extends Kind {
   private spoken = h("p", { class: "unseen", "aria-live": "polite" });
   private last = 0;
   private nothing = empty("No line has been written yet.", "list");
+  private again = stands(this.list);
+
+  connectedCallback(): void { this.again(); }
 
   draw(model: UiModel, change: WebDown_Change | null): void {
     const lines = model.log?.lines ?? [];

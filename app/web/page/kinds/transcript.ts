@@ -3,7 +3,7 @@
 import { icon } from "../icons";
 import * as format from "../format";
 import { h, replace } from "../view";
-import { empty, follow, Kind, said, toEnd } from "./kind";
+import { empty, follow, Kind, said, stands, toEnd } from "./kind";
 
 function message(m: UiMessage): HTMLElement {
   const at = format.num(m.atMs);
@@ -22,6 +22,7 @@ export class TranscriptKind extends Kind {
   private box = h("form", { class: "say" });
   private nothing = empty("Nobody has said anything yet.", "message");
   private model: UiModel = {};
+  private again = stands(this.list);
 
   private speak(): void {
     const t = this.model.transcript;
@@ -43,10 +44,16 @@ export class TranscriptKind extends Kind {
     if (!input || !text || !t?.send)
       return;
     const path = offered?.command?.fields?.find((f) => f.kind === "text")?.path ?? "text";
-    this.context.run(t.send, e, [], [{ path, text, typed: true }]);
+    const typed = input.value;
+    void this.context.run(t.send, e, [], [{ path, text, typed: true }]).then((taken) => {
+      if (!taken && !input.value) /* unless something else was typed since */
+        input.value = typed;
+    });
     input.value = "";
     input.focus();
   }
+
+  connectedCallback(): void { this.again(); }
 
   private build(): void {
     replace(this, this.nothing, this.list, this.box);

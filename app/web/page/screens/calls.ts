@@ -2,19 +2,45 @@
  * on the right; below, what was called before, references that are held, and what listeners of this page have heard. */
 
 import * as format from "../format";
-import { Part, struct } from "../form";
+import { Part, refer, struct } from "../form";
 import { icon } from "../icons";
-import { byInterface, faults, own, schemas, want } from "../schemas";
+import { own } from "../patch";
+import { byInterface, faults, own as ownOf, schemas, want } from "../schemas";
 import * as store from "../store";
-import { Child, h, live, Signal } from "../view";
+import { Child, effect, h, live, Signal } from "../view";
 
 const last = new Signal<store.Call | null>(null);
 const asText = new Signal<boolean>(false);
 const busy = new Signal<boolean>(false);
 
-let part: Part | null = null;
-let text = "";
+/* What was typed for a method: its form, and the same as JSON. */
+interface Draft { of: WebDown_Schema_Method | null; part: Part | null; text: string }
+
+/* By session, target and method, as long as the session. */
+const drafts = new Map<string, Draft>();
+let draft: Draft = { of: null, part: null, text: "" };
 let method = "";
+
+function draftOf(t: { name: string; handle: number }, name: string): Draft {
+  const key = JSON.stringify([store.session.peek()?.id, t.name || t.handle, name]);
+  const d = drafts.get(key) ?? { of: null, part: null, text: "" };
+  drafts.set(key, d);
+  return d;
+}
+
+/* Another session has none of it. */
+export function begin(): void {
+  let of: string | undefined;
+  effect(() => {
+    const id = store.session.get()?.id;
+    if (id === of)
+      return;
+    of = id;
+    for (const key of [...drafts.keys()])
+      if (JSON.parse(key)[0] !== id)
+        drafts.delete(key);
+  });
+}
 
 const preview = h("pre", { class: "json", id: "request", role: "group", tabindex: 0, "aria-label": "Request" });
 
@@ -46,7 +72,7 @@ function schemaOf(t: Aim): WebDown_Schema | null {
 
 /* Methods by the names a call takes: with the interface's where two have the same. */
 function methodsOf(s: WebDown_Schema | null): { m: WebDown_Schema_Method; full: string }[] {
-  const all = (s ? own(s) : []).flatMap((i) => (i.methods ?? []).map((m) => ({ m, i: i.name ?? "" })));
+  const all = (s ? ownOf(s) : []).flatMap((i) => (i.methods ?? []).map((m) => ({ m, i: i.name ?? "" })));
   return all.map(({ m, i }) => ({ m, full: all.filter((x) => x.m.name === m.name).length > 1 ? `${i}.${m.name}`
     : m.name ?? "" }));
 }
@@ -60,7 +86,7 @@ function pretty(json: string): string {
 }
 
 function params(): string {
-  return asText.peek() ? text || "{}" : JSON.stringify(part?.value() ?? {}, null, 2);
+  return asText.peek() ? draft.text || "{}" : JSON.stringify(draft.part?.value() ?? {}, null, 2);
 }
 
 function changed(): void {
@@ -107,18 +133,26 @@ function target(): HTMLElement {
 }
 
 function body(s: WebDown_Schema, m: WebDown_Schema_Method): Child {
-  part = struct(s, m.params, "arg", 0, changed);
-  const area = h("textarea", { id: "raw", rows: 8, class: "mono", spellcheck: "false", value: text || "{}",
-                               "aria-label": "Parameters as JSON", oninput: () => { text = area.value; changed(); } });
+  const d = draft = draftOf(aim(), method);
+  if (d.of !== m) {
+    d.of = m;
+    d.part = struct(s, m.params, "arg", 0, changed);
+    if (d.part)
+      own(d.part.el);
+  }
+  for (const el of d.part?.el.querySelectorAll<HTMLSelectElement>("select.reference") ?? [])
+    refer(el);
+  const area = h("textarea", { id: "raw", rows: 8, class: "mono", spellcheck: "false", value: d.text || "{}",
+    "aria-label": "Parameters as JSON", oninput: () => { d.text = area.value; changed(); } });
   queueMicrotask(changed);
   return [
     m.doc ? h("p", { class: "doc" }, h("bdi", null, m.doc)) : null,
     asText.get() ? h("div", { class: "field" }, area)
-      : part?.el ?? h("p", { class: "m" }, "This method takes no parameters."),
+      : d.part?.el ?? h("p", { class: "m" }, "This method takes no parameters."),
     h("div", { class: "answers" },
       h("button", { type: "button", class: "quiet", id: "as-json", "aria-pressed": asText.get(), onclick: () => {
         if (!asText.peek())
-          text = params();
+          d.text = params();
         asText.set(!asText.peek());
       } }, "Write JSON"),
       live(h("span"), () => h("button", { type: "submit", class: "go", id: "call",
@@ -168,7 +202,7 @@ function state(c: store.Call): Child {
 }
 
 function again(c: store.Call): void {
-  text = c.params;
+  draftOf({ name: c.target, handle: c.handle }, c.method).text = c.params;
   asText.set(true);
   store.target.set({ name: c.target, handle: c.handle, method: c.method });
   last.set(c);
