@@ -468,8 +468,49 @@ class Cases:
             p.until(f"document.querySelector('#view').dataset.mode === '{name}'")
             equal(p.js("[document.documentElement.scrollWidth, document.querySelector('#main').scrollWidth <= "
                        "document.querySelector('#main').clientWidth]"), [680, True], f"{name} at 200 %")
+        self.is_no_higher(p)
+        self.leave(p)
+
+    @staticmethod
+    def is_no_higher(p):
+        """No screen makes the page higher than its window: the frame cannot be scrolled out of sight."""
+        for w, h in SIZES.values():
+            p.size(w, h)
+            for name in ("workspace", "overview", "capabilities", "calls", "probes", "transcript", "instances"):
+                p.js(f"location.hash = '#/{name}'")
+                p.until(f"innerHeight === {h} && document.querySelector('#view').dataset.mode === '{name}'")
+                equal(p.js("document.scrollingElement.scrollHeight"), h, f"the height of {name} at {w}x{h}")
+        p.size(*SIZES["wide"])
+
+    def on_a_phone(self):
+        """The menu has what the frame has no room for, and Escape closes it."""
+        p = self.session()
+        p.size(*SIZES["phone"])
+        for name, title in (("renew", "Renew the lease"), ("reset", "Reset the layout?")):
+            p.click("#menu")
+            p.until("document.body.dataset.menu === 'yes'", "the menu is open")
+            p.click(f"#menu-{name}")
+            p.says(title, "#sheet[open]")
+            p.until("document.body.dataset.menu === 'no'", "the menu is closed")
+            p.click("#sheet-no")
+            p.until("document.activeElement?.id === 'menu'", "the focus is where it was")
+        p.click("#menu")
+        p.until("document.body.dataset.menu === 'yes'", "the menu is open")
+        p.key("Escape")
+        p.until("document.body.dataset.menu === 'no' && document.activeElement?.id === 'menu'", "Escape closes it")
         p.size(*SIZES["wide"])
         self.leave(p)
+
+    def what_is_refused_stays(self):
+        """An address that the bridge may not go to stands there still, and can be mended."""
+        p = self.entered()
+        p.fill("#add-address", "nowhere.example:2327")
+        p.fill("#add-name", "nowhere")
+        p.click("#add")
+        p.there("[role=alert] .banner")
+        equal(p.js("[document.querySelector('#add-address').value, document.querySelector('#add-name').value]"),
+              ["nowhere.example:2327", "nowhere"], "what was typed")
+        p.close()
 
     # ---- pictures ----
 
@@ -646,7 +687,7 @@ CASES = ["without_a_code", "with_a_code", "a_code_twice", "nothing_can_be_added"
          "what_is_off_says_why", "the_whole_path", "a_long_click", "references_come_back",
          "panes_of_a_service", "panes_of_chat", "a_question_drops_from_the_frame",
          "a_capability_is_taken", "a_line_that_is_dead", "two_tabs", "reload_and_back", "by_keyboard", "landmarks",
-         "nothing_is_kept", "at_200_percent", "doors", "states", "pictures", "the_bridge_dies"]
+         "nothing_is_kept", "at_200_percent", "on_a_phone", "what_is_refused_stays", "doors", "states", "pictures", "the_bridge_dies"]
 PICTURES = ("doors", "states", "pictures")
 
 

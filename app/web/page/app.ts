@@ -5,7 +5,7 @@ import * as ask from "./ask";
 import * as frame from "./frame";
 import { icon } from "./icons";
 import * as look from "./look";
-import { linkTo, menuOpen, screen, Screen, SCREENS } from "./nav";
+import { closeMenu, linkTo, menuOpen, screen, Screen, SCREENS } from "./nav";
 import * as palette from "./palette";
 import { forgetAll } from "./schemas";
 import * as calls from "./screens/calls";
@@ -65,6 +65,17 @@ function closedOf(o: WebDown_Offer): Child {
     } }, `Show ${o.closed === 1 ? "the pane" : `${o.closed} panes`} that you closed`) : null;
 }
 
+/* What the frame has no room for on a small screen. */
+function handy(): Child {
+  const act = (id: string, words: string, does: () => void): Child => h("button", { type: "button", id,
+    disabled: !!store.ended.get(), onclick: () => {
+      closeMenu();
+      does();
+    } }, words);
+  return h("div", { class: "handy" }, h("h2", null, "This session"), act("menu-renew", "Renew", ask.ask),
+    act("menu-reset", "Reset layout", ask.reset));
+}
+
 function navigation(): Child {
   if (!store.session.get())
     return null;
@@ -89,7 +100,7 @@ function navigation(): Child {
     h("span", { class: "b" }, store.lost.get().has(o.service ?? "") ? "revoked"
       : o.running ? "open" : o.again ? "again" : o.consent === "never" ? "never" : "")),
     endOf(o), closedOf(o)]),
-    h("h2", null, "This browser"), link("instances"), link("transcript")];
+    h("h2", null, "This browser"), link("instances"), link("transcript"), handy()];
 }
 
 function notice(): Child {
@@ -159,6 +170,7 @@ async function start(): Promise<void> {
   build();
   workspace.begin();
   overview.begin();
+  calls.begin();
   if (code) {
     history.replaceState(null, "", "/");
     const why = await wire.enter(code).catch(() => "offline");

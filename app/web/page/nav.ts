@@ -16,6 +16,18 @@ function shown(): Screen {
 export const screen = new Signal<Screen>(shown());
 export const menuOpen = new Signal<boolean>(false);
 
+/* As a person does: who had the focus in it has it where it was opened. */
+export function closeMenu(): void {
+  if (menuOpen.peek())
+    document.getElementById("menu")?.focus();
+  menuOpen.set(false);
+}
+
+addEventListener("keydown", (e) => {
+  if (e.key === "Escape" && !document.querySelector("dialog[open]"))
+    closeMenu();
+});
+
 addEventListener("hashchange", () => {
   menuOpen.set(false);
   screen.set(shown());

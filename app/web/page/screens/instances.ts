@@ -67,12 +67,15 @@ function card(i: WebDown_Instance): HTMLElement {
 const note = new Signal<string>("");
 
 /* One with a key is kept when that was confirmed: so it is met at once, unless there is a session. */
-function added(label: string, address: string): void {
+function added(label: string, address: string, taken: () => void): void {
   const before = new Set((store.instances.peek() ?? []).map((i) => i.place));
   complaint.set("");
   note.set("");
   busy.set(-2);
-  wire.ask({ add: { name: label || address, address } }).then(() => wire.ask({ instances: null })).then((d) => {
+  wire.ask({ add: { name: label || address, address } }).then(() => {
+    taken();
+    return wire.ask({ instances: null });
+  }).then((d) => {
     const i = (d.instances ?? []).find((x) => !before.has(x.place));
     if (i?.transport !== "tls")
       return null;
@@ -90,8 +93,7 @@ function add(): Child {
                                spellcheck: "false", autocomplete: "off" });
   return h("form", { class: "card add", "aria-labelledby": "add-title", onsubmit: (e: Event) => {
     e.preventDefault();
-    added(label.value.trim(), address.value.trim());
-    label.value = address.value = "";
+    added(label.value.trim(), address.value.trim(), () => { label.value = address.value = ""; });
   } }, h("h2", { id: "add-title" }, "Add an instance"),
   h("div", { class: "pair" }, h("div", { class: "field" }, h("label", { for: "add-address" }, "Address"), address),
     h("div", { class: "field" }, h("label", { for: "add-name" }, "Name"), label),
