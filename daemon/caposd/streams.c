@@ -10,7 +10,8 @@
  * confined as a service is that does nothing to itself. It has its stream to end with: when the
  * connector's end is closed, it is given a few seconds, and then killed, with what it has started,
  * as far as that has stayed in its group. For that a copy of its end is kept here, on which the
- * hang-up is seen, and which goes when the program does, so that the connector sees that.
+ * hang-up is seen. When the program has ended, whatever is left of its group is killed, and the
+ * stream is shut down by that copy: so the connector sees it, whoever else still has the other end.
  *
  * Callers cause these starts. So there are only so many at once, and so many in a second: what is
  * asked for beyond that is refused for now, and the connector asks again. What is asked for by one
@@ -72,6 +73,7 @@ static void server_free(struct server *p)
         capos_io_watch_deinit(&p->watch);
         capos_io_timer_deinit(&p->timer);
         capos_io_child_deinit(&p->child);
+        (void)shutdown(p->end, SHUT_RDWR);
         (void)close(p->end);
         free(p);
 }
@@ -102,8 +104,9 @@ static void server_time(struct capos_io_timer *t)
 {
         struct server *p = CAPNP_I_OF(t, struct server, timer);
 
-        daemon_log(LOG_WARNING, "%s: its program stays, though its caller has gone: killed",
-                   p->s->name);
+        if (daemon_log_may(&p->s->said, capos_io_now_ms()))
+                daemon_log(LOG_WARNING, "%s: its program stays, though its caller has gone: killed",
+                           p->s->name);
         server_kill(p);
 }
 
@@ -166,6 +169,8 @@ static int server_start(struct server *p)
                 r = capos_io_child_init(&p->child, loop, pidfd, server_ended);
         if (r)
                 server_abandon(p, pidfd);
+        else
+                p->child.leads = true;
         return r;
 }
 

@@ -4,12 +4,14 @@
  */
 #include "daemon-packets.h"
 #include "harness.h"
+#include "io-child.h"
 #include "io-socket.h"
 #include "streams.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,9 +44,11 @@ static void rig_closed(struct daemon_link *l)
 
 static const struct daemon_link_ops LINK_OPS = {rig_got, rig_closed};
 
-/* connect: "" is a socket in a folder of the test's own. */
+/* connect: "" is a socket in a folder of the test's own. argument: of a shell, what it does. */
 static void rig_start(struct rig *r, const char *connect, const char *program, const char *argument)
 {
+        bool shell = !strcmp(program, "/bin/sh");
+        capnp_lbuilder arguments;
         service_builder s;
         char text[80];
         int pair[2];
@@ -60,8 +64,11 @@ static void rig_start(struct rig *r, const char *connect, const char *program, c
         service_set_connect(s, connect[0] ? connect : text);
         service_set_program(s, program);
         service_set_schema(s, "/dev/null");
+        arguments = service_init_arguments(s, (argument != NULL) + shell);
+        if (shell)
+                capnp_abuilder_set_text(capnp_lbuilder_any(arguments, 0), (capnp_text){"-c", 2});
         if (argument)
-                capnp_abuilder_set_text(capnp_lbuilder_any(service_init_arguments(s, 1), 0),
+                capnp_abuilder_set_text(capnp_lbuilder_any(arguments, shell),
                                         (capnp_text){argument, (uint32_t)strlen(argument)});
         CHECK_OK(streams_new(&r->keeper, service_root(r->msg), 0, &r->streams));
         CHECK_OK(capos_io_packet_pair(pair));
@@ -104,6 +111,21 @@ static void rig_until_readable(struct rig *r, int fd)
                 CHECK(i < WAIT_MS / 10);
                 CHECK_OK(capos_io_loop_turn(&r->keeper.loop, 0));
         }
+}
+
+/* As text, until the end. */
+static void rig_read_all(struct rig *r, int fd, char *text, size_t size)
+{
+        size_t len = 0;
+        ssize_t n;
+
+        do {
+                rig_until_readable(r, fd);
+                n = read(fd, text + len, size - 1 - len);
+                CHECK(n >= 0);
+                len += (size_t)n;
+        } while (n > 0);
+        text[len] = '\0';
 }
 
 static int server_listen(const struct rig *r, int backlog)
@@ -204,6 +226,34 @@ TEST(a_program_has_it_for_input_and_output)
         CHECK_EQ(read(fd, text, 5), 0);
         (void)close(fd);
         rig_stop(&r);
+}
+
+/* What it has started goes with it. What has left its group stays, and keeps no stream open. */
+TEST(a_program_ends_with_what_it_has_started)
+{
+        static const char *const scripts[] = {"sleep 1000 & echo $!",
+                                              "setsid sleep 1000 & echo $!"};
+
+        for (unsigned i = 0; i < 2; i++) {
+                struct pollfd end = {.events = POLLIN};
+                char text[64], *rest;
+                struct rig r;
+                pid_t pid;
+                int fd;
+
+                rig_start(&r, "stdio", "/bin/sh", scripts[i]);
+                CHECK_OK(rig_dial(&r, &fd));
+                rig_read_all(&r, fd, text, sizeof(text));
+                pid = (pid_t)strtol(text, &rest, 10);
+                CHECK(pid > 1 && *rest == '\n');
+                if (capos_io_pidfd_open(pid, &end.fd) == 0) {
+                        CHECK(i == 0 || kill(pid, SIGKILL) == 0);
+                        CHECK_EQ(poll(&end, 1, WAIT_MS), 1);
+                        (void)close(end.fd);
+                }
+                (void)close(fd);
+                rig_stop(&r);
+        }
 }
 
 TEST(a_program_that_is_not_there_is_said)

@@ -21,12 +21,24 @@
 #define P_PIDFD 3
 #endif
 
+/* What it has started. Its number is that of the group, and nobody else's until it is reaped. */
+static void child_kill_group(const struct capos_io_child *c)
+{
+        siginfo_t info = {0};
+
+        if (waitid(P_PIDFD, (id_t)c->pidfd, &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+            info.si_pid > 0)
+                (void)kill(-info.si_pid, SIGKILL);
+}
+
 static void child_on_event(struct capos_io_watch *w, uint32_t events)
 {
         struct capos_io_child *c = CAPNP_I_OF(w, struct capos_io_child, watch);
         siginfo_t info = {0};
 
         (void)events;
+        if (c->leads)
+                child_kill_group(c);
         if (waitid(P_PIDFD, (id_t)c->pidfd, &info, WEXITED | WNOHANG) < 0) {
                 if (errno == EINTR)
                         return;

@@ -10,6 +10,9 @@
 struct capos_io_child {
         struct capos_io_watch watch;
         int pidfd; /* owned; -1 after the end, and before init */
+        /* May be set after init: it leads a process group, and when it ends, what is left of that
+         * is killed. */
+        bool leads;
         void (*ended)(struct capos_io_child *c, int code, int status);
 };
 
