@@ -10,8 +10,9 @@
  * confined as a service is that does nothing to itself. It has its stream to end with: when the
  * connector's end is closed, it is given a few seconds, and then killed, with what it has started,
  * as far as that has stayed in its group. For that a copy of its end is kept here, on which the
- * hang-up is seen. When the program has ended, whatever is left of its group is killed, and the
- * stream is shut down by that copy: so the connector sees it, whoever else still has the other end.
+ * hang-up is seen. What it writes to its standard error is told as its own (remarks.c). When the
+ * program has ended, whatever is left of its group is killed, and the stream is shut down by that
+ * copy: so the connector sees it, whoever else still has the other end.
  *
  * Callers cause these starts. So there are only so many at once, and so many in a second: what is
  * asked for beyond that is refused for now, and the connector asks again. What is asked for by one
@@ -27,11 +28,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "daemon-capacity.h"
 #include "daemon-log.h"
+#include "remarks.h"
 #include "streams.h"
 
 enum {
-        PROGRAMS = 64,     /* of one service at once */
         STARTS = 16,       /* … in a second, for they keep caposd from other things */
         UNREAD = 64,       /* packets that a connector may leave unread */
         PATIENCE_MS = 5000 /* for a program whose caller has gone */
@@ -50,6 +52,7 @@ struct streams {
         uint64_t second; /* of the clock, and … */
         unsigned starts; /* … how many were started in it */
         struct daemon_log_rate said;
+        struct remarks remarks; /* what programs write to their standard error */
 };
 
 /* A program that serves one caller. */
@@ -128,7 +131,7 @@ static bool may_start(struct streams *s)
         if (second != s->second)
                 s->starts = 0;
         s->second = second;
-        return s->nprograms < PROGRAMS && s->starts++ < STARTS;
+        return s->nprograms < DAEMON_PROGRAMS && s->starts++ < STARTS;
 }
 
 static int server_spawn(struct server *p, int *ret_pidfd)
@@ -136,10 +139,13 @@ static int server_spawn(struct server *p, int *ret_pidfd)
         const struct streams *s = p->s;
         struct daemon_spawn spawn = {.path = s->path,
                                      .argv = s->argv,
-                                     .fds = {{p->end, STDIN_FILENO}, {p->end, STDOUT_FILENO}},
-                                     .nfds = 2};
+                                     .fds = {{p->end, STDIN_FILENO},
+                                             {p->end, STDOUT_FILENO},
+                                             {s->remarks.to, STDERR_FILENO}},
+                                     .nfds = 3};
 
         confine_program(&s->keeper->confinement, s->user, 0, &spawn);
+        spawn.seclusion.processes = spawn.seclusion.namespaces;
         return daemon_spawn(&spawn, &p->pid, ret_pidfd);
 }
 
@@ -200,8 +206,9 @@ static int streams_start(struct streams *s, int *ret_fd)
         r = server_start(p);
         if (r) {
                 (void)close(pair[0]);
-                daemon_log(LOG_ERR, "%s: %s cannot be started: %s", s->name, s->path,
-                           capnp_strerror(r));
+                if (daemon_log_may(&s->said, capos_io_now_ms()))
+                        daemon_log(LOG_ERR, "%s: %s cannot be started: %s", s->name, s->path,
+                                   capnp_strerror(r));
                 return r;
         }
         *ret_fd = pair[0];
@@ -263,7 +270,7 @@ static int streams_init(struct streams *s, service_reader r)
                 return CAPOSD_E_SAID;
         }
         s->argv = program_argv(s->path, service_arguments(r), s->name, false);
-        return s->argv ? 0 : -ENOMEM;
+        return s->argv ? remarks_init(&s->remarks, &s->keeper->loop, s->name) : -ENOMEM;
 }
 
 int streams_new(struct keeper *k, service_reader r, unsigned user, struct streams **ret)
@@ -297,6 +304,7 @@ struct streams *streams_free(struct streams *s)
                 (void)waitpid(p->pid, NULL, 0);
                 server_free(p);
         }
+        remarks_deinit(&s->remarks);
         free(s->name);
         free(s->schema);
         free(s->path);

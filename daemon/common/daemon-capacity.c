@@ -6,7 +6,8 @@
  * what the manifest wants, as many as the process that needs most has descriptors for. Every
  * process finds the same, because all have the limit that caposd has.
  *
- * What each needs: caposd a descriptor for a worker; the gateway three for a connection that waits
+ * What each needs: caposd a descriptor for a worker, and two for a program that serves one caller;
+ * the gateway three for a connection that waits
  * for one (the client's, and those to the session manager and the signer); the session manager one
  * for a connection, and for a session one more for every service it uses. What it uses beyond the
  * first four is not counted: it finds no descriptor then, and only that is refused.
@@ -14,6 +15,7 @@
  * When there are too few, connections without a session give up their places first, for they stay
  * for a moment only. A source may have all places but an eighth, if the manifest does not say.
  */
+#include <string.h>
 #include <sys/resource.h>
 
 #include "daemon-capacity.h"
@@ -22,10 +24,11 @@ enum {
         CAPOSD_BASE = 44, /* with what it takes to start a process */
         GATEWAY_BASE = 24,
         SESSIOND_BASE = 28,
-        SERVICE = 2, /* in caposd and sessiond */
-        IDLE = 2,    /* in caposd; one in the gateway */
-        WAITING = 3, /* in the gateway, of a connection that waits */
-        COUNTED = 4, /* services of a session */
+        SERVICE = 2,                        /* in caposd and sessiond */
+        PROGRAMS = 2 * DAEMON_PROGRAMS + 2, /* in caposd, of a service that is a program */
+        IDLE = 2,                           /* in caposd; one in the gateway */
+        WAITING = 3,                        /* in the gateway, of a connection that waits */
+        COUNTED = 4,                        /* services of a session */
         FDS_MAX = 65536,
 };
 
@@ -46,13 +49,25 @@ struct room {
         uint64_t session;                   /* of a session, in sessiond */
 };
 
+/* How many services are programs, one for each caller. */
+static uint64_t room_programs(manifest_reader m)
+{
+        service_list l = manifest_services(m);
+        uint64_t n = 0;
+
+        for (uint32_t i = 0; i < service_list_len(l); i++)
+                n += !strcmp(service_connect(service_list_get(l, i)).p, "stdio");
+        return n;
+}
+
 static struct room room_find(manifest_reader m)
 {
         uint64_t services = service_list_len(manifest_services(m));
         uint64_t idle = limits_idle_workers(manifest_limits(m));
 
         return (struct room){
-                .caposd = CAPOSD_BASE + SERVICE * services + IDLE * idle,
+                .caposd = CAPOSD_BASE + SERVICE * services + PROGRAMS * room_programs(m) +
+                          IDLE * idle,
                 .gateway = GATEWAY_BASE + idle,
                 .sessiond = SESSIOND_BASE + SERVICE * services,
                 .session = 1 + (services < COUNTED ? services : COUNTED),

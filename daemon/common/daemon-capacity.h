@@ -4,6 +4,8 @@
 
 #include "manifest.capnp-c.h"
 
+enum { DAEMON_PROGRAMS = 64 }; /* of a service that is a program, at once */
+
 struct daemon_capacity {
         uint32_t connections;            /* that have a session; 0: there are too few */
         uint32_t unauthenticated;        /* that have none */

@@ -11,7 +11,8 @@
  * takes the superuser's powers, real ones, or those over a user namespace of one's own.
  *
  * There is no PID namespace: its first process would be the parent of all and the end of all. No
- * process can name another one anyway, by what it may call and because it sees no /proc.
+ * process of ours can name another one anyway, by what it may call and because it sees no /proc. A
+ * program that is not ours, and may call what it likes, has one (daemon-spawn.c).
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -76,8 +77,8 @@ static int file_put(const char *path, const char *text)
         return r;
 }
 
-/* In a fresh user namespace: we are who we were, and everybody else is nobody. */
-static int users_map(uid_t uid, gid_t gid)
+/* And everybody else is nobody. */
+int daemon_seclude_users(uid_t uid, gid_t gid)
 {
         char text[64];
         int r;
@@ -104,7 +105,7 @@ static int namespaces_enter(bool network)
         if (unshare(SEPARATE | (network ? 0 : CLONE_NEWNET) | (uid ? CLONE_NEWUSER : 0)) < 0)
                 return -errno;
         if (uid)
-                r = users_map(uid, gid);
+                r = daemon_seclude_users(uid, gid);
         if (r)
                 return r;
 

@@ -39,6 +39,9 @@ struct daemon_seclusion {
          * users, in which all others are nobody: such a process goes without then.
          */
         bool sees_users;
+        /* Beside namespaces: it is the first of its own processes, names no others, and is the end
+         * of them all. daemon_spawn() sees to that. */
+        bool processes;
         uid_t user; /* 0: the one who starts it */
 };
 
@@ -50,5 +53,9 @@ struct daemon_seclusion {
  */
 int daemon_seclude(const struct daemon_seclusion *s, const char *program,
                    int state_fd) CAPNP_MUST_USE;
+
+/* In a fresh namespace of users, without the superuser's powers over the old one: we are who we
+ * were there. 0, or -errno. */
+int daemon_seclude_users(uid_t uid, gid_t gid) CAPNP_MUST_USE;
 
 #endif

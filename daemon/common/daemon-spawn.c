@@ -7,16 +7,18 @@
  * how that went; it waits for it, which takes about a millisecond.
  *
  * PR_SET_PDEATHSIG survives exec. A parent that died before it was set is noticed by comparing its
- * number.
+ * number, but by one in a PID namespace of its own: there it has none.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -85,7 +87,7 @@ static int spawn_confine(pid_t parent)
         if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0 ||
             prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || setrlimit(RLIMIT_CORE, &no_core) < 0)
                 return -errno;
-        if (getppid() != parent)
+        if (getppid() != parent && getppid() != 0)
                 return -ESRCH;
 
         (void)sigemptyset(&none);
@@ -139,10 +141,23 @@ static int spawn_outcome(int fd)
         return n == (ssize_t)sizeof(r) ? r : 0;
 }
 
+/* A namespace of processes begins with a process. Who may make none makes one of users with it. */
+static pid_t spawn_child(bool processes)
+{
+        if (!processes)
+                return fork();
+
+        return (pid_t)syscall(SYS_clone, SIGCHLD | CLONE_NEWPID | (geteuid() ? CLONE_NEWUSER : 0),
+                              NULL, NULL, NULL, NULL);
+}
+
 static pid_t spawn_fork(const struct daemon_spawn *s, int report)
 {
         char *env[NENVIRONMENT + 2], *e;
+        bool users = s->seclusion.processes && geteuid() != 0;
         pid_t pid, parent = getpid();
+        uid_t uid = geteuid();
+        gid_t gid = getegid();
         unsigned n = 0;
         int r;
 
@@ -155,12 +170,14 @@ static pid_t spawn_fork(const struct daemon_spawn *s, int report)
                 env[n++] = (char *)(uintptr_t)s->env;
         env[n] = NULL;
 
-        pid = fork();
+        pid = spawn_child(s->seclusion.processes);
         if (pid)
                 return pid < 0 ? -errno : pid;
 
         report = fcntl(report, F_DUPFD_CLOEXEC, ASIDE);
-        r = spawn_exec(s, parent, env);
+        r = users ? daemon_seclude_users(uid, gid) : 0;
+        if (!r)
+                r = spawn_exec(s, parent, env);
         if (write(report, &r, sizeof(r)) != (ssize_t)sizeof(r))
                 _exit(126);
         _exit(127);

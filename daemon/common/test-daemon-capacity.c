@@ -6,9 +6,11 @@
 #include "daemon-capacity.h"
 #include "harness.h"
 
-/* A manifest with these limits and two services, and what there is room for. */
-static struct daemon_capacity find(uint32_t connections, uint32_t unauthenticated, uint64_t fds)
+/* A manifest with these limits and two services, and what there is room for. connect: of one. */
+static struct daemon_capacity find_with(uint32_t connections, uint32_t unauthenticated,
+                                        uint64_t fds, const char *connect)
 {
+        service_list_builder services;
         struct daemon_capacity c;
         manifest_builder m;
         limits_builder l;
@@ -16,13 +18,19 @@ static struct daemon_capacity find(uint32_t connections, uint32_t unauthenticate
 
         CHECK_EQ(capnp_msg_new(&msg), 0);
         m = manifest_build(msg);
-        (void)manifest_init_services(m, 2);
+        services = manifest_init_services(m, 2);
+        service_set_connect(service_list_builder_get(services, 1), connect);
         l = manifest_init_limits(m);
         limits_set_connections(l, connections);
         limits_set_unauthenticated(l, unauthenticated);
         daemon_capacity_find(manifest_root(msg), fds, &c);
         capnp_msg_free(msg);
         return c;
+}
+
+static struct daemon_capacity find(uint32_t connections, uint32_t unauthenticated, uint64_t fds)
+{
+        return find_with(connections, unauthenticated, fds, "");
 }
 
 TEST(enough_descriptors_are_no_bound)
@@ -60,6 +68,17 @@ TEST(few_descriptors_are_shared_out)
                 CHECK(c.gateway_fds <= limits[i]);
                 CHECK(c.sessiond_fds <= limits[i]);
         }
+}
+
+/* Callers have them started: that must not be at the cost of connections. */
+TEST(programs_need_descriptors_too)
+{
+        uint64_t wanted = find(4096, 16, 65536).wanted_fds;
+
+        CHECK_EQ(find_with(4096, 16, 65536, "unix:/x").wanted_fds, wanted);
+        CHECK_EQ(find_with(16, 16, 65536, "stdio").wanted_fds - find(16, 16, 65536).wanted_fds,
+                 2 * DAEMON_PROGRAMS + 2);
+        CHECK_EQ(find_with(4096, 4096, 128, "stdio").connections, 0);
 }
 
 TEST(with_nearly_none_there_is_no_room)

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -126,6 +127,21 @@ static int secluded_connect(const struct daemon_seclusion *how, const struct soc
         CHECK_EQ(waitpid(pid, &status, 0), pid);
         CHECK(WIFEXITED(status));
         return WEXITSTATUS(status);
+}
+
+/* It names nobody else's, and what it leaves behind ends with it, wherever that has gone: else this
+ * would wait for the end of what is said. */
+TEST(a_program_may_have_processes_of_its_own)
+{
+        const struct daemon_seclusion how = {.namespaces = true, .processes = true};
+        char script[160];
+
+        need(LAYER_NAMESPACES);
+        (void)snprintf(script, sizeof(script),
+                       "echo $$ >&4; kill -0 %d 2>/dev/null && echo test >&4; "
+                       "setsid sleep 1000 & kill -0 $! && echo one >&4",
+                       (int)getpid());
+        says(&how, -1, script, "1\none\n");
 }
 
 TEST(there_is_no_network)

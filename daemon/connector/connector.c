@@ -10,8 +10,8 @@
  *
  * The process connects to nothing and starts nothing. It asks caposd for a stream, by a packet that
  * says nothing but that; where to, the manifest has told caposd (caposd/streams.c). One is asked
- * for at a time, and answered at once. Until it is there a caller's calls wait in a promise, within
- * the caller's limits.
+ * for at a time, and answered at once; over TCP what comes may be on its way still, for ten seconds
+ * at most. Until it is there a caller's calls wait in a promise, within the caller's limits.
  *
  * Either end takes the other with it: a caller that goes closes its connection to the server, and a
  * server that goes, refuses, or breaks the protocol closes its caller, whose references break as
@@ -21,18 +21,20 @@
 #include "base-list.h"
 #include "daemon-log.h"
 #include "io-loop.h"
+#include "io-socket.h"
 #include "kit-link.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/epoll.h>
 #include <unistd.h>
 
 enum {
         MIB = 1024 * 1024,
         CALLERS = 3072, /* two descriptors each, of 8,192 */
         AGAIN_MS = 50,
-        PATIENCE_MS = 10 * 1000,
+        PATIENCE_MS = 10 * 1000, /* with a server that takes nobody, and with a connection */
         SAID_MS = 500, /* a caller that cannot be served is told so before its connection goes */
 };
 
@@ -50,6 +52,7 @@ struct connector {
         bool asked;                  /* caposd, for one of them */
         capnp_timer *again;          /* it is asked then */
         bool unreachable;            /* which has been said */
+        struct daemon_log_rate said;
 };
 
 /* A caller, and its connection to the server. */
@@ -59,11 +62,34 @@ struct stream {
         struct kit_caller *caller;
         capnp_promise *promise; /* of what the server offers; NULL: it is decided */
         uint64_t patience_ms;   /* until then it waits for a server that takes nobody */
+        int fd;                 /* is on its way to the server, or -1 */
+        capnp_watch *way;       /* on that */
         capnp_conn *conn;
-        capnp_timer *over; /* the caller is told, and closed then */
+        capnp_timer *over; /* of that way, then of what is said to a caller that is closed */
 };
 
 /* ---- ends ----------------------------------------------------------------------------------- */
+
+static const char *why_not(int r)
+{
+        return r == -EAGAIN ? "it takes nobody now" : capnp_strerror(r);
+}
+
+/* Says it once, and when it is not so any more. */
+static void connector_note(struct connector *c, int r)
+{
+        bool news = c->unreachable != (r != 0);
+
+        c->unreachable = r != 0;
+        if (!news || !daemon_log_may(&c->said, capos_io_now_ms()))
+                return;
+
+        if (r)
+                daemon_log(LOG_WARNING, "%s: the server cannot be reached: %s", c->name,
+                           why_not(r));
+        else
+                daemon_log(LOG_NOTICE, "%s: the server can be reached again", c->name);
+}
 
 static void stream_over(void *arg)
 {
@@ -73,17 +99,34 @@ static void stream_over(void *arg)
         kit_close(s->caller);
 }
 
+/* Waits no more for what is on its way. The descriptor, if it has arrived, is the caller's. */
+static int stream_arrive(struct stream *s)
+{
+        int fd = s->fd;
+
+        s->fd = -1;
+        s->way = capnp_watch_free(s->way);
+        s->over = capnp_timer_free(s->over);
+        return fd;
+}
+
 /*
  * There will be no connection: its calls fail, also those that are on their way here, and then the
  * caller goes. So who asks again and again makes us ask no more often than that.
  */
 static void stream_fail(struct stream *s, int r)
 {
+        capnp_exception gone = {r == -EAGAIN ? CAPNP_OVERLOADED : CAPNP_DISCONNECTED, NULL};
+        int fd = stream_arrive(s);
         char why[128];
 
-        (void)snprintf(why, sizeof(why), "the server cannot be reached: %s", capnp_strerror(r));
+        if (fd >= 0)
+                (void)close(fd);
+        (void)snprintf(why, sizeof(why), "the server cannot be reached: %s", why_not(r));
+        gone.reason = why;
+        connector_note(s->c, r);
         capnp_i_list_remove(&s->link);
-        capnp_promise_break(s->promise, (capnp_exception){CAPNP_DISCONNECTED, why});
+        capnp_promise_break(s->promise, gone);
         s->promise = NULL;
         if (capnp_timer_new(s->c->vat, SAID_MS, stream_over, s, &s->over))
                 kit_close(s->caller);
@@ -99,10 +142,12 @@ static void connector_closed(void *self, struct kit_caller *caller)
 {
         static const capnp_exception gone = {CAPNP_DISCONNECTED, "the caller has gone"};
         struct stream *s = caller->data;
+        int fd = stream_arrive(s);
 
         (void)self;
+        if (fd >= 0)
+                (void)close(fd);
         capnp_i_list_remove(&s->link);
-        s->over = capnp_timer_free(s->over);
         if (s->promise)
                 capnp_promise_break(s->promise, gone);
         if (s->conn) {
@@ -157,6 +202,7 @@ static int connector_open(void *self, struct kit_caller *caller, const char *fac
         }
 
         s->c = c;
+        s->fd = -1;
         s->caller = caller;
         s->patience_ms = capos_io_now_ms() + PATIENCE_MS;
         caller->data = s;
@@ -166,7 +212,6 @@ static int connector_open(void *self, struct kit_caller *caller, const char *fac
         return 0;
 }
 
-/* The first that waits has a connection, which is taken. */
 static void stream_begin(struct stream *s, int fd)
 {
         capnp_cap *root = NULL;
@@ -179,22 +224,45 @@ static void stream_begin(struct stream *s, int fd)
                 return;
         }
 
-        capnp_i_list_remove(&s->link);
+        connector_note(s->c, 0);
         capnp_conn_on_close(s->conn, stream_on_close, s);
         capnp_promise_resolve(s->promise, root);
         s->promise = NULL;
         capnp_cap_unref(root);
 }
 
-/* Says it once, and when it is not so any more. */
-static void connector_note(struct connector *c, int r)
+static void stream_on_way(void *arg, uint32_t events)
 {
-        if (r && !c->unreachable)
-                daemon_log(LOG_WARNING, "%s: the server cannot be reached: %s", c->name,
-                           capnp_strerror(r));
-        if (!r && c->unreachable)
-                daemon_log(LOG_NOTICE, "%s: the server can be reached again", c->name);
-        c->unreachable = r != 0;
+        struct stream *s = arg;
+        int r = capos_io_socket_error(s->fd);
+
+        (void)events;
+        if (r)
+                stream_fail(s, r);
+        else
+                stream_begin(s, stream_arrive(s));
+}
+
+static void stream_late(void *arg)
+{
+        struct stream *s = arg;
+
+        s->over = NULL;
+        stream_fail(s, -ETIMEDOUT);
+}
+
+/* The first that waits has a socket, which is taken, and connected when it can be written to. */
+static void stream_take(struct stream *s, int fd)
+{
+        int r;
+
+        capnp_i_list_remove(&s->link);
+        s->fd = fd;
+        r = capnp_watch_new(s->c->vat, fd, EPOLLOUT, stream_on_way, s, &s->way);
+        if (!r)
+                r = capnp_timer_new(s->c->vat, PATIENCE_MS, stream_late, s, &s->over);
+        if (r)
+                stream_fail(s, r);
 }
 
 /* The server takes nobody now: those who have waited for long do not any more, the rest asks again.
@@ -222,16 +290,16 @@ static int connector_got(void *self, const struct packet *p, int fd)
         }
 
         c->asked = false;
-        if (p->type == PACKET_STREAM && s)
-                stream_begin(s, fd);
-        else if (p->type == PACKET_STREAM)
+        if (p->type == PACKET_STREAM && fd < 0 && s)
+                stream_fail(s, -EMFILE);
+        else if (p->type == PACKET_STREAM && s)
+                stream_take(s, fd);
+        else if (p->type == PACKET_STREAM && fd >= 0)
                 (void)close(fd); /* who waited has gone */
         else if (s && p->result == -EAGAIN)
                 connector_wait(c);
         else if (s)
                 stream_fail(s, p->result);
-        if (p->type == PACKET_STREAM || p->result != -EAGAIN)
-                connector_note(c, p->type == PACKET_STREAM ? 0 : p->result);
         connector_ask(c);
         return 0;
 }

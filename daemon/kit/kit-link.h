@@ -9,8 +9,8 @@
 enum { KIT_SCHEMA_FD = 6 };
 
 struct kit_link_ops {
-        /* A packet of caposd's other than CONTROL. fd: taken; -1: its type has none. 0; -EPROTO: it
-         * has not been asked for: the service ends. */
+        /* A packet of caposd's other than CONTROL. fd: taken; -1: its type has none, or there was
+         * no room for it. 0; -EPROTO: it has not been asked for: the service ends. */
         int (*got)(void *self, const struct packet *p, int fd);
 };
 

@@ -120,10 +120,12 @@ static void kit_stop(struct kit *k, int r)
 static int link_receive(struct kit *k)
 {
         int r, fds[LINK_FDS + 1] = {-1};
-        struct packet p;
+        struct packet p = {0};
         unsigned n;
 
         r = daemon_packet_recv(LINK_FD, &p, fds);
+        if (r == CAPOS_IO_E_SIZE && k->linked && p.type == PACKET_STREAM)
+                return k->linked->got(k->self, &p, -1); /* we may have no more descriptors */
         if (r == CAPOS_IO_E_SIZE)
                 return -EPROTO;
         if (r)

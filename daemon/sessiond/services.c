@@ -19,7 +19,6 @@
 #include <unistd.h>
 
 #include "caller.h"
-#include "daemon-log.h"
 #include "grant.h"
 #include "links.h"
 #include "service_control.capnp-c.h"
@@ -161,8 +160,9 @@ static bool opening_is_current(const struct opening *o)
 /* The service does not have the socket, and will not. */
 static void opening_failed(struct opening *o, const char *why)
 {
-        daemon_log(LOG_WARNING, "service %s refuses a caller: %s", o->v->policy->name,
-                   daemon_log_text(why, strlen(why)).s);
+        if (daemon_log_may(&o->v->refused, capos_io_now_ms()))
+                daemon_log(LOG_WARNING, "service %s refuses a caller: %s", o->v->policy->name,
+                           daemon_log_text(why, strlen(why)).s);
         grant_close(o->g);
 }
 

@@ -3,6 +3,7 @@
 #define SESSIOND_SERVICES_H
 
 #include "base-list.h"
+#include "daemon-log.h"
 #include "policy.h"
 
 struct grant;
@@ -28,7 +29,8 @@ struct service {
         struct capnp_i_list grants;   /* that have a socket to it */
         struct capnp_i_list openings; /* struct opening: it has not said that it has the socket */
         unsigned nopenings;
-        struct capnp_i_list waiters; /* struct waiter */
+        struct daemon_log_rate refused; /* lines about those that it did not take */
+        struct capnp_i_list waiters;    /* struct waiter */
         unsigned nwaiters;
         capnp_question *describing; /* one for all of them */
         capnp_timer *describing_deadline;

@@ -16,6 +16,7 @@ import importlib.util
 import json
 import os
 import random
+import resource
 import shlex
 import shutil
 import signal
@@ -41,6 +42,8 @@ CALCULATOR = s.type_id("calculator", "Calculator", root="test/interop/connector"
 KINDS = ("unix", "tcp", "program")
 CALLERS = 4  # at once, of one server
 MESSAGE = 64 * 1024
+LIE = 'capos-sessiond: login of "x" from 192.0.2.1 refused: credentials (password)'
+LINES = 10000  # of a program that says more than can be counted
 
 
 class Server:
@@ -153,6 +156,19 @@ def calls(conn):
         n += 2
 
 
+def full(family, address, held):
+    """A server that takes nobody, for its queue is full. held: what keeps it so. Where it is."""
+    listener = socket.socket(family)
+    listener.bind(address)
+    listener.listen(0)
+    held.append(listener)
+    for _ in range(6):
+        held.append(socket.socket(family))
+        held[-1].setblocking(False)
+        held[-1].connect_ex(listener.getsockname())
+    return listener.getsockname()
+
+
 SILENT = (mute, deaf, calls)  # they never answer
 HARM = (closes, mute, deaf, garbage, endless, segments, calls, aborts)
 
@@ -175,18 +191,37 @@ class Cases:
                     self.entry("faced", f"unix:{folder}/calculator",
                                facets='[(name = "operators", methods = ["getOperator"])]'),
                     self.entry("absent", f"unix:{folder}/nowhere"),
-                    self.entry("fails", "stdio", program="/bin/false")]
+                    self.entry("fails", "stdio", program="/bin/false"),
+                    *self.unserved(), *self.speaking()]
         services += [self.entry(h.__name__, f"unix:{folder}/{h.__name__}") for h in HARM]
-        names = [*KINDS, "absent", "fails", *(h.__name__ for h in HARM)]
+        names = [*KINDS, "absent", "fails", "nobody", "full", "crowd", "shy", "liar", "loud",
+                 *(h.__name__ for h in HARM)]
         tight = instance.profile("tight", ["session", "system_info", "unix"], message=f'"{MESSAGE}B"')
         faced = instance.profile("faced", ["session", "system_info", "faced"]).replace(
             '(name = "faced", transfer', '(name = "faced", facet = "operators", transfer', 1)
         self.target = instance.Instance(instance.manifest(services=services, profiles=[tight, faced],
                                                           operator=names))
         self.hostile = []
+        self.waiting = contextlib.ExitStack()
 
     def entry(self, name, connect, **more):
         return entry(name, connect, self.schema, **more)
+
+    def unserved(self):
+        """A port that nobody listens at, and two servers that take nobody."""
+        self.held, self.shy = [socket.socket()], []
+        self.held[0].bind(("127.0.0.1", 0))
+        port = full(socket.AF_INET, ("127.0.0.1", 0), self.held)[1]
+        return [self.entry("nobody", f"plain:127.0.0.1:{self.held[0].getsockname()[1]}"),
+                self.entry("full", "unix:" + full(socket.AF_UNIX, f"{self.folder}/full", self.held)),
+                self.entry("crowd", f"plain:127.0.0.1:{port}"),
+                self.entry("shy", "unix:" + full(socket.AF_UNIX, f"{self.folder}/shy", self.shy))]
+
+    def speaking(self):
+        """Programs that write to their standard error."""
+        lie = f"echo {shlex.quote(LIE)} >&2; exec {shlex.quote(self.server)} -"
+        return [self.entry(name, "stdio", program="/bin/sh", arguments=f'["-c", {instance.quoted(what)}]')
+                for name, what in (("liar", lie), ("loud", "exec yes >&2"))]
 
     def written(self, name, where, *more):
         """An entry as `capos` writes it, from the schema."""
@@ -206,6 +241,9 @@ class Cases:
 
     def connectors(self):
         return self.target.pids("capos-connector")
+
+    def connector(self, name):
+        return [p for p in self.connectors() if name in instance.read_proc(p, "cmdline").split("\0")][0]
 
     def programs(self):
         return self.target.pids("calculator-server")
@@ -372,22 +410,68 @@ class Cases:
             c.good("literal", 1)
             other.good("literal", 1)
             c.good("hang")
-            old = [p for p in self.connectors() if "unix" in instance.read_proc(p, "cmdline").split("\0")][0]
-            os.kill(old, signal.SIGKILL)
+            os.kill(self.connector("unix"), signal.SIGKILL)
             self.is_disconnected(c.ask("hung"), "a call under way")
             self.comes_again(c, "unix")
             expect(other.good("literal", 2), {"value": 2}, "another's")
         until(lambda: self.servers["unix"].streams() == 0, "no stream")
 
     def absent(self):
-        with self.client("absent") as c:
-            until(lambda: "service: the server cannot be reached: " in
-                  self.is_disconnected(c.ask("early", "absent", 1), "a call"), "the reason")
+        names = ("absent", "nobody")
+        with self.client() as c:
+            for name in names:
+                until(lambda name=name: "service: the server cannot be reached: " in
+                      self.is_disconnected(c.ask("early", name, 1), "a call"), f"the reason, of {name}")
             c.good("get", "fails")
             self.is_disconnected(c.ask("literal", 1), "a program that ends at once")
             expect(c.good("early", "unix", 1), {"value": 1}, "another one")
-        lines = [x for x in self.target.log_text().splitlines() if "absent: the server cannot be reached" in x]
-        expect(len(lines), 1, f"said once: {lines}")
+        for name in names:
+            lines = [x for x in self.target.log_text().splitlines() if f" {name}: the server cannot be reached" in x]
+            expect(len(lines), 1, f"said once: {lines}")
+
+    def full_begins(self):
+        """Whoever asks waits, but not for ever; what came of it is a row further down."""
+        self.full, self.crowd = (self.waiting.enter_context(self.client(name)) for name in ("full", "crowd"))
+        self.full.good("hang")
+        self.crowd.good("hang")
+
+    def short(self):
+        """A connector that may open no more: what is on its way to it is lost, and it is not."""
+        before = self.connectors()
+        pid = self.connector("shy")
+        fds = instance.descriptors(pid)
+        with self.client("shy") as c:
+            c.good("hang")
+            until(lambda: instance.descriptors(pid) == fds + 1, "the caller at the connector")
+            free = min(set(range(1024)) - {int(n) for n in os.listdir(f"/proc/{pid}/fd")})
+            old = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+            resource.prlimit(pid, resource.RLIMIT_NOFILE, (free, old[1]))
+            self.shy[0].accept()[0].close()
+            said = self.is_disconnected(c.ask("hung"), "a call while there is no room")
+            expect("Too many open files" in said, True, said)
+            resource.prlimit(pid, resource.RLIMIT_NOFILE, old)
+        expect(self.connectors(), before, "the connectors")
+
+    def full_ends(self):
+        with self.waiting:
+            said = self.full.ask("hung")
+            expect((said.get("refused"), said.get("kind")), ("service", "overloaded"), said)
+            expect("it takes nobody now" in said["reason"], True, said)
+            said = self.is_disconnected(self.crowd.ask("hung"), "a connection that does not come")
+            expect("the server cannot be reached" in said, True, said)
+
+    def speaks(self):
+        """In the log, as its own words, and not without an end."""
+        with self.client("liar") as c, self.client("loud") as loud:
+            loud.good("hang")
+            expect(c.good("literal", 1), {"value": 1}, "who has said something")
+            until(lambda: "liar: its program says: capos-sessiond: login of " in self.target.log_text(), "its words")
+            until(lambda: "more lines like the next were left out" in self.target.log_text(), "that it says too much")
+            expect(c.good("literal", 2), {"value": 2}, "meanwhile")
+        until(lambda: not self.target.pids("yes"), "the end of who says too much", 60)
+        said = self.target.log_text().splitlines()
+        expect([x for x in said if LIE in x], [], "lines that would be taken for the instance's")
+        expect(len(said) < LINES, True, f"how much there is: {len(said)}")
 
     # ---- who means harm
 
@@ -428,6 +512,7 @@ def main():
             running.callback(x.end)
         cases = Cases(client, server, folder, servers)
         running.callback(lambda: [x.end() for x in cases.hostile])
+        running.callback(lambda: [x.close() for x in cases.held + cases.shy])
         with cases.target:
             for name in ("ada", "tight", "faced"):
                 cases.target.add_user(name, ["operator" if name == "ada" else name])
@@ -447,8 +532,12 @@ def main():
                 ("killed: program", cases.program_killed),
                 ("a program that stays", cases.program_stopped),
                 ("killed: a connector", cases.connector_killed),
+                ("a queue that is full", cases.full_begins),
                 ("nobody there", cases.absent),
+                ("a connector that is short of descriptors", instance.needs_root(cases.short)),
+                ("a program that speaks", cases.speaks),
                 *((f"a server that {h.__name__}", lambda h=h: cases.harm(h)) for h in HARM),
+                ("a queue that has stayed full", cases.full_ends),
                 ("what a connector has", cases.is_confined)])
 
 
