@@ -431,39 +431,40 @@ class Cases:
 
     def full_begins(self):
         """Whoever asks waits, but not for ever; what came of it is a row further down."""
-        self.full, self.crowd = (self.waiting.enter_context(self.client(name)) for name in ("full", "crowd"))
-        self.full.good("hang")
-        self.crowd.good("hang")
+        self.full, self.crowd = (self.waiting.enter_context(self.client()) for _ in range(2))
+        self.full.begin("early", "full", 1)
+        self.crowd.begin("early", "crowd", 1)
 
     def short(self):
         """A connector that may open no more: what is on its way to it is lost, and it is not."""
         before = self.connectors()
         pid = self.connector("shy")
         fds = instance.descriptors(pid)
-        with self.client("shy") as c:
-            c.good("hang")
+        with self.client() as c:
+            c.begin("early", "shy", 1)
             until(lambda: instance.descriptors(pid) == fds + 1, "the caller at the connector")
             free = min(set(range(1024)) - {int(n) for n in os.listdir(f"/proc/{pid}/fd")})
             old = resource.prlimit(pid, resource.RLIMIT_NOFILE)
             resource.prlimit(pid, resource.RLIMIT_NOFILE, (free, old[1]))
             self.shy[0].accept()[0].close()
-            said = self.is_disconnected(c.ask("hung"), "a call while there is no room")
+            said = self.is_disconnected(c.end(), "a call while there is no room")
             expect("Too many open files" in said, True, said)
             resource.prlimit(pid, resource.RLIMIT_NOFILE, old)
         expect(self.connectors(), before, "the connectors")
 
     def full_ends(self):
         with self.waiting:
-            said = self.full.ask("hung")
+            said = self.full.end()
             expect((said.get("refused"), said.get("kind")), ("service", "overloaded"), said)
             expect("it takes nobody now" in said["reason"], True, said)
-            said = self.is_disconnected(self.crowd.ask("hung"), "a connection that does not come")
+            said = self.is_disconnected(self.crowd.end(), "a connection that does not come")
             expect("the server cannot be reached" in said, True, said)
 
     def speaks(self):
         """In the log, as its own words, and not without an end."""
         with self.client("liar") as c, self.client("loud") as loud:
             loud.good("hang")
+            expect(loud.good("early", "unix", 1), {"value": 1}, "beside who says too much")
             expect(c.good("literal", 1), {"value": 1}, "who has said something")
             until(lambda: "liar: its program says: capos-sessiond: login of " in self.target.log_text(), "its words")
             until(lambda: "more lines like the next were left out" in self.target.log_text(), "that it says too much")

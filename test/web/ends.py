@@ -256,6 +256,8 @@ class Cases(methods.Cases):
         self.add(p, "tls:far.example:2327", "far")
         p.says("bridge.not-allowed", "#view")
         equal((p.js("!!document.querySelector('#instance-1')"), self.kept()), (False, ""), "what is added")
+        equal(p.js("[document.querySelector('#add-address').value, document.querySelector('#add-name').value]"),
+              ["tls:far.example:2327", "far"], "what was typed, and can be mended")
         p.close()
 
     def instances_added_named_removed(self):

@@ -501,17 +501,6 @@ class Cases:
         p.size(*SIZES["wide"])
         self.leave(p)
 
-    def what_is_refused_stays(self):
-        """An address that the bridge may not go to stands there still, and can be mended."""
-        p = self.entered()
-        p.fill("#add-address", "nowhere.example:2327")
-        p.fill("#add-name", "nowhere")
-        p.click("#add")
-        p.there("[role=alert] .banner")
-        equal(p.js("[document.querySelector('#add-address').value, document.querySelector('#add-name').value]"),
-              ["nowhere.example:2327", "nowhere"], "what was typed")
-        p.close()
-
     # ---- pictures ----
 
     HOOK = """window.WebSocket = class extends WebSocket { constructor(a) { super(a); window.line = this; } }"""
@@ -687,7 +676,7 @@ CASES = ["without_a_code", "with_a_code", "a_code_twice", "nothing_can_be_added"
          "what_is_off_says_why", "the_whole_path", "a_long_click", "references_come_back",
          "panes_of_a_service", "panes_of_chat", "a_question_drops_from_the_frame",
          "a_capability_is_taken", "a_line_that_is_dead", "two_tabs", "reload_and_back", "by_keyboard", "landmarks",
-         "nothing_is_kept", "at_200_percent", "on_a_phone", "what_is_refused_stays", "doors", "states", "pictures", "the_bridge_dies"]
+         "nothing_is_kept", "at_200_percent", "on_a_phone", "doors", "states", "pictures", "the_bridge_dies"]
 PICTURES = ("doors", "states", "pictures")
 
 
