@@ -232,8 +232,9 @@ class Kinds(page.Cases):
         p.key("Enter")
         p.says("longer than 8 bytes", ".pane .said")
         equal([p.text(".pane .said"), p.js(value)], ["refused.command: longer than 8 bytes", self.LONG], "refused")
+        p.js("document.querySelector('.pane .said').textContent = ''")
         p.js(f"document.querySelector('.say').requestSubmit(), {value} = 'other'")
-        p.until("document.querySelector('.pane .said')?.innerText.length > 1", "it is refused again")
+        p.says("longer than 8 bytes", ".pane .said")
         equal(p.js(value), "other", "what was typed since")
         p.fill(".say textarea", "short")
         p.key("Enter")
@@ -253,6 +254,7 @@ class Kinds(page.Cases):
             p.until(f"document.activeElement === {field}")
             p.type("éèéèé")
             p.key("Enter")
+            p.until("document.querySelector('.ask-fields')?.ariaBusy === 'false'", "it is answered")
             p.says("refused.command: longer than 8 bytes", ".pane .said")
             equal(p.js(f"{field}?.value"), "éèéèé", "what was typed")
             p.js(f"{field}.select()")
@@ -263,7 +265,7 @@ class Kinds(page.Cases):
         self.over(p)
 
     def shown_again(self):
-        """A transcript stands at its end when it is shown again, though that has gone on; or where somebody has read."""
+        """A transcript stands at its end when it is shown again, though that has gone on; or where somebody read."""
         p = self.lent()
         self.open(p, "talk", "transcript", "A talk")
         said = [{"sequence": str(i), "author": "ann", "text": f"line {i}"} for i in range(60)]
@@ -389,13 +391,16 @@ class Kinds(page.Cases):
         p.says("Joins a channel, making it when it is not there", ".builder .doc")
         p.fill("#arg-channel", "#typed")
         p.choose("#target", "c:stage")
+        p.until("[...document.querySelectorAll('#method option')].some((o) => o.value === 'open')")
         p.choose("#method", "open")
+        p.until("document.querySelector('#arg-spec-title')?.value === 'By hand'", "what was typed before")
         p.click("#go-overview")
         p.there("#overview")
         p.click("#go-calls")
         p.until("document.querySelector('#arg-spec-title')?.value === 'By hand'", "what was typed for it")
         p.until("JSON.parse(document.querySelector('#request').innerText).spec?.kind === 'table'")
         p.choose("#target", "c:chat")
+        p.until("[...document.querySelectorAll('#method option')].some((o) => o.value === 'join')")
         p.choose("#method", "join")
         p.until("document.querySelector('#arg-channel')?.value === '#typed'", "what was typed for the other")
         p.click("#as-json")
@@ -485,7 +490,8 @@ class Kinds(page.Cases):
 
 
 CASES = ["each_kind", "each_kind_changes", "all_kinds_at_once", "asked_about", "a_message_is_refused",
-         "a_form_is_refused", "shown_again", "consent", "by_the_palette", "forms_by_schema", "hostile_frame", "taken_while_a_call_runs"]
+         "a_form_is_refused", "shown_again", "consent", "by_the_palette", "forms_by_schema", "hostile_frame",
+         "taken_while_a_call_runs"]
 
 
 def main(binaries, guide, stage, hostile, screens=None, *only):

@@ -43,7 +43,6 @@ function run(p: store.Pane, command: string, e: Event, selection: string[] = [],
 function askFor(p: store.Pane, s: Shown, c: Command, selection: string[]): void {
   const all = fields(c.fields ?? [], `p${p.info.surface}-${c.id}`, new Map(), new Map(), () => undefined);
   const from = document.getElementById(`p${p.info.surface}-c-${c.id}`) ?? document.activeElement;
-  let busy = false;
   const close = (): void => {
     const had = form.contains(document.activeElement);
     if (s.asking.firstChild !== form)
@@ -56,12 +55,12 @@ function askFor(p: store.Pane, s: Shown, c: Command, selection: string[]): void 
   };
   const form = own(h("form", { class: "ask-fields", "aria-label": c.title ?? "", onsubmit: async (e: Event) => {
     e.preventDefault();
-    if (busy)
+    if (form.ariaBusy === "true")
       return;
-    busy = true;
+    form.ariaBusy = "true";
     if (await run(p, c.id ?? "", e, selection, all.values()))
       close();
-    busy = false;
+    form.ariaBusy = "false";
   }, onkeydown: (e: KeyboardEvent) => {
     if (e.key === "Escape")
       close();
