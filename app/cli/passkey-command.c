@@ -159,8 +159,8 @@ static void command_close(struct command *m)
 
 /* ---- what is said --------------------------------------------------------------------------- */
 
-/* Writes all of it, which a pipe has room for. */
-static bool pipe_write(int fd, const char *p, size_t len)
+/* Writes all of it, which a pipe has room for, unless nobody listens. */
+static void pipe_write(int fd, const char *p, size_t len)
 {
         while (len) {
                 ssize_t n = write(fd, p, len);
@@ -168,11 +168,10 @@ static bool pipe_write(int fd, const char *p, size_t len)
                 if (n < 0 && errno == EINTR)
                         continue;
                 if (n < 0)
-                        return false;
+                        return;
                 p += n;
                 len -= (size_t)n;
         }
-        return true;
 }
 
 /* Reads to the end. false: there is too much, it cannot be read, or it is too late. */
@@ -196,17 +195,17 @@ static bool command_read(struct command *m, char to[PASSKEY_ANSWER_BYTES], size_
         return false;
 }
 
-/* Talks to it. What is wrong; NULL: nothing, yet. */
+/* Talks to it. What is wrong; NULL: nothing, yet. Who ends without listening has failed, or says
+ * nothing, whether it ended before or after it was told. */
 static const char *command_talk(struct command *m, const struct passkey_asked *asked,
                                 char to[PASSKEY_ANSWER_BYTES], size_t *ret_len)
 {
-        bool told = pipe_write(m->in[1], asked->options, asked->len);
-
+        pipe_write(m->in[1], asked->options, asked->len);
         fd_close(&m->in[1]);
-        if (!command_read(m, to, ret_len))
-                return m->late ? NULL : "the passkey command says too much";
+        if (!command_read(m, to, ret_len) && !m->late)
+                return "the passkey command says too much";
 
-        return told || *ret_len ? NULL : "the passkey command does not listen";
+        return NULL;
 }
 
 const char *passkey_command_run(const char *command, const struct passkey_asked *asked,

@@ -336,12 +336,35 @@ class Cases:
         p.reload()
         p.close()
 
+    @staticmethod
+    def says(p, text):
+        p.fill(".say textarea", text)
+        p.key("Enter")
+        p.says(text, ".messages")
+
     def panes_of_chat(self):
-        """Several panes in a layout; what is said in one is seen."""
+        """Several panes in a layout: a channel is entered, what is said in it is seen, by whom, and who is there."""
         p = self.session()
         p.click("#service-chat")
-        p.there(".pane")
-        p.until("document.querySelectorAll('.pane, [role=tab]').length >= 1")
+        p.says("No channel", ".pane")
+        if self.screens:
+            self.shoot(p, "panes-chat-empty")
+        p.click("[id$='-c-enter']")
+        p.until("document.activeElement?.id.endsWith('-enter-channel')", "its field has the focus")
+        p.type("#desk")
+        p.key("Enter")
+        p.there(".say textarea:enabled")
+        self.says(p, "Has anybody seen the blue folder?")
+        rig = self.bridge.rig
+        rig.ok("login", f"alice@{rig.address}", "--as", "terminal", "--password-stdin", stdin=PASSWORD + "\n")
+        rig.ok("run", "chat", "send", "channel=#desk", "text=It is in the reading room, on the left.")
+        rig.ok("logout")
+        p.says("reading room", ".messages")
+        self.says(p, "Found it, thank you.")
+        for where in (".pane.of-transcript h2", ".pane.of-list"):
+            p.says("#desk", where)
+        label = p.text(".messages .author")
+        holds(label and any(label in p.js(f"document.querySelectorAll('.pane')[{i}].innerText") for i in (1, 2)), label)
         equal(p.faults(), [], "faults of scripts")
         if self.screens:
             self.shoot(p, "panes-chat")
