@@ -108,20 +108,26 @@ void enrol_begin(struct bridge *b, struct asker a, web_up_enrol_reader e)
 
 /* ---- what the browser has made -------------------------------------------------------------- */
 
-static void add_on_answer(capnp_question *q, int r, void *arg)
+/* Done or refused: goes on record, and is answered. */
+static void change_end(capnp_question *q, void *arg, const char *what)
 {
         struct enrolling g = *(struct enrolling *)arg;
         struct capos_error e;
 
-        (void)r;
         free(arg);
         (void)capos_error_of_question(q, &e);
-        record_error(g.b, "passkey-add", "", &e);
+        record_error(g.b, what, "", &e);
         if (e.code)
                 bridge_fail_error(g.b, g.a, &e);
         else
                 bridge_done(g.b, g.a);
         capnp_question_free(q);
+}
+
+static void add_on_answer(capnp_question *q, int r, void *arg)
+{
+        (void)r;
+        change_end(q, arg, "passkey-add");
 }
 
 void enrol_add(struct bridge *b, struct asker a, capnp_text response)
@@ -188,18 +194,8 @@ void enrol_list(struct bridge *b, struct asker a)
 
 static void remove_on_answer(capnp_question *q, int r, void *arg)
 {
-        struct enrolling g = *(struct enrolling *)arg;
-        struct capos_error e;
-
         (void)r;
-        free(arg);
-        (void)capos_error_of_question(q, &e);
-        record_error(g.b, "passkey-remove", "", &e);
-        if (e.code)
-                bridge_fail_error(g.b, g.a, &e);
-        else
-                bridge_done(g.b, g.a);
-        capnp_question_free(q);
+        change_end(q, arg, "passkey-remove");
 }
 
 void enrol_remove(struct bridge *b, struct asker a, capnp_text id)
