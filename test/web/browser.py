@@ -216,8 +216,8 @@ class Page:
             raise Failed(f"{expression}: {details.get('exception', {}).get('description', details['text'])}")
         return done["result"].get("value")
 
-    def until(self, expression, what=""):
-        """Waits until an expression is true, and returns its value."""
+    def until(self, expression, what="", why=None):
+        """Waits until an expression is true, and returns its value. why(): what is said when it is not."""
         deadline = time.monotonic() + WAIT_S
         while True:
             try:
@@ -227,7 +227,8 @@ class Page:
             if value:
                 return value
             if time.monotonic() > deadline:
-                raise Failed(f"{what or expression}: not so within {WAIT_S} s; the page says {self.text()!r}")
+                raise Failed(f"{what or expression}: not so within {WAIT_S} s; "
+                             f"{why() if why else f'the page says {self.text()!r}'}")
             self.browser.read(time.monotonic() + 0.02)
 
     def text(self, selector="body"):

@@ -388,7 +388,7 @@ CASES = ["all_of_a_first_host", "logged_out_at_once", "worker_killed", "worker_o
 def main(binaries, *only):
     cases = Cases(binaries)
     try:
-        return instance.run_cases("web-ends", [(n, getattr(cases, n)) for n in only or CASES])
+        return instance.run_cases("web-ends", cases.of(only or CASES))
     finally:
         cases.close()
 

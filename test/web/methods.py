@@ -7,6 +7,7 @@ usage: methods.py BINARIES [CASE...]
 The instance is real, and so is who proves: an ssh-agent, openssl's certificates, an identity provider on this machine
 (oplib.py) whose pages the same browser opens. Each case has a name; it waits for states, never for times.
 """
+import functools
 import http.server
 import os
 import signal
@@ -90,6 +91,13 @@ class Cases(page.Cases):
         certificate, key = authority.issue("alice", "email:alice@example.org")
         return ["--instance", f"safe=tls:{self.safe[-3]}:{self.safe[-2]}",
                 "--instance", f"home=localhost:{self.safe[-2]}", "--certificate", certificate, "--key", key]
+
+    def of(self, names):
+        """Cases by their names, each followed by a look at where its pages have been."""
+        def one(name):
+            getattr(self, name)()
+            page.stayed(self.browser)
+        return [(n, functools.partial(one, n)) for n in names]
 
     # ---- what cases begin with ----
 
@@ -315,8 +323,8 @@ class Cases(page.Cases):
                           if t["targetId"] not in before and t["type"] == "page"), None)
         session = self.browser.call("Target.attachToTarget", {"targetId": found["targetId"], "flatten": True})
         q = self.browser.pages[session["sessionId"]] = Page(self.browser, found["targetId"], session["sessionId"])
-        q.call("Page.enable")
-        q.call("Runtime.enable")
+        for domain in ("Page", "Runtime", "Network"):
+            q.call(f"{domain}.enable")
         return q
 
     def at_provider(self, **answers):
@@ -656,7 +664,7 @@ CASES = ["without_a_code", "with_a_code", "a_code_twice", "a_code_that_is_late",
 def main(binaries, *only):
     cases = Cases(binaries)
     try:
-        return instance.run_cases("web-methods", [(n, getattr(cases, n)) for n in only or CASES])
+        return instance.run_cases("web-methods", cases.of(only or CASES))
     finally:
         cases.close()
 

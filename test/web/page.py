@@ -42,6 +42,14 @@ def manifest(guide):
     return re.sub(r'\(name = "operator", lease.*?\)\)', lambda _: grants, text, count=1)
 
 
+def stayed(browser):
+    """No request of any page so far has left this machine, by whatever way somebody has logged in on it."""
+    for p in browser.pages.values():
+        away = [u for u in p.requests() if not re.match(
+            r"(?:https?|wss?)://(?:localhost|127\.0\.0\.1)(?::\d+)?/|(?:about|blob|data):", u)]
+        equal(away, [], "requests that leave")
+
+
 class Cases:
     """One instance and bridge for all; a page of its own for each case."""
 
@@ -711,6 +719,7 @@ def run(name, cases, only, after=lambda: None):
             begun = time.monotonic()
             try:
                 getattr(cases, case)()
+                stayed(cases.browser)
                 after()
                 passed += 1
                 print(f"ok   {case} {time.monotonic() - begun:.1f} s", flush=True)

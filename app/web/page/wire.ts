@@ -201,10 +201,11 @@ setInterval(() => {
 }, LOOK_MS);
 addEventListener("online", whetherDead);
 
-/* A page that is kept in memory after it was left must not be a way in: its line ends, and begins anew when it is
- * shown again. */
+/* A page that is kept in memory after it was left must not be a way in: its line ends, what it shows is hidden, and all
+ * begins anew when it is shown again. */
 addEventListener("pagehide", () => {
   const s = socket;
+  document.body.hidden = true;
   socket = null;
   s?.close();
   drop(new Refused("bridge.offline", "the page was left"));
