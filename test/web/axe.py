@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """The rules of axe-core (npm, pinned in axe/) on every screen and state of the page, light and dark: no violation.
+Those of passkeys are among them, and what a page shows that is empty, waits, was refused, has ended, or is cut off.
 
 usage: axe.py BINARIES GUIDE STAGE HOSTILE FOLDER
 
@@ -17,8 +18,10 @@ sys.path.insert(0, HERE)
 
 import kinds  # noqa: E402
 import page  # noqa: E402
+import passkey  # noqa: E402
 
-WALKS = ["pictures", "panes_of_chat", "a_question_drops_from_the_frame"]
+WALKS = ["doors", "states", "pictures", "panes_of_chat", "a_question_drops_from_the_frame", "the_bridge_dies"]
+PASSKEYS = ["pictures"]
 KINDS = ["each_kind", "asked_about", "taken_while_a_call_runs"]
 LOOK = """axe.run(document, {resultTypes: ["violations"]}).then((r) => ({passes: r.passes.length, violations:
     r.violations.map((v) => `${v.id}: ${v.help}: ${v.nodes.slice(0, 3).map((n) => n.html.slice(0, 160)).join(" | ")}`),
@@ -59,6 +62,10 @@ class LookedPage(Looked, page.Cases):
     pass
 
 
+class LookedPasskeys(Looked, passkey.Cases):
+    pass
+
+
 class LookedKinds(Looked, kinds.Kinds):
     pass
 
@@ -78,6 +85,7 @@ def walk(cases, walks):
 def main(binaries, guide, stage, hostile, folder):
     axe = source(folder)
     found = walk(LookedPage(binaries, guide, "unused").begin(axe), WALKS)
+    found += walk(LookedPasskeys(binaries, "unused").begin(axe), PASSKEYS)
     programs = {"guide": guide, "stage": stage, "hostile": hostile}
     found += walk(LookedKinds(binaries, programs, "unused").begin(axe), KINDS)
     return 1 if found else 0

@@ -174,7 +174,10 @@ class Page:
         self.call("Page.navigate", url=url)
 
     def reload(self):
+        """… and waits for the document that comes in its stead: what is looked for next is not that one's."""
+        self.js("window.left = true")
         self.call("Page.reload")
+        self.until("!window.left", "another document")
 
     def size(self, width, height, mobile=False):
         self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=mobile)

@@ -559,10 +559,14 @@ class Cases:
         p.close()
 
     def told(self, p, name, down, there):
-        """A state that the bridge says, said in its stead."""
-        p.js(f"line.onmessage({{data: {json.dumps(json.dumps({'id': 0, **down}))}}})")
+        """A state that the bridge says, said in its stead. What it says itself meanwhile would make another of it, and
+        is heard afterwards."""
+        p.js(f"""(() => {{ const hear = line.onmessage; line.late = []; line.onmessage = (e) => line.late.push(e);
+            line.hear = () => {{ line.onmessage = hear; line.late.forEach((e) => line.onmessage(e)); }};
+            hear({{data: {json.dumps(json.dumps({'id': 0, **down}))}}}); }})()""")
         p.until(f"!!({there}) && document.querySelector('#sheet').dataset.deaf !== 'yes'", name)
         self.shoot(p, name)
+        p.js("line.hear()")
 
     def states(self):
         """What is asked on the way in, and what is not always so in a session."""
@@ -628,6 +632,10 @@ class Cases:
         p.there(".records.full")
         p.js("location.hash = '#/capabilities'")
         p.there("#cap-chat")
+        p.js("line.send = () => undefined")
+        p.click("#show-guide")
+        p.there(".drawer .skeleton-line")
+        self.shoot(p, "capability-loading")
         self.told(p, "capabilities-empty", {"caps": []}, "document.querySelector('.view .empty')")
         p.reload()
         p.there("#go-workspace")

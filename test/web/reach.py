@@ -396,11 +396,13 @@ class Reach(page.Cases):
         empty, and then a page that begins anew."""
         p = self.noted()
         p.call("Fetch.enable", patterns=[{"urlPattern": f"{self.bridge.origin}/", "requestStage": "Response"}])
+        p.js("window.left = true")
         self.browser.send("Page.reload", {}, p.session)
         e = self.event(p, "Fetch.requestPaused")
         p.call("Fetch.continueResponse", requestId=e["requestId"], responseCode=200, responseHeaders=[
             h for h in e["responseHeaders"] if h["name"].lower() != "cache-control"])
         p.call("Fetch.disable")
+        p.until("!window.left", "another document")
         p.says("alice", "#session-account")
         persisted, text = self.away_and_back(p)
         equal((persisted, text), (True, ""), "how it is shown again")
