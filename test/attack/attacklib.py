@@ -21,6 +21,7 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), "e2e"))
 
+import heard  # noqa: E402,F401
 import instance  # noqa: E402
 import sessionlib as s  # noqa: E402
 from sessionlib import Failed, Struct, w  # noqa: E402,F401

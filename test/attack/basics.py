@@ -59,11 +59,11 @@ def quiet_end(target):
         raise a.Failed(said)
     command = [target.command, "up", "--state", os.path.join(target.folder.name, "second"),
                "--listen", "plain:127.0.0.1:0"]
-    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+    with a.heard.Program(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                           preexec_fn=lambda: os.close(2)) as second:
-        line = second.stdout.readline()
+        line = a.heard.line(second.stdout)
         second.send_signal(signal.SIGTERM)
-        if b"remote CapSet" not in line or second.wait(30):
+        if "remote CapSet" not in line or second.wait(30):
             raise a.Failed(f"{line!r} {second.returncode}")
     return "nobody"
 

@@ -58,7 +58,7 @@ def gateway_try(target, call):
     stopped = a.stopped_call(k, call[0], *[x(k, target) if callable(x) else x for x in call[1:]])
     k.close()
     a.instance.until(lambda: killed(target, "capos-gateway"), "the end of the gateway")
-    a.instance.until(lambda: reachable(target), "another gateway", 30)
+    a.instance.until(lambda: reachable(target), "another gateway")
     return stopped
 
 
@@ -84,7 +84,7 @@ def gateway_packet(target, kind):
     if k.send(link, head + bytes(size - len(head))) != size:
         raise a.Failed("it cannot be sent")
     k.close()
-    a.instance.until(lambda: reachable(target), "a login", 30)
+    a.instance.until(lambda: reachable(target), "a login")
     if others(target) != before:
         raise a.Failed(f"before: {before}; now: {others(target)}")
     return "caposd"

@@ -31,7 +31,7 @@ import transcripts  # noqa: F401  (likewise)
 import trust  # noqa: F401  (likewise)
 import via  # noqa: F401  (likewise)
 import ways  # noqa: F401  (likewise)
-from rig import (CASES, PASSWORD, Failed, Rig, Skip, agent_lives, case, equal, holds, in_memory, keygen,
+from rig import (CASES, PASSWORD, Failed, Rig, Skip, agent_lives, case, equal, heard, holds, in_memory, keygen,
                  needs_root, typed)
 
 
@@ -449,13 +449,12 @@ def chat_both_ways(g):
         p = subprocess.Popen([g.capos, "chat", "join", "#lobby", "--json", "-s", alias, *more],
                              stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=g.env,
                              bufsize=0)
-        while json.loads(g.read_line(p.stdout, 10))["event"] != "you":
-            pass
+        heard.until(p.stdout, '"you"')
         return p
 
     def hear(p, text):
         while True:
-            e = json.loads(g.read_line(p.stdout, 10))
+            e = json.loads(g.read_line(p.stdout))
             if e["event"] == "said" and e["text"] == text:
                 return e
 
@@ -467,18 +466,18 @@ def chat_both_ways(g):
     b.stdin.close()
     hear(a, "grüße")
     hear(a, "half a line")
-    equal(b.wait(10), 0)
+    equal(b.wait(heard.DEADLINE_S), 0)
     b.stdout.close()
     # The end of the session is the end of the conversation.
     g.ok("logout", "-s", "one")
-    equal(a.wait(10), 4)
+    equal(a.wait(heard.DEADLINE_S), 4)
     a.stdin.close()
     a.stdout.close()
     with open(g.path("lines"), "w", encoding="ascii") as f:
         f.write("from a file\r\n\nand more\n")
     with open(g.path("lines"), encoding="ascii") as f:
         r = subprocess.run([g.capos, "chat", "join", "#lobby"], stdin=f, capture_output=True,
-                           env=g.env, timeout=20, check=False)
+                           env=g.env, timeout=heard.DEADLINE_S, check=False)
     equal(r.returncode, 0, r.stderr)
     holds(b"from a file\n" in r.stdout and b"and more\n" in r.stdout, r.stdout)
     g.ok("logout")
@@ -512,7 +511,7 @@ def expiry_ends_the_agent(g):
     r = g.login("work")
     g.ok("renew", "--password-stdin", "--duration", "2s", stdin=PASSWORD)
     g.ok("call", "system_info", "motd")
-    g.until(lambda: not agent_lives(r["agent"]), "the agent lives on", 10)
+    g.until(lambda: not agent_lives(r["agent"]), "the agent lives on")
     equal(g.sockets(), [])
     g.error(4, "no-session", "call", "system_info", "motd")
 
@@ -595,11 +594,10 @@ def audit_log(g):
     tail = g.ok("audit", "tail", "-n", "2", "--json", *s).out.splitlines()
     equal(tail, whole.splitlines()[-2:])
     equal(len(g.ok("audit", "tail", "-n", "3", *s).out.splitlines()), 3)
-    p = subprocess.Popen([g.capos, "audit", "tail", "-n", "0", "-f", *s], stdout=subprocess.PIPE,
-                         env=g.env, bufsize=0)
-    time.sleep(0.3)
+    p = subprocess.Popen([g.capos, "audit", "tail", "-n", "1", "-f", *s], stdout=subprocess.PIPE, env=g.env)
+    g.read_line(p.stdout)  # it has its place in the log
     g.login("again")
-    holds("alice" in g.read_line(p.stdout, 10), "does not follow")
+    heard.until(p.stdout, "grant", "alice")
     p.kill()
     p.wait()
     p.stdout.close()
@@ -724,6 +722,7 @@ def main():
             except Failed as e:
                 failed.append(f"{name}, at its end")
                 print(f"not ok {failed[-1]}: {e}")
+            heard.end_children()
     print(f"{a.name}: {passed} passed, {len(failed)} failed, {skipped} skipped")
     counts = os.environ.get("CAPOS_TEST_COUNTS")
     if counts:

@@ -295,7 +295,7 @@ def an_instance_inherits_nothing(g):
     p = subprocess.Popen(["bash", "-c", script], stdout=subprocess.PIPE, stderr=g.log, env=g.env,
                          stdin=subprocess.DEVNULL)
     try:
-        holds("remote CapSet" in g.read_line(p.stdout, 30), "it does not start")
+        holds("remote CapSet" in g.read_line(p.stdout), "it does not start")
         subprocess.run(["flock", "-n", lock, "true"], check=True)
     finally:
         p.terminate()
@@ -317,7 +317,7 @@ def root_administers_an_instance_of_another_user(g):
                               env={**g.env, "XDG_RUNTIME_DIR": ""}, user=nobody, group=nobody,
                               extra_groups=[])
     try:
-        line = g.read_line(server.stdout, 30)
+        line = g.read_line(server.stdout)
         holds("remote CapSet" in line, line)
         equal(g.ok("status", "--state", home, "--json").json["sessions"], 0)
         g.ok("account", "add", "carol", "--password-stdin", "--state", home, stdin=PASSWORD)
@@ -378,13 +378,13 @@ def the_reason_of_an_end_is_kept(g):
     g.login("work")
     me = g.ok("whoami", "--json").json["id"]
     g.ok("session", "revoke", me, "--state", g.state)
-    g.until(lambda: g.ok("sessions", "--json").json["sessions"] == [], "the agent lives on", 30)
+    g.until(lambda: g.ok("sessions", "--json").json["sessions"] == [], "the agent lives on")
     for args in (["whoami"], ["whoami", "--session", "work"]):
         says = g.error(4, "no-session", *args)
         holds("work ended at 20" in says and "revoked" in says, says)
     g.login("work")
     g.ok("renew", "--password-stdin", "--duration", "2s", stdin=PASSWORD)
-    g.until(lambda: g.ok("sessions", "--json").json["sessions"] == [], "the agent lives on", 30)
+    g.until(lambda: g.ok("sessions", "--json").json["sessions"] == [], "the agent lives on")
     says = g.error(4, "no-session", "whoami")
     holds("work ended at 20" in says and "expired" in says, says)
     # Who has logged out knows.
@@ -395,7 +395,7 @@ def the_reason_of_an_end_is_kept(g):
     g.anonymous("work")  # which has nothing to come back by
     g.server.kill()
     g.server.wait()
-    g.until(lambda: g.ok("sessions", "--json").json["sessions"] == [], "the agent lives on", 30)
+    g.until(lambda: g.ok("sessions", "--json").json["sessions"] == [], "the agent lives on")
     says = g.error(4, "no-session", "whoami")
     holds("instance" in says and "lost" in says, says)
 

@@ -10,8 +10,12 @@ import select
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import time
+
+sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "e2e"))
+import heard  # noqa: E402
 
 PASSWORD = "correct horse"
 CASES = []
@@ -87,7 +91,7 @@ class Rig:
         self.server = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                        stderr=self.log, env=self.env)
         atexit.register(self.end)  # whatever fails before somebody can close it
-        line = self.read_line(self.server.stdout, 30)
+        line = self.read_line(self.server.stdout)
         found = re.fullmatch(r"remote CapSet: plain (\S+) (\d+)\n", line)
         holds(found, f"the endpoint line is {line!r}: {self.read('log')}")
         self.address = f"plain:{found.group(1)}:{found.group(2)}"
@@ -103,9 +107,8 @@ class Rig:
         return path
 
     @staticmethod
-    def read_line(stream, seconds):
-        ready, _, _ = select.select([stream], [], [], seconds)
-        return stream.readline().decode() if ready else "(nothing)"
+    def read_line(stream, seconds=heard.DEADLINE_S):
+        return heard.line(stream, seconds)
 
     def path(self, name):
         return os.path.join(self.dir, name)
@@ -152,7 +155,7 @@ class Rig:
         """The agents' sockets; that of an ordinary user's instance lies beside them."""
         return [f for f in os.listdir(self.path("run/capos")) if not f.startswith("instance-")]
 
-    def until(self, f, what, seconds=15):
+    def until(self, f, what, seconds=heard.DEADLINE_S):
         end = time.monotonic() + seconds
         while not f():
             holds(time.monotonic() < end, what)
@@ -200,7 +203,7 @@ def typed(command, env, answers):
         os.execve(command[0], command, env)
     shown, seen = b"", 0
     for prompt, answer in answers + [(None, None)]:
-        end = time.monotonic() + 30
+        end = time.monotonic() + heard.DEADLINE_S
         while prompt is None or prompt.encode() not in shown[seen:].rsplit(b"\n", 1)[-1]:
             holds(time.monotonic() < end, f"no prompt {prompt!r} in {shown!r}")
             if not select.select([fd], [], [], 0.2)[0]:

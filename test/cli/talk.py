@@ -11,7 +11,7 @@ import subprocess
 import termios
 import time
 
-from rig import case, equal, holds
+from rig import case, equal, heard, holds
 
 
 class Terminal:
@@ -25,7 +25,7 @@ class Terminal:
             os.execve(g.capos, [g.capos, *args], {**g.env, "TERM": "xterm"})
         self.shown = b""
 
-    def until(self, what, seconds=30, after=0):
+    def until(self, what, seconds=heard.DEADLINE_S, after=0):
         """Reads on until a text is shown behind what was looked at before."""
         end = time.monotonic() + seconds
         while what.encode() not in self.shown[after:]:
@@ -41,14 +41,14 @@ class Terminal:
     def type(self, text):
         os.write(self.fd, text.encode())
 
-    def reads(self, keys, seconds=30):
+    def reads(self, keys, seconds=heard.DEADLINE_S):
         """Waits until keys are read one by one, by who edits a line; or not, and Ctrl-C is a signal."""
         end = time.monotonic() + seconds
         while keys == bool(termios.tcgetattr(self.fd)[3] & termios.ICANON):
             holds(time.monotonic() < end, f"keys are {'not ' if keys else ''}read: {self.shown!r}")
             time.sleep(0.02)
 
-    def end(self, seconds=30):
+    def end(self, seconds=heard.DEADLINE_S):
         end = time.monotonic() + seconds
         pid = 0
         while not pid:
@@ -72,10 +72,7 @@ def listen(g, alias, *more):
     p = subprocess.Popen([g.capos, "chat", "join", "#lobby", "-s", alias, *more],
                          stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                          env=g.env, bufsize=0, start_new_session=True)
-    line = ""
-    while "you" not in line:
-        line = g.read_line(p.stdout, 20)
-        holds(line != "(nothing)", "it does not join")
+    heard.until(p.stdout, "you")
     return p
 
 

@@ -23,7 +23,7 @@ def served(g, state="far", fresh=True):
     server = subprocess.Popen([g.gateway, "60000", "0", folder + "/tls"], stdin=subprocess.PIPE,
                               stdout=subprocess.PIPE, stderr=g.log)
     try:
-        line = g.read_line(server.stdout, 30)
+        line = g.read_line(server.stdout)
         found = re.fullmatch(r"remote CapSet: tls (\S+) (\d+)\n", line)
         holds(found, f"the endpoint line is {line!r}")
         yield f"{found.group(1)}:{found.group(2)}", key, folder

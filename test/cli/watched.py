@@ -19,6 +19,7 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "e2e"))
 
+import heard  # noqa: E402
 import instance  # noqa: E402
 import sessionlib  # noqa: E402
 from reconnect import Line  # noqa: E402
@@ -117,7 +118,7 @@ def where_there_is_nothing_to_watch_it_is_said(g):
 def watching(g, *words):
     p = subprocess.Popen([g.capos, "call", "--watch", *words], stdout=subprocess.PIPE,
                          stderr=subprocess.PIPE, env=g.env, text=True, start_new_session=True)
-    lines = [p.stdout.readline() for _ in range(2)]
+    lines = [heard.line(p.stdout) for _ in range(2)]
     holds(any(x.startswith("told ") for x in lines), lines)
     return p
 
@@ -126,18 +127,18 @@ def watching(g, *words):
 def it_ends_with_an_interrupt_and_with_the_session(g):
     p = watching(g, "teller", "forever")
     p.send_signal(signal.SIGINT)
-    p.communicate(timeout=30)
+    p.communicate(timeout=heard.DEADLINE_S)
     equal(p.returncode, -signal.SIGINT)
     p = watching(g, "teller", "forever")
     g.ok("logout")
-    out, err = p.communicate(timeout=30)
+    out, err = p.communicate(timeout=heard.DEADLINE_S)
     equal((p.returncode, out), (4, ""))
     holds("the session has ended" in err, err)
     g.login("work")
     p = watching(g, "teller", "forever")
     admin = g.ok("session", "list", "--state", g.state, "--json").json["sessions"]
     g.ok("session", "revoke", admin[0]["id"], "teller", "--state", g.state)
-    out, err = p.communicate(timeout=30)
+    out, err = p.communicate(timeout=heard.DEADLINE_S)
     equal((p.returncode, out), (3, ""))
     holds("taken this capability back" in err, err)
     g.ok("logout")
@@ -154,16 +155,16 @@ def what_only_reads_is_called_again_when_the_line_has_dropped(g):
     p = watching(g, "teller", "look", "-s", "cut")
     try:
         line.cut()
-        said = [p.stderr.readline(), p.stderr.readline()]
+        said = [heard.line(p.stderr), heard.line(p.stderr)]
         holds("has dropped, and is being made again" in said[0] and "there again" in said[1], said)
-        lines = [p.stdout.readline() for _ in range(2)]
+        lines = [heard.line(p.stdout) for _ in range(2)]
         holds(any(x.startswith("told ") for x in lines), lines)
     finally:
         p.kill()
         p.communicate()
     p = watching(g, "teller", "forever", "-s", "cut")
     line.cut()
-    out, err = p.communicate(timeout=60)
+    out, err = p.communicate(timeout=heard.DEADLINE_S)
     equal((p.returncode, out), (4, ""))
     holds("teller.forever: the line to the instance has dropped" in err and "not repeated" in err, err)
     g.until(lambda: not g.ok("sessions", "--json").json["sessions"][0]["droppedAtMs"], "the line")
@@ -412,9 +413,9 @@ def a_name_that_is_too_long_is_told(g):
 def changes_of_commands_are_shown(g):
     p = subprocess.Popen([g.capos, "commands", "--watch", "--json", "teller"],
                          stdout=subprocess.PIPE, env=g.env, text=True, start_new_session=True)
-    first, second = (json.loads(p.stdout.readline())["revision"] for _ in range(2))
+    first, second = (json.loads(heard.line(p.stdout))["revision"] for _ in range(2))
     p.send_signal(signal.SIGINT)
-    p.communicate(timeout=30)
+    p.communicate(timeout=heard.DEADLINE_S)
     equal(int(second), int(first) + 1)
 
 
@@ -448,6 +449,7 @@ def main(argv):
                         print(f"not ok {name}: {e}")
             finally:
                 w.rig.close()
+                heard.end_children()
     instance.count(argv[1], passed, failed)
     return 0 if passed and not failed else 1
 

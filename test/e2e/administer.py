@@ -14,6 +14,7 @@ import sqlite3
 import subprocess
 import sys
 
+import heard
 import instance
 import sessionlib as s
 from sessionlib import Failed, Refused, Struct
@@ -363,18 +364,14 @@ class Cases:
         shown = self.capos("audit", "tail", "-n", "3", "--remote", "-s", "ada").stdout.splitlines()
         expect((len(shown), shown[0][:1] == "{"), (3, False), "for people")
         self.capos("audit", "tail", "--remote", "-s", "ada", self.target.state, code=2)
-        words = ["audit", "tail", "-n", "0", "-f", "--json", "--remote", "-s", "ada"]
-        with subprocess.Popen([os.path.join(instance.build_folder(), "bin", "capos"), *words], stdout=subprocess.PIPE,
-                              text=True, env=self.env) as p:
+        words = ["audit", "tail", "-n", "1", "-f", "--json", "--remote", "-s", "ada"]
+        with heard.Program([os.path.join(instance.build_folder(), "bin", "capos"), *words], stdout=subprocess.PIPE,
+                           env=self.env) as p:
             try:
+                heard.line(p.stdout)  # it has its place in the log
                 for name in ("seen-1", "seen-2"):
                     self.target.add_user(name)
-                    line = {}
-                    while line.get("account") != name:
-                        line = json.loads(p.stdout.readline() or "{}")
-                        if not line:
-                            raise Failed(f"it has ended before {name}: {p.wait()}")
-                    expect(line["what"], "account-add", "what comes")
+                    heard.until(p.stdout, '"account-add"', f'"{name}"')
             finally:
                 p.terminate()
         for name in ("ada", "gustav"):

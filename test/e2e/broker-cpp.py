@@ -15,6 +15,7 @@ import subprocess
 import sys
 import time
 
+import heard
 import instance
 import sessionlib as s
 from sessionlib import Failed
@@ -52,7 +53,7 @@ class Client:
         self.process.stdin.flush()
 
     def end(self):
-        line = self.process.stdout.readline()
+        line = heard.line(self.process.stdout)
         if not line:
             raise Failed(f"the client has ended: {self.process.wait(60)}")
         return json.loads(line)

@@ -106,7 +106,7 @@ class Cases:
         if not leases["system_info"] + 60000 < leases["chat"] == leases["session"]:
             raise Failed(f"the leases: {leases}")
         info.call(0)
-        instance.until(lambda: self.is_over(info), "the end of the lease", 20)
+        instance.until(lambda: self.is_over(info), "the end of the lease")
         self.refused("denied.revoked-lease", lambda: s.get(caps, "system_info", s.SYSTEM_INFO), "expired")
         self.refused("service", lambda: chat.call(0))  # it answers
         session.call(0)
@@ -138,7 +138,7 @@ class Cases:
         if not before < self.leases(caps)["system_info"]:
             raise Failed(f"{before} is not before {self.leases(caps)}")
         info = s.get(caps, "system_info", s.SYSTEM_INFO)
-        instance.until(lambda: self.is_over(info), "the end of the lease", 20)
+        instance.until(lambda: self.is_over(info), "the end of the lease")
         session = session.call(2, PROOF).ref(0, s.SESSION)
         self.refused("denied.revoked-lease",
                      lambda: s.get(s.cap_set(session), "system_info", s.SYSTEM_INFO))

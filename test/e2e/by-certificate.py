@@ -297,7 +297,7 @@ class Cases:
             except (Refused, s.Closed):
                 return True
             return False
-        instance.until(over, "the end of the session", 60)
+        instance.until(over, "the end of the session")
         peer.close()
 
     def revoked(self):
@@ -435,7 +435,7 @@ class Cases:
                 self.authorities(path, n)
                 read = target.log_text().count(AGAIN)
                 target.process.send_signal(signal.SIGHUP)
-                instance.until(lambda r=read: target.log_text().count(AGAIN) > r, AGAIN, 60)
+                instance.until(lambda r=read: target.log_text().count(AGAIN) > r, AGAIN)
                 for _ in range(TRIES):
                     got = self.asked_for(target)
                     named = [b"authority-%d." % i in got for i in range(17)]

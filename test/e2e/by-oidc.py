@@ -21,6 +21,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 
+import heard
 import instance
 import oplib
 import sessionlib as s
@@ -228,7 +229,7 @@ class Cases:
         p = self.capos(*words)
         said = ""
         while not do(said):
-            line = p.stderr.readline()
+            line = heard.line(p.stderr, before=said)
             if not line:
                 raise Failed(f"it ends: {said}")
             said += line
@@ -240,8 +241,7 @@ class Cases:
         """A renewal that nobody waits for any more keeps none from the next one."""
         self.op.approved = False
         p = self.capos("renew", "--session", alias)
-        while "127.0.0.1" not in p.stderr.readline():
-            pass
+        heard.until(p.stderr, "127.0.0.1")
         p.terminate()
         p.communicate(timeout=60)
         before = json.loads(self.capos("whoami", "--session", alias, "--json").communicate(timeout=60)[0])

@@ -140,7 +140,7 @@ class Cases(sshkeys.Keys):
         self.keygen("brief", "ed25519")
         self.certify("brief", when="-1m:+8s")
         self.login("brief-cert.pub")
-        instance.until(lambda: self.has("expiry"), "the end of the session", 60)
+        instance.until(lambda: self.has("expiry"), "the end of the session")
         self.capos(3, "whoami", "-s", "x")
         self.refused("brief-cert.pub", "denied.credentials", "expired")
 

@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 
+import heard
 import instance
 from instance import until
 import sessionlib as s
@@ -131,16 +132,12 @@ class Cases:
             raise Failed(f"{done}")
         expect(self.run("call", "chat", "enter", "channel=#lobby", "-s", "eve", code=1).stdout, "", "entering")
         ada = Person(self, "ada", "#lobby")
-        with subprocess.Popen([self.capos, "chat", "join", "#lobby", "-s", "eve"], stdin=subprocess.PIPE,
-                              stdout=subprocess.PIPE, text=True, env=self.env) as p:
-            line = ""
-            while "you are" not in line:
-                line = p.stdout.readline()
-            label = line.split()[3]
+        with heard.Program([self.capos, "chat", "join", "#lobby", "-s", "eve"], stdin=subprocess.PIPE,
+                           stdout=subprocess.PIPE, text=True, env=self.env) as p:
+            label = heard.until(p.stdout, "you are")[0].split()[3]
             ada.until(f"{label} has joined")
             ada.does("send text='who is there?'", "send: done")
-            while "who is there?" not in p.stdout.readline():
-                pass
+            heard.until(p.stdout, "who is there?")
             p.stdin.write("me\n")
             p.stdin.flush()
             ada.until(f"{label}: me")

@@ -16,6 +16,7 @@ import tempfile
 import urllib.request
 
 import certlib
+import heard
 import instance
 import oplib
 import reconnect
@@ -132,7 +133,7 @@ class Programs:
             child = subprocess.Popen([self.path("by-passkey"), self.where, "localhost"], stdin=subprocess.PIPE,
                                      stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                                      env={**os.environ, "HOME": self.folder})
-            answer = subprocess.run(tool + [origin], input=child.stdout.readline(), check=True, text=True,
+            answer = subprocess.run(tool + [origin], input=heard.line(child.stdout), check=True, text=True,
                                     stdout=subprocess.PIPE).stdout
             said, _ = child.communicate(answer + "\n", timeout=60)
             if says not in said or child.returncode != code:
@@ -151,11 +152,11 @@ class Programs:
         same = f"{instance.USER}, profile operator\n"
         try:
             child.stdin.write(instance.SECRET + "\n\n")
-            said = [child.stdout.readline()]
+            said = [heard.line(child.stdout)]
             for _ in range(3):
                 line.cut()
                 child.stdin.write("\n")
-                said += [child.stdout.readline(), child.stdout.readline()]
+                said += [heard.line(child.stdout), heard.line(child.stdout)]
             child.stdin.close()
             if said != [same] + 3 * ["The line has dropped, and is there again.\n", same]:
                 raise Failed(f"it says {said}")
@@ -175,7 +176,7 @@ class Programs:
             self.op.claims, self.op.approved = {"groups": groups, "sub": groups}, False
             child = subprocess.Popen([self.path(name), self.where], text=True, stdout=subprocess.PIPE,
                                      stderr=subprocess.STDOUT, env={**os.environ, "HOME": self.folder})
-            say_yes(child.stdout.readline().strip())
+            say_yes(heard.line(child.stdout).strip())
             said, _ = child.communicate(timeout=60)
             if says not in said or child.returncode != code:
                 raise Failed(f"{name}: {said!r}, not {says!r}")

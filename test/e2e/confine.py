@@ -148,7 +148,7 @@ class Cases:
             except (OSError, s.Closed, s.Refused):
                 return False
             return True
-        instance.until(served, "service", 30)
+        instance.until(served, "service")
 
 
 def less(manifest):

@@ -27,6 +27,7 @@ import sys
 import tempfile
 import threading
 
+import heard
 import instance
 import sessionlib as s
 from instance import until
@@ -57,7 +58,7 @@ class Server:
         if path and os.path.exists(path):
             os.unlink(path)
         self.process = subprocess.Popen([self.program, self.address], stdout=subprocess.PIPE)
-        port = int(self.process.stdout.readline().split()[1])
+        port = int(heard.line(self.process.stdout).split()[1])
         if port:  # the same when it comes again
             self.address = f"127.0.0.1:{port}"
         return self
@@ -403,7 +404,7 @@ class Cases:
             c.good("literal", 1)
             pid = self.programs()[0]
             os.kill(pid, signal.SIGSTOP)
-        until(lambda: instance.state(pid) in ("", "Z"), "its end", 60)
+        until(lambda: instance.state(pid) in ("", "Z"), "its end")
 
     def connector_killed(self):
         with self.client("unix") as c, self.client("tcp") as other:
@@ -469,7 +470,7 @@ class Cases:
             until(lambda: "liar: its program says: capos-sessiond: login of " in self.target.log_text(), "its words")
             until(lambda: "more lines like the next were left out" in self.target.log_text(), "that it says too much")
             expect(c.good("literal", 2), {"value": 2}, "meanwhile")
-        until(lambda: not self.target.pids("yes"), "the end of who says too much", 60)
+        until(lambda: not self.target.pids("yes"), "the end of who says too much")
         said = self.target.log_text().splitlines()
         expect([x for x in said if LIE in x], [], "lines that would be taken for the instance's")
         expect(len(said) < LINES, True, f"how much there is: {len(said)}")

@@ -383,7 +383,7 @@ class Cases:
                 return True
             except Refused:
                 return False
-        instance.until(again, "the next one", 30)
+        instance.until(again, "the next one")
         session.call(3)
         peer.close()
 
@@ -403,7 +403,7 @@ class Cases:
         os.kill(service, signal.SIGSTOP)
         try:
             os.kill(self.target.pids("sessiond")[0], 9)
-            instance.until(lambda: "shelf does not answer" in self.target.log_text(), "the end of its time", 60)
+            instance.until(lambda: "shelf does not answer" in self.target.log_text(), "the end of its time")
             peer, session, caps = self.reader()
             refused("the", lambda: s.get(caps, "shelf", SHELF).call(LIST), "service is not running")
             s.get(caps, "system_info", s.SYSTEM_INFO).call(0)
@@ -416,7 +416,7 @@ class Cases:
                 return True
             except Refused:
                 return False
-        instance.until(is_had, "its answer", 30)
+        instance.until(is_had, "its answer")
         expect([(i, n) for i, _, n in s.methods(caps)["shelf"]], [(NAMES[n], n) for n in READ], "what is listed then")
         refused(DENIED, lambda: s.get(caps, "shelf", SHELF).call(FORBID))
         session.call(3)
@@ -459,9 +459,9 @@ class Cases:
                 return True
             except Refused:
                 return False
-        instance.until(is_had, "the first one", 30)
+        instance.until(is_had, "the first one")
         self.target.changed(text("read", "more"))
-        instance.until(is_had, "the next one", 30)
+        instance.until(is_had, "the next one")
         refused(DENIED, lambda: s.get(caps, "shelf", SHELF).call(FORBID))
         expect([(i, n) for i, _, n in s.methods(caps)["shelf"]], [(NAMES[n], n) for n in READ], "what is listed")
         self.target.changed(self.text())
@@ -484,7 +484,7 @@ class Cases:
                 return True
             except (Refused, OSError, s.Closed):
                 return False
-        instance.until(again, "the next one", 60)
+        instance.until(again, "the next one")
         expect("forbid was called" in self.target.log_text(), False, "whether the service was called")
 
 

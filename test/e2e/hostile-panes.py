@@ -16,6 +16,7 @@ import subprocess
 import sys
 import time
 
+import heard
 import instance
 import sessionlib as s
 import wirelib as w
@@ -88,7 +89,7 @@ class Lender:
         self.process.stdin.flush()
         lines = []
         while not lines or lines[-1] != ".":
-            got = self.process.stdout.readline()
+            got = heard.line(self.process.stdout, before=str(lines))
             if not got:
                 raise Failed(f"it has ended: {lines}")
             lines.append(got.rstrip("\n"))
@@ -319,8 +320,8 @@ class Cases:
                                   check=True).stdout
         run("login", f"may@{self.target.where}", "--as", "may", "--password-stdin", said=instance.SECRET + "\n")
         alone = run("ui", "panel", "-s", "may", "--once")
-        with subprocess.Popen([capos, "ui", "hostile", "-s", "may", "--follow"], stdin=subprocess.DEVNULL,
-                              stdout=subprocess.PIPE, text=True, env=env) as p:
+        with heard.Program([capos, "ui", "hostile", "-s", "may", "--follow"], stdin=subprocess.DEVNULL,
+                           stdout=subprocess.PIPE, text=True, env=env) as p:
             try:
                 beside = self.beside(lambda: run("ui", "panel", "-s", "may", "--once"))
                 run("logout", "--all")

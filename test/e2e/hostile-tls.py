@@ -242,7 +242,7 @@ class Cases:
         instance.until(lambda: all((instance.descriptors(p) or 0) <= (n or 0)
                                    for p, n in self.had.items()), "descriptors as before", 60)
         idle = 2 + 1  # of the manifest; the zygote is called so, too
-        instance.until(lambda: len(self.target.pids("worker")) <= idle, "the end of workers", 60)
+        instance.until(lambda: len(self.target.pids("worker")) <= idle, "the end of workers")
 
 
 def main():

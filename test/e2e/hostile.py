@@ -335,7 +335,7 @@ def same_daemons(run, before):
 def no_session_left(run):
     admin = run.admin()
     try:
-        instance.until(lambda: not admin.sessions(), "the end of all sessions", 20)
+        instance.until(lambda: not admin.sessions(), "the end of all sessions")
     finally:
         admin.close()
 

@@ -137,7 +137,7 @@ class TlsInstance(instance.Instance):
         before = self.pids(part)
         for pid in before:
             os.kill(pid, signal.SIGKILL)
-        instance.until(lambda: [p for p in self.pids(part) if p not in before], f"a new {part}", 60)
+        instance.until(lambda: [p for p in self.pids(part) if p not in before], f"a new {part}")
 
 
 def enter(peer):
@@ -156,7 +156,7 @@ def served(run):
             return run.shown()
         except (OSError, s.Closed, s.Refused, s.Hang):
             return None
-    return instance.until(try_it, "service", 60)
+    return instance.until(try_it, "service")
 
 
 def openssl(folder, *words):
@@ -307,7 +307,7 @@ class Cases:
             pids = self.run.pids("signer")
             for pid in pids:
                 os.kill(pid, signal.SIGKILL)
-            instance.until(lambda p=pids: all(instance.state(n) in ("", "Z") for n in p), "its end", 60)
+            instance.until(lambda p=pids: all(instance.state(n) in ("", "Z") for n in p), "its end")
             expect(self.run.shown(), self.run.stored(), "certificate")
 
     def the_signer_dies(self):
@@ -417,7 +417,7 @@ def while_somebody_makes_it():
     begun = threading.Thread(target=run.start)
     begun.start()
     try:
-        instance.until(lambda: run.process and run.pids("signer"), "a signer", 60)
+        instance.until(lambda: run.process and run.pids("signer"), "a signer")
         time.sleep(1)
         expect(os.listdir(run.tls), [], "files made while it is locked")
     finally:

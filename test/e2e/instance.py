@@ -18,10 +18,11 @@ import threading
 import time
 import traceback
 
+import heard
 import sessionlib as s
 
-START_S = 30
-STOP_S = 20
+START_S = 120
+STOP_S = 60
 RUN_S = 300
 SUMMARY = re.compile(r"(\d+) passed, (\d+) failed")
 ENDPOINT = re.compile(r"remote CapSet: plain (\S+) (\d+)")
@@ -113,7 +114,7 @@ def descriptors(pid):
         return None
 
 
-def until(condition, what, seconds=10):
+def until(condition, what, seconds=heard.DEADLINE_S):
     """Asks until the answer is true; what it was if that never comes. what: or a function for it."""
     end = time.monotonic() + seconds
     while True:

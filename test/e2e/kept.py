@@ -12,6 +12,7 @@ import os
 import subprocess
 import sys
 
+import heard
 import instance
 from instance import until
 import sessionlib as s
@@ -139,18 +140,13 @@ class Cases:
         ada.does("easy", "type at 150 %, spacious, more contrast, fewer controls")
         ada.does("next", "shows its methods")
         ada.quits()
-        with subprocess.Popen([self.capos, "ui", "guide", "-s", "one", "--follow"], stdin=subprocess.PIPE,
-                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=self.env) as p:
-            said = ""
-            while "Keep it so" not in said:
-                said += p.stdout.readline()
+        with heard.Program([self.capos, "ui", "guide", "-s", "one", "--follow"], stdin=subprocess.PIPE,
+                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=self.env) as p:
+            said = heard.until(p.stdout, "Keep it so")[1]
             p.stdin.write("keep\n")
             p.stdin.flush()
-            while "yes or no?" not in said:
-                said += p.stdout.readline()
-            p.stdin.write("yes\n/quit\n")
-            p.stdin.flush()
-            said += p.stdout.read()
+            said += heard.until(p.stdout, "yes or no?")[1]
+            said += p.communicate("yes\n/quit\n", timeout=WAIT_S)[0]
         if "somebody has to type it" not in said:
             raise Failed(f"it says {said!r}")
         expect(self.kept(), {}, "what is kept")
@@ -159,8 +155,8 @@ class Cases:
         """What a service shows while she is asked does not come between the question and her; it comes after it."""
         ada = Person(self, "panel", "one")
         ada.shown = b""
-        with subprocess.Popen([self.capos, "call", "panel", "attempt", "act=persist", "count=1", "-s", "one"],
-                              stdout=subprocess.DEVNULL, env=self.env) as p:
+        with heard.Program([self.capos, "call", "panel", "attempt", "act=persist", "count=1", "-s", "one"],
+                           stdout=subprocess.DEVNULL, env=self.env) as p:
             try:
                 ada.until("yes or no? (no)")
                 begin = len(ada.shown)

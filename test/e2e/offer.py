@@ -19,6 +19,7 @@ import subprocess
 import sys
 import time
 
+import heard
 import instance
 import sessionlib as s
 import teardown
@@ -68,7 +69,7 @@ class Host:
         self.says("lent")
 
     def says(self, begin):
-        line = self.process.stdout.readline()
+        line = heard.line(self.process.stdout)
         if not line.startswith(begin):
             raise Failed(f"expected `{begin}…`, got {line!r}")
         return line

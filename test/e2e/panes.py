@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 
+import heard
 import instance
 import sessionlib as s
 from sessionlib import Failed
@@ -81,13 +82,13 @@ class Cases:
 
     def on_and_on(self):
         """What changes is printed when it does, until the service has finished."""
-        with subprocess.Popen([self.capos, "ui", "panel", "-s", "may", "--follow", "--json"], stdin=subprocess.DEVNULL,
-                              stdout=subprocess.PIPE, text=True, env=self.env) as p:
-            first = json.loads(p.stdout.readline())
+        with heard.Program([self.capos, "ui", "panel", "-s", "may", "--follow", "--json"], stdin=subprocess.DEVNULL,
+                           stdout=subprocess.PIPE, text=True, env=self.env) as p:
+            first = json.loads(heard.line(p.stdout))
             expect((first["event"], first["revision"]), ("pane", 0), "the pane, when it is opened")
-            expect(json.loads(p.stdout.readline())["event"], "changed", "its first model")
+            expect(json.loads(heard.line(p.stdout))["event"], "changed", "its first model")
             self.run("call", "panel", "attempt", "act=patch", "count=1", "-s", "may")
-            row = json.loads(p.stdout.readline())
+            row = json.loads(heard.line(p.stdout))
             expect((row["event"], row["revision"]), ("changed", 2), "a change")
             self.run("call", "panel", "finish", "-s", "may")
             expect([json.loads(line)["event"] for line in p.stdout], ["closed", "ended"], "the end")
@@ -198,9 +199,9 @@ class Cases:
 
     def killed(self):
         """A service that dies ends it, and is told."""
-        with subprocess.Popen([self.capos, "ui", "panel", "-s", "may", "--follow"], stdin=subprocess.DEVNULL,
-                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=self.env) as p:
-            p.stdout.readline()
+        with heard.Program([self.capos, "ui", "panel", "-s", "may", "--follow"], stdin=subprocess.DEVNULL,
+                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=self.env) as p:
+            heard.line(p.stdout)
             os.kill(self.target.pids("panel")[0], 9)
             said = p.stdout.read()
             expect(p.wait(WAIT_S), 1, "its exit code")

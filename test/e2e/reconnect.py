@@ -24,6 +24,7 @@ import termios
 import threading
 
 import certlib
+import heard
 import instance
 import sessionlib as s
 from sessionlib import Failed
@@ -519,10 +520,10 @@ class Cases:
         try:
             p.stdin.write("$c = chat\nsystem_info.motd\n")
             p.stdin.flush()
-            p.stdout.readline()
+            heard.line(p.stdout)
             line.up = False
             line.cut()
-            told = p.stderr.readline()
+            told = heard.line(p.stderr)
             out, err = p.communicate("$c.channels\nsystem_info.motd\n", timeout=WAIT_S)
             if "has dropped" not in told or "nothing was sent" not in err or "line 3 ends the script" not in err:
                 raise Failed(told + err)

@@ -300,7 +300,7 @@ class Cases:
             except Refused as e:
                 expect((e.code, "expired" in e.reason), (OVER, True), "the denial")
                 return True
-        instance.until(over, "the end of the lease", 20)
+        instance.until(over, "the end of the lease")
         self.reload(self.text())
 
     def quota(self):

@@ -16,6 +16,7 @@ import sys
 import termios
 import time
 
+import heard
 import instance
 import sessionlib as s
 import teardown
@@ -243,8 +244,8 @@ class Cases:
         expect(got, "[1] stage: Short (text)\n  It was there.\n[1] stage: Short (text)\n"
                "closed, the service holds it no more\n", "what was there")
         self.tell("prepare", finishes=False)
-        with subprocess.Popen([self.capos, "ui", "stage", "-s", "may", "--once"], stdout=subprocess.PIPE, text=True,
-                              stderr=subprocess.PIPE, env=self.env) as p:
+        with heard.Program([self.capos, "ui", "stage", "-s", "may", "--once"], stdout=subprocess.PIPE, text=True,
+                           stderr=subprocess.PIPE, env=self.env) as p:
             instance.until(lambda: self.lends(), "what is lent")
             self.tell("finish")
             out, err = p.communicate(timeout=WAIT_S)
@@ -361,8 +362,8 @@ class Cases:
 
     def script(self):
         """A script's lines wait for the panes that they name; what does not come is told, with an exit code."""
-        with subprocess.Popen([self.capos, "ui", "stage", "-s", "may", "--follow"], stdin=subprocess.PIPE, text=True,
-                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=self.env) as p:
+        with heard.Program([self.capos, "ui", "stage", "-s", "may", "--follow"], stdin=subprocess.PIPE, text=True,
+                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=self.env) as p:
             p.stdin.write("/select 2 bread\nlook\nsay text=x\n1\n/layout\n/quit\n")
             p.stdin.close()
             self.opened("text", "text", "Words")
@@ -376,9 +377,9 @@ class Cases:
         need("[2] column" in out and out.count("[1] stage: Words") == 2, out)
         expect(err, "capos: say: refused.person: no person has done this (in a script, `capos run` does it)\n",
                "what a script may not")
-        with subprocess.Popen([self.capos, "ui", "stage", "-s", "may", "--follow", "--timeout", "1s"], text=True,
-                              stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                              env=self.env) as p:
+        with heard.Program([self.capos, "ui", "stage", "-s", "may", "--follow", "--timeout", "1s"], text=True,
+                           stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                           env=self.env) as p:
             _, err = p.communicate("nothing-such\n/quit\n", timeout=WAIT_S)
             need(p.returncode == 1 and "nothing-such: no pane has such a command" in err, (p.returncode, err))
 
@@ -642,8 +643,8 @@ class Cases:
         theme = ("theme", {"scope": "workspace", "hints": {"contrast": "more"}}, "asks for it")
         for said, (method, params, words) in (("no", theme), ("yes", place)):
             t.shown = b""
-            with subprocess.Popen([self.capos, "call", "stage", method, "-", "-s", "may", "--json"], env=self.env,
-                                  text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as p:
+            with heard.Program([self.capos, "call", "stage", method, "-", "-s", "may", "--json"], env=self.env,
+                               text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as p:
                 p.stdin.write(json.dumps(params))
                 p.stdin.close()
                 t.until("yes or no? (no)")
@@ -652,8 +653,8 @@ class Cases:
                 outcome = json.loads(p.stdout.read())["outcome"]
                 need(("refused.person" in outcome) == (said == "no"), (method, outcome))
         t.shown = b""
-        with subprocess.Popen([self.capos, "call", "stage", "persist", "-", "-s", "may", "--json"], env=self.env,
-                              text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as p:
+        with heard.Program([self.capos, "call", "stage", "persist", "-", "-s", "may", "--json"], env=self.env,
+                           text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as p:
             p.stdin.write(json.dumps(place[1]))
             p.stdin.close()
             t.until("yes or no? (no)")

@@ -19,7 +19,7 @@ sys.path.insert(0, os.path.join(TOP, "test", "interop", "conf"))
 import wirelib as w  # noqa: E402
 from wirelib import Closed, Conn, Failed, Hang, Struct  # noqa: E402,F401
 
-WAIT_S = 15
+WAIT_S = 60
 KINDS = ["password", "publicKey", "oidcDeviceCode", "oidcAuthorizationCodePkce", "passkey",
          "mtlsClientCert", "guest", "anonymous", "serviceCredential"]
 PASSWORD, PUBLIC_KEY = 0, 1

@@ -157,7 +157,7 @@ class Cases:
             before, last[0] = last[0], now
             return now["sessions"] == 0 and now == before and now
 
-        return until(same, "quiet", 20)
+        return until(same, "quiet")
 
     def back(self):
         """Waits until everything is as it was."""
@@ -171,7 +171,7 @@ class Cases:
             return last[0] == self.base
 
         try:
-            until(as_before, "the numbers before", 20)
+            until(as_before, "the numbers before")
         except Failed:
             raise Failed(f"before: {self.base}; now: {last[0]}") from None
 
@@ -332,7 +332,7 @@ class Cases:
             except (OSError, Closed, Failed, Refused):
                 return None
 
-        fresh = until(again, "a session manager", 20)
+        fresh = until(again, "a session manager")
         fresh.works()
         fresh.leave()
         one.leave()
@@ -350,7 +350,7 @@ class Cases:
             except (OSError, Closed, Failed):
                 return None
 
-        fresh = until(again, "a gateway", 20)
+        fresh = until(again, "a gateway")
         fresh.leave()
         one.works()
         one.session.call(3)

@@ -24,6 +24,7 @@ import urllib.request
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "..", "e2e"))
 
+import heard  # noqa: E402
 import instance  # noqa: E402
 import sessionlib as s  # noqa: E402
 from sessionlib import Failed  # noqa: E402
@@ -207,7 +208,7 @@ class Cases:
         with self.capos(*words) as p:
             try:
                 while not done:
-                    line = p.stderr.readline()
+                    line = heard.line(p.stderr, before=said)
                     if not line:
                         raise Failed(f"it ends: {said}")
                     said += line

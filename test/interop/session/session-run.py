@@ -18,6 +18,7 @@ import sys
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "..", "e2e"))
 
+import heard  # noqa: E402
 import instance  # noqa: E402
 import sessionlib as s  # noqa: E402
 
@@ -29,7 +30,7 @@ def behind_proxy(command, run):
     proxy = subprocess.Popen([sys.executable, os.path.join(HERE, "hold-proxy.py"), run.address,
                               str(REQUESTS)], stdout=subprocess.PIPE, text=True)
     try:
-        address = proxy.stdout.readline().split()[-1]
+        address = heard.line(proxy.stdout).split()[-1]
         passed, failed = instance.run_client(command + ["--hold", address])
     finally:
         proxy.send_signal(signal.SIGTERM)
