@@ -6,11 +6,15 @@
  * A listener is an object of ours that is served by its schema: what a service calls on it goes to
  * all tabs as it is, and is answered at once: done, or while some tab does not keep up overloaded.
  *
+ * What is held, what was called and what was heard lately is told to each tab that comes: the page
+ * keeps nothing, and is loaded anew.
+ *
  * After a logout the references stay where they are: that the instance takes none of them any more
  * can then be seen.
  */
 #include "calls.h"
 
+#include "kept.h"
 #include "records.h"
 
 #include <errno.h>
@@ -27,6 +31,7 @@ enum {
         CALLS = 64,
         NAME = 96,
         PARAMS = 64 * 1024,
+        PARAMS_KEPT = 4 * 1024, /* of a call that has ended */
         RESULTS = 1 << 20,
         TYPE_INTERFACE = 17,
         LISTENERS = 4, /* of one call */
@@ -44,6 +49,7 @@ struct handle {
         capnp_cap *cap;
         uint64_t interface;
         bool is_given; /* it came with an event: nobody has asked for it */
+        char path[NAME * 2], from[NAME], root[NAME]; /* as Held has them; "": it was not told yet */
 };
 
 struct call {
@@ -53,7 +59,11 @@ struct call {
         struct capnp_method_info m;
         char name[NAME];
         char on[NAME]; /* the capability; "": a handle */
-        uint64_t began_us;
+        char root[NAME];
+        uint32_t handle; /* that it was called on; 0: none */
+        char method[NAME];
+        char *params; /* to be kept; NULL: they are too long */
+        uint64_t began_us, at_ms;
         uint32_t listeners[LISTENERS];
         char listener_paths[LISTENERS][NAME];
         unsigned nlisteners;
@@ -66,6 +76,7 @@ struct calls {
         struct handle handles[HANDLES];
         struct call calls[CALLS];
         uint32_t last;
+        struct kept past, heard;
 };
 
 static uint64_t now_us(void)
@@ -232,6 +243,7 @@ static void event_tell(struct handle *h, const struct capnp_method_info *m, cons
                 web_down_event_set_json(e, json);
                 web_down_event_set_at_ms(e, bridge_time_ms());
         }
+        kept_add(&h->b->calls->heard, h->b, &d);
         down_tell(h->b, NULL, &d);
 }
 
@@ -342,11 +354,27 @@ static char *params_listen(struct call *c, capnp_text params)
 /* Where in the results the numbers are. Only those that they have brought: a service may call a
  * field of its own as our numbers are called, and name what another has returned. */
 struct paths {
-        struct bridge *b;
-        uint32_t since;
+        const struct call *c;
         web_down_handle_list_builder to;
         uint32_t n;
 };
+
+static void handle_write(const struct handle *h, web_down_handle_builder to)
+{
+        web_down_handle_set_handle(to, h->number);
+        web_down_handle_set_path(to, h->path);
+        web_down_handle_set_interface(to, interface_name(h->b, h->interface));
+        web_down_handle_set_interface_id(to, h->interface);
+}
+
+/* A reference that a call has brought. */
+static void paths_add(struct paths *p, struct handle *h, const char *path)
+{
+        (void)snprintf(h->path, sizeof(h->path), "%s", path);
+        (void)snprintf(h->from, sizeof(h->from), "%s", p->c->name);
+        (void)snprintf(h->root, sizeof(h->root), "%s", p->c->root);
+        handle_write(h, web_down_handle_list_builder_get(p->to, p->n++));
+}
 
 static void paths_walk(struct paths *p, json_t *v, const char *path)
 {
@@ -356,14 +384,9 @@ static void paths_walk(struct paths *p, json_t *v, const char *path)
         json_t *w;
         size_t i;
 
-        h = handle_find(p->b, (uint32_t)json_integer_value(json_object_get(v, "$cap")));
-        if (h && h->number > p->since && p->n < p->to.l.len) {
-                web_down_handle_builder to = web_down_handle_list_builder_get(p->to, p->n++);
-
-                web_down_handle_set_handle(to, h->number);
-                web_down_handle_set_path(to, path);
-                web_down_handle_set_interface(to, interface_name(p->b, h->interface));
-                web_down_handle_set_interface_id(to, h->interface);
+        h = handle_find(p->c->b, (uint32_t)json_integer_value(json_object_get(v, "$cap")));
+        if (h && h->number > p->c->since && p->n < p->to.l.len) {
+                paths_add(p, h, path);
                 return;
         }
         json_object_foreach(v, name, w)
@@ -381,7 +404,7 @@ static void paths_walk(struct paths *p, json_t *v, const char *path)
 static void handles_write(struct call *c, const struct capnp_buf *text, web_down_returned_builder r)
 {
         json_t *v = json_loadb(text->p, text->len, 0, NULL);
-        struct paths p = {.b = c->b, .since = c->since};
+        struct paths p = {.c = c};
         uint32_t n = c->nlisteners;
 
         for (unsigned i = 0; i < HANDLES; i++)
@@ -390,17 +413,84 @@ static void handles_write(struct call *c, const struct capnp_buf *text, web_down
         paths_walk(&p, v, "");
         for (unsigned i = 0; i < c->nlisteners; i++) {
                 struct handle *h = handle_find(c->b, c->listeners[i]);
-                web_down_handle_builder to = web_down_handle_list_builder_get(p.to, p.n++);
 
-                if (!h)
-                        continue;
-                web_down_handle_set_handle(to, h->number);
-                web_down_handle_set_path(to, c->listener_paths[i]);
-                web_down_handle_set_interface(to, interface_name(c->b, h->interface));
-                web_down_handle_set_interface_id(to, h->interface);
+                if (h)
+                        paths_add(&p, h, c->listener_paths[i]);
         }
         json_decref(v);
 }
+
+/* ---- what other tabs are told of it ---------------------------------------------------------- */
+
+/* The tabs that are in, but for one. */
+static unsigned tabs_beside(struct bridge *b, struct asker a)
+{
+        const struct bridge_tab *t = bridge_tab_of(b, a);
+
+        return bridge_tabs(b) & ~(t ? 1U << (t - b->tabs) : 0);
+}
+
+/* References with a number beyond `last`; those that events bring stand in the events. */
+static void held_tell(struct bridge *b, unsigned tabs, uint32_t last)
+{
+        struct handle *all[HANDLES];
+        struct down d = down_new(0);
+        uint32_t n = 0;
+
+        for (unsigned i = 0; i < HANDLES; i++) {
+                struct handle *h = &b->calls->handles[i];
+
+                if (h->number > last && *h->from)
+                        all[n++] = h;
+        }
+        if (d.m && n) {
+                web_down_held_list_builder l = web_down_init_held(d.d, n);
+
+                for (uint32_t i = 0; i < n; i++) {
+                        web_down_held_builder to = web_down_held_list_builder_get(l, i);
+
+                        handle_write(all[i], web_down_held_init_handle(to));
+                        web_down_held_set_from(to, all[i]->from);
+                        web_down_held_set_root_(to, all[i]->root);
+                }
+        }
+        down_send(b, n ? tabs : 0, &d);
+}
+
+/* A call has ended; e: as a failure, or NULL. */
+static void past_tell(const struct call *c, uint64_t took_us, size_t bytes,
+                      const struct capos_error *e)
+{
+        struct down d;
+
+        if (!*c->on && !c->handle)
+                return; /* on what another was to return: nobody could call it again */
+        d = down_new(0);
+        if (d.m) {
+                web_down_past_builder p = web_down_init_past(d.d);
+
+                web_down_past_set_target(p, c->on);
+                web_down_past_set_handle(p, c->handle);
+                web_down_past_set_method(p, c->method);
+                web_down_past_set_params(p, c->params ? c->params : "");
+                web_down_past_set_at_ms(p, c->at_ms);
+                web_down_past_set_took_us(p, took_us);
+                web_down_past_set_bytes(p, bytes);
+                if (e)
+                        failure_write(web_down_past_init_failure(p), e);
+        }
+        kept_add(&c->b->calls->past, c->b, &d);
+        down_send(c->b, tabs_beside(c->b, c->a), &d);
+}
+
+void calls_tell(struct bridge *b, const struct bridge_tab *t)
+{
+        held_tell(b, 1U << (t - b->tabs), 0);
+        kept_tell(&b->calls->past, t);
+        kept_tell(&b->calls->heard, t);
+}
+
+/* ---- what has ended -------------------------------------------------------------------------- */
 
 static void call_returned(struct call *c, const struct capnp_buf *text, uint64_t took_us)
 {
@@ -419,11 +509,25 @@ static void call_returned(struct call *c, const struct capnp_buf *text, uint64_t
                        took_us / 1000, took_us / 100 % 10);
         record_add(c->b, "call", c->name, NULL, detail);
         down_answer(c->b, c->a, &d);
+        held_tell(c->b, tabs_beside(c->b, c->a), c->nlisteners ? c->listeners[0] - 1 : c->since);
+        past_tell(c, took_us, text->len, NULL);
+}
+
+/* What it had, whose call has failed: nobody was told of them. */
+static void listeners_drop(struct call *c)
+{
+        for (unsigned i = 0; i < c->nlisteners; i++) {
+                struct handle *h = handle_find(c->b, c->listeners[i]);
+
+                if (h)
+                        handle_drop(h);
+        }
 }
 
 static void call_end(struct call *c)
 {
         c->q = capnp_question_free(c->q);
+        free(c->params);
         *c = (struct call){0};
 }
 
@@ -442,6 +546,8 @@ static void call_on_done(capnp_question *q, int r, void *arg)
                         held_drop(b->calls, c->on);
                 record_error(b, "call", c->name, &e);
                 bridge_fail_error(b, c->a, &e);
+                past_tell(c, took_us, 0, &e);
+                listeners_drop(c);
         } else {
                 c->since = b->calls->last;
                 r = capnp_dynamic_results(schema_of(b), &c->m, q, &o, &text);
@@ -449,6 +555,7 @@ static void call_on_done(capnp_question *q, int r, void *arg)
                         call_returned(c, &text, took_us);
                 } else {
                         handles_drop_since(b, c->since);
+                        listeners_drop(c);
                         bridge_fail_code(b, c->a, r);
                 }
         }
@@ -460,7 +567,8 @@ static void call_on_done(capnp_question *q, int r, void *arg)
 struct target {
         capnp_cap *cap;
         uint64_t interface;
-        char name[NAME];
+        char name[NAME], root[NAME];
+        uint32_t handle;
 };
 
 static struct call *call_find(struct bridge *b, uint32_t tab, uint32_t id)
@@ -480,15 +588,19 @@ static bool target_find(struct bridge *b, struct asker a, web_up_call_reader r, 
         struct call *c = call_find(b, a.tab, web_up_call_pending(r));
 
         text_copy(web_up_call_target(r), t->name, sizeof(t->name));
-        if (*t->name)
+        if (*t->name) {
+                (void)snprintf(t->root, sizeof(t->root), "%s", t->name);
                 t->cap = calls_held(b, t->name, &t->interface);
-        else if (h) {
+        } else if (h) {
                 (void)snprintf(t->name, sizeof(t->name), "#%u", h->number);
+                (void)snprintf(t->root, sizeof(t->root), "%s", h->root);
+                t->handle = h->number;
                 t->cap = h->cap;
                 t->interface = h->interface;
         } else if (c) {
                 (void)snprintf(t->name, sizeof(t->name), "%.48s.%.46s", c->name,
                                web_up_call_path(r).p);
+                (void)snprintf(t->root, sizeof(t->root), "%s", c->root);
                 if (capnp_dynamic_cap_peek(schema_of(b), &c->m, c->q, web_up_call_path(r).p,
                                            &t->cap, &t->interface))
                         t->cap = NULL;
@@ -563,6 +675,21 @@ static void call_send(struct call *c, const struct target *t, capnp_text params)
         capnp_question_send(c->q, call_on_done, c);
 }
 
+/* What is told of it when it has ended. */
+static void call_note(struct call *c, const struct target *t, web_up_call_reader r,
+                      const char *method)
+{
+        capnp_text params = web_up_call_params(r);
+
+        (void)snprintf(c->name, sizeof(c->name), "%.48s.%.46s", t->name, method);
+        (void)snprintf(c->method, sizeof(c->method), "%s", method);
+        (void)snprintf(c->root, sizeof(c->root), "%s", t->root);
+        text_copy(web_up_call_target(r), c->on, sizeof(c->on));
+        c->handle = t->handle;
+        c->at_ms = bridge_time_ms();
+        c->params = params.len <= PARAMS_KEPT ? strndup(params.p, params.len) : NULL;
+}
+
 void calls_call(struct bridge *b, struct asker a, web_up_call_reader r)
 {
         struct call *c = NULL;
@@ -587,8 +714,7 @@ void calls_call(struct bridge *b, struct asker a, web_up_call_reader r)
                         bridge_fail(b, a, "bridge.no-method", "it has no such method");
                         return;
                 }
-                (void)snprintf(c->name, sizeof(c->name), "%.48s.%.46s", t.name, method);
-                text_copy(web_up_call_target(r), c->on, sizeof(c->on));
+                call_note(c, &t, r, method);
                 call_send(c, &t, web_up_call_params(r));
         }
 }
@@ -610,6 +736,7 @@ void calls_cancel(struct bridge *b, struct asker a, uint32_t id)
 void calls_forget(struct bridge *b, struct asker a, uint32_t handle)
 {
         struct handle *h = handle_find(b, handle);
+        struct down d;
 
         if (!h) {
                 bridge_fail(b, a, "bridge.no-target", "there is no such handle");
@@ -617,6 +744,10 @@ void calls_forget(struct bridge *b, struct asker a, uint32_t handle)
         }
         handle_drop(h);
         bridge_done(b, a);
+        d = down_new(0);
+        if (d.m)
+                web_down_set_forgotten(d.d, handle);
+        down_send(b, tabs_beside(b, a), &d);
 }
 
 /* ---- life ----------------------------------------------------------------------------------- */
@@ -649,6 +780,8 @@ void calls_clear(struct bridge *b)
         for (unsigned i = 0; i < s->nheld; i++)
                 s->held[i].cap = capnp_cap_unref(s->held[i].cap);
         s->nheld = 0;
+        kept_clear(&s->past);
+        kept_clear(&s->heard);
 }
 
 void calls_free(struct bridge *b)

@@ -12,6 +12,8 @@ void calls_begin(struct bridge *b);
 /* Lets go of everything that came of a session: another begins. */
 void calls_clear(struct bridge *b);
 
+/* Tells a tab that comes what is held, and what was called and heard lately. */
+void calls_tell(struct bridge *b, const struct bridge_tab *t);
 void calls_call(struct bridge *b, struct asker a, web_up_call_reader r);
 void calls_cancel(struct bridge *b, struct asker a, uint32_t id);
 void calls_forget(struct bridge *b, struct asker a, uint32_t handle);

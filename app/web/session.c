@@ -147,6 +147,7 @@ static void tab_hello(struct bridge *b, struct bridge_tab *t, web_up_reader up)
         entry_tell(b, t);
         records_tell(b, t);
         holdings_tell(b, t);
+        calls_tell(b, t);
         panes_tell(b, t);
 }
 

@@ -249,6 +249,14 @@ struct WebDown {
     # What the browser is to make a passkey by.
 
     passkeys @31 :List(Rs.AccountPasskey);
+    held @32 :List(Held);
+    # References that the session has got: all that it has to a tab that comes, new ones to those that did not call.
+
+    forgotten @33 :UInt32;
+    # Another tab has let go of this handle.
+
+    past @34 :Past;
+    # A call of another tab's that has ended. A tab that comes is told the last ones, and the last of each `event`.
   }
 
   struct Greet {
@@ -340,6 +348,26 @@ struct WebDown {
   }
   struct Returned { json @0 :Text; handles @1 :List(Handle); tookUs @2 :UInt64; bytes @3 :UInt64; }
   struct Handle { handle @0 :UInt32; path @1 :Text; interface @2 :Text; interfaceId @3 :UInt64; }
+  struct Held {
+    handle @0 :Handle;
+    from @1 :Text;
+    # The call that it came of, `chat.join` …
+    root @2 :Text;
+    # … and the capability, with which it is taken back.
+  }
+  struct Past {
+    target @0 :Text;
+    handle @1 :UInt32;
+    method @2 :Text;
+    params @3 :Text;
+    # As it was called; empty: they were long, and are not kept.
+    atMs @4 :UInt64;
+    tookUs @5 :UInt64;
+    bytes @6 :UInt64;
+    # What has come back is not kept.
+    failure @7 :Failure;
+    # Null: none.
+  }
   struct Event { listener @0 :UInt32; interface @1 :Text; method @2 :Text; json @3 :Text; atMs @4 :UInt64; }
   struct Probed {
     probe @0 :WebUp.Probe; sent @1 :Text; expected @2 :Text; came @3 :Text; state @4 :State;

@@ -245,9 +245,7 @@ class Cases:
         p.choose("#arg-listener", "listen")
         p.click("#call")
         p.says("ChatMembership", "#handles")
-        first = p.js("""[...document.querySelectorAll("#handles li")].find((e) =>
-            e.innerText.includes("ChatMembership")).querySelector("[id^=use-]").id""")
-        p.click(f"#{first}")
+        p.click(f"#use-{self.of_membership(p)}")
         p.until("document.querySelector('#target').value.startsWith('h:')", "the reference is what is called")
         p.until("[...document.querySelectorAll('#method option')].some((o) => o.value === 'send')")
         p.choose("#method", "send")
@@ -255,6 +253,63 @@ class Cases:
         p.click("#call")
         p.says("heard?", "#events")
         self.leave(p)
+
+    def what_is_held_is_told_anew(self):
+        """References, what was called and what was heard: after a reload, in another tab, and of what that one does."""
+        p = self.session()
+        p.click("#go-calls")
+        p.choose("#target", "c:chat")
+        p.until("[...document.querySelectorAll('#method option')].some((o) => o.value === 'join')")
+        p.choose("#method", "join")
+        p.fill("#arg-channel", "#kept")
+        p.choose("#arg-listener", "listen")
+        p.click("#call")
+        p.says("ChatMembership from chat.join", "#handles")
+        p.says("joined", "#events")
+        p.reload()
+        q = self.page()
+        q.go(self.bridge.origin)
+        for tab in (p, q):
+            tab.there("#go-calls")
+            tab.js("location.hash = '#/calls'")
+            tab.says("ChatMembership from chat.join", "#handles")
+            tab.says("ChatListener from chat.join at params.listener", "#handles")
+            tab.says("joined", "#events")
+            tab.says("chat.join", ".history")
+        first = self.of_membership(q)
+        q.click(f"#use-{first}")
+        q.until("[...document.querySelectorAll('#method option')].some((o) => o.value === 'send')")
+        q.choose("#method", "send")
+        q.fill("#arg-text", "in both")
+        q.click("#call")
+        q.until(HERE_DONE)
+        p.says(f"#{first}.send", ".history")
+        p.says("in both", "#events")
+        p.click(".history li:first-child button")
+        p.says("What came back then is not kept", ".answer")
+        equal(json.loads(p.js("document.querySelector('#raw').value")), {"text": "in both"}, "what was sent then")
+        p.click("#call")
+        p.until(HERE_DONE)
+        p.click("#go-overview")
+        p.there("#overview")
+        p.click("#go-calls")
+        p.choose("#target", "c:chat")
+        p.click("#as-json")
+        p.until("[...document.querySelectorAll('#method option')].some((o) => o.value === 'join')")
+        p.choose("#method", "join")
+        p.fill("#arg-channel", "#kept-too")
+        p.click("#call")
+        q.until("document.querySelectorAll('#handles [id^=use-]').length === 3", "what the other tab has got")
+        q.click(f"#forget-{first}")
+        for tab in (p, q):
+            tab.until(f"!document.querySelector('#use-{first}')", "it is forgotten in both")
+        q.close()
+        self.leave(p)
+
+    @staticmethod
+    def of_membership(p):
+        return p.js("""[...document.querySelectorAll("#handles li")].find((e) =>
+            e.innerText.includes("ChatMembership")).querySelector("[id^=use-]").id.slice(4)""")
 
     # ---- panes ----
 
@@ -712,7 +767,7 @@ class Cases:
 
 
 CASES = ["without_a_code", "with_a_code", "a_code_twice", "nothing_can_be_added", "by_password", "refused", "anonymous",
-         "what_is_off_says_why", "the_whole_path", "a_long_click", "references_come_back",
+         "what_is_off_says_why", "the_whole_path", "a_long_click", "references_come_back", "what_is_held_is_told_anew",
          "panes_of_a_service", "panes_of_chat", "a_question_drops_from_the_frame",
          "a_capability_is_taken", "a_line_that_is_dead", "two_tabs", "reload_and_back", "by_keyboard", "landmarks",
          "nothing_is_kept", "at_200_percent", "on_a_phone", "doors", "states", "pictures", "the_bridge_dies"]

@@ -128,6 +128,69 @@ def a_listener_is_called_and_a_handle_is_called_on(b):
     t.close()
 
 
+def comes(person):
+    """A tab that comes, and all that it is told: the answer to what it asks last stands behind that."""
+    t = person.tab()
+    holds("instances" in t.ask("instances"), "no instances")
+    return t, {what: [f[what] for f in t.frames if what in f] for what in ("held", "past", "event")}
+
+
+@case
+def what_is_held_is_told_to_a_tab_that_comes(b):
+    """References, calls and events, the newest of them, as far as there is room; and to tabs that are there what one of
+    them has got and let go of."""
+    person = b.browser()
+    t = person.tab()
+    t.ask("connect", 0)
+    t.ask("login", {"kind": "password", "account": "alice", "secret": PASSWORD})
+    other, told = comes(person)
+    equal(told, {"held": [], "past": [], "event": []}, "what there is at first")
+    params = json.dumps({"channel": "#held", "listener": {"$listen": True}})
+    r = t.ask("call", {"target": "chat", "method": "join", "params": params})["returned"]
+    wanted = sorted((h["handle"], h["path"], h["interface"], "chat.join", "chat") for h in r["handles"])
+    shown = other.down("held")["held"]
+    equal(sorted((h["handle"]["handle"], h["handle"]["path"], h["handle"]["interface"], h["from"], h["root"])
+                 for h in shown), wanted, "what another tab is told")
+    past = other.down("past")["past"]
+    equal((past["target"], past["method"], past["params"], past.get("failure")), ("chat", "join", params, None))
+    seat = next(h["handle"] for h in r["handles"] if h["path"] == "membership")
+    equal(t.ask("call", {"handle": seat, "method": "send", "params": '{"text": ""}'}).get("returned"), None, "no text")
+    long = json.dumps({"text": "x" * 4000}) + " " * 200
+    for i in range(60):
+        t.ask("call", {"handle": seat, "method": "send", "params": long} if i == 59 else
+              {"target": "system_info", "method": "motd", "params": "{}"})
+    late, told = comes(person)
+    equal([sorted(h["handle"]["handle"] for h in l) for l in told["held"]], [sorted(w[0] for w in wanted)], "held")
+    equal(len(told["past"]), 50, "calls that are told")
+    equal((told["past"][-1]["handle"], told["past"][-1].get("params", "")), (seat, ""), "one whose parameters are long")
+    holds(any("held" in e["json"] for e in told["event"]), told["event"])
+    equal(t.ask("forget", seat).get("done", 0), None)
+    for tab in (other, late):
+        equal(tab.down("forgotten")["forgotten"], seat, "what is let go of")
+        tab.close()
+    gone, told = comes(person)
+    equal([len(l) for l in told["held"]], [len(wanted) - 1], "what is held then")
+    t.ask("logout")
+    t.ask("disconnect")
+    gone.close()
+    none, told = comes(person)
+    equal(told, {"held": [], "past": [], "event": []}, "what there is of a session that was left")
+    none.close()
+    t.close()
+
+
+@case
+def a_listener_of_a_call_that_fails(b):
+    """It is let go of: any number of such calls leaves room for more."""
+    t = b.logged_in()
+    params = json.dumps({"channel": "no channel's name", "listener": {"$listen": True}})
+    for _ in range(300):
+        equal(t.ask("call", {"target": "chat", "method": "join", "params": params}).get("returned"), None)
+    params = json.dumps({"channel": "#room", "listener": {"$listen": True}})
+    holds("returned" in t.ask("call", {"target": "chat", "method": "join", "params": params}), "no room is left")
+    t.close()
+
+
 @case
 def a_call_on_what_has_not_returned(b):
     t = b.logged_in()

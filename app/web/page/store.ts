@@ -189,6 +189,22 @@ function returned(d: WebDown): void {
   handles.set([...handles.peek(), ...(d.returned.handles ?? []).map((n) => ({ ...n, from, root }))]);
 }
 
+/* References that were there before this tab came, or that another tab has got. */
+function held(all: WebDown_Held[]): void {
+  const more = all.map((x): Handle => ({ ...x.handle as WebDown_Handle, from: x.from ?? "", root: x.root ?? "" }));
+  const numbers = new Set(more.map((x) => x.handle));
+  handles.set([...handles.peek().filter((x) => !numbers.has(x.handle)), ...more].sort((a, b) => a.handle - b.handle));
+}
+
+/* A call of another tab's, or from before this one came: what it returned is not there any more. */
+function past(p: WebDown_Past): void {
+  const c: Call = { target: p.target ?? "", handle: p.handle, method: p.method ?? "", params: p.params || "{}",
+                    atMs: num(p.atMs), id: 0, failure: new Signal<WebDown_Failure | null>(p.failure ?? null),
+                    result: new Signal<WebDown_Returned | null>(p.failure ? null
+                      : { json: "", handles: [], tookUs: p.tookUs, bytes: p.bytes }) };
+  calls.set([c, ...calls.peek()].slice(0, KEPT_CALLS));
+}
+
 /* A session that begins, or is said anew: also one that has ended, whose end stays. One that has ended and another
  * begins: nothing of the old one stays. */
 function begin(info: SessionInfo): void {
@@ -231,6 +247,9 @@ const takers: { [K in keyof WebDown]?: (v: any, d: WebDown) => void } = {
   record: (v) => records.set([...records.peek(), v].slice(-KEPT_RECORDS)),
   sessions: (v) => other(sessions, v),
   passkeys: (v) => other(passkeys, v),
+  held: (v) => held(v),
+  forgotten: (v) => handles.set(handles.peek().filter((x) => x.handle !== v)),
+  past: (v) => past(v),
 };
 
 /* A frame of the bridge's. */

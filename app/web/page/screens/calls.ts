@@ -36,6 +36,8 @@ export function begin(): void {
     if (id === of)
       return;
     of = id;
+    last.set(null);
+    asText.set(false);
     for (const key of [...drafts.keys()])
       if (JSON.parse(key)[0] !== id)
         drafts.delete(key);
@@ -67,6 +69,7 @@ function schemaOf(t: Aim): WebDown_Schema | null {
     return schemas.get().get(t.name) ?? null;
   }
   const held = store.handles.peek().find((x) => x.handle === t.handle);
+  want(held?.root ?? "");
   return held ? byInterface(String(held.interfaceId)) : null;
 }
 
@@ -191,8 +194,8 @@ function outcome(): Child {
   return [h("p", { class: "outcome tone-good", role: "status", id: "outcome" }, icon("check", 14), "done in ",
             h("span", { class: "num" }, format.micros(format.num(r.tookUs))),
             h("span", { class: "m" }, ` · ${format.size(format.num(r.bytes))}`)),
-          h("pre", { class: "json", id: "response", role: "group", tabindex: 0, "aria-label": "Response" },
-            pretty(r.json || "{}"))];
+          r.json ? h("pre", { class: "json", id: "response", role: "group", tabindex: 0, "aria-label": "Response" },
+            pretty(r.json)) : h("p", { class: "m" }, "What came back then is not kept. Call it again to see it.")];
 }
 
 function state(c: store.Call): Child {
@@ -226,7 +229,8 @@ function held(): Child {
     revoked(x.root) ? h("span", { class: "tone-bad" }, "revoked") : null,
     h("button", { type: "button", class: "small", id: `use-${x.handle}`, disabled: !!revoked(x.root), onclick: () =>
       store.target.set({ name: "", handle: x.handle, method: "" }) }, "Call on it"),
-    h("button", { type: "button", class: "small", onclick: () => store.forget(x.handle) }, "Forget"))))] : null;
+    h("button", { type: "button", class: "small", id: `forget-${x.handle}`, onclick: () => store.forget(x.handle) },
+      "Forget"))))] : null;
 }
 
 function heard(): Child {
