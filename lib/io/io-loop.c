@@ -180,6 +180,9 @@ void capos_io_loop_run_tasks(struct capos_io_loop *l)
 {
         struct capnp_i_list now;
 
+        if (capnp_i_list_empty(&l->tasks))
+                return;
+
         capnp_i_list_init(&now);
         capnp_i_list_splice(&now, &l->tasks);
         while (!capnp_i_list_empty(&now)) {

@@ -61,6 +61,8 @@ void capnp_i_rpc_lost(capnp_rpc *r, const char *reason);
 
 /* The transport carries no descriptors, whatever the limits say, now and later. */
 void capnp_i_rpc_forbid_fds(capnp_rpc *r);
+/* Whether there is output: without, none needs to be looked for. */
+bool capnp_i_rpc_has_out(const capnp_rpc *r);
 /* Whether what was read is to be wiped after it was fed. */
 bool capnp_i_rpc_wipes(const capnp_rpc *r);
 /* How many descriptors one read may bring; 0: read without a control buffer. */

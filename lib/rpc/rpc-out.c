@@ -278,6 +278,11 @@ int capnp_rpc_out_peek(capnp_rpc *r, struct iovec *ret_v, unsigned max, const in
         return (int)n;
 }
 
+bool capnp_i_rpc_has_out(const capnp_rpc *r)
+{
+        return !capnp_i_list_empty(&r->outq);
+}
+
 void capnp_rpc_out_sent(capnp_rpc *r, size_t bytes)
 {
         r->out_bytes -= bytes;

@@ -148,7 +148,7 @@ void capnp_i_stream_read(capnp_conn *c)
                 c->left = capnp_i_rpc_stall(c->rpc) != CAPNP_I_GOES_ON;
 }
 
-/* Once: up to 64 pieces. 1: all taken, maybe there is more; 0: nothing left or no room; -errno. */
+/* Once: up to 64 pieces. 1: all taken, and there is more; 0: nothing left or no room; -errno. */
 static int stream_write_once(capnp_conn *c, size_t *ret_bytes)
 {
         struct iovec v[WRITE_VECTORS];
@@ -178,7 +178,7 @@ static int stream_write_once(capnp_conn *c, size_t *ret_bytes)
         capnp_rpc_out_sent(c->rpc, (size_t)sent);
         *ret_bytes += (size_t)sent;
         c->blocked = (size_t)sent < total;
-        return !c->blocked;
+        return !c->blocked && capnp_i_rpc_has_out(c->rpc);
 }
 
 int capnp_i_stream_write(capnp_conn *c)
