@@ -32,6 +32,9 @@
 
 enum { AGAIN_MS = 600, READ_BYTES = 256 };
 
+/* What each line begins with that a message goes on in, as in panes. */
+#define MORE "  | "
+
 struct chat {
         struct cli *c; /* NULL: the command is through, and only listeners hold this */
         struct back back;
@@ -83,10 +86,24 @@ static json_t *event_json(chat_event_reader e)
         return o;
 }
 
+/* A message of several lines is one line of a pipe. On a terminal none of them can stand where
+ * messages begin. */
+static void said_print(const char *first, const char *text)
+{
+        unsigned columns = cli_columns(stdout);
+        size_t len = columns ? strcspn(text, "\n") : strlen(text);
+
+        cli_print_more(stdout, first, MORE, text, len, columns);
+        while (text[len]) {
+                text += len + 1;
+                len = strcspn(text, "\n");
+                cli_print_more(stdout, MORE, MORE, text, len, columns);
+        }
+}
+
 static void event_print_line(chat_event_reader e)
 {
         const char *label = chat_event_label(e).p, *text = chat_event_said(e).p;
-        unsigned columns = cli_columns(stdout);
         char day[64], first[400];
         const char *at;
 
@@ -95,14 +112,14 @@ static void event_print_line(chat_event_reader e)
         switch (chat_event_which(e)) {
         case CHAT_EVENT_SAID:
                 (void)snprintf(first, sizeof(first), "%s <%.200s> ", at, label);
-                cli_print_line(stdout, first, text, strlen(text), columns);
+                said_print(first, text);
                 return;
         case CHAT_EVENT_JOINED:
         case CHAT_EVENT_LEFT:
                 (void)snprintf(first, sizeof(first), "%s * %.200s %s", at, label,
                                chat_event_which(e) == CHAT_EVENT_JOINED ? "has joined"
                                                                         : "has left");
-                cli_print_line(stdout, first, "", 0, columns);
+                cli_print_more(stdout, first, MORE, "", 0, cli_columns(stdout));
                 return;
         }
         printf("%s\n", at);

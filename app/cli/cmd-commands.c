@@ -308,6 +308,14 @@ static int command_confirm(struct cli *c, const struct capnp_method_info *m, con
         return cli_fail(c, EXIT_FAILED, "canceled", "%s: not run", c->words[1]);
 }
 
+/* What could have been said. */
+static int command_missing(struct cli *c, capnp_question *q)
+{
+        int r = c->json ? EXIT_OK : commands_print(c, q);
+
+        return r ? r : cli_fail(c, EXIT_USAGE, "usage", "%s: run which command?", c->words[0]);
+}
+
 int cmd_run(struct cli *c)
 {
         CAPNP_AUTO(capnp_question_freep) capnp_question *q = NULL;
@@ -323,7 +331,7 @@ int cmd_run(struct cli *c)
         if (!r)
                 r = commands_ask(c, cap, 0, NULL, &q);
         if (!r)
-                r = command_find(c, q, &command);
+                r = c->nwords < 2 ? command_missing(c, q) : command_find(c, q, &command);
         if (!r)
                 r = command_method(c, &e, command, &m);
         if (!r)

@@ -180,7 +180,9 @@ static int own_help(struct shell *s, const char *const *words, unsigned n)
                "  .wait [DURATION]              until all has returned, or so long\n"
                "  .trace, .trace off            show each call and answer as it goes by\n"
                "  FIELD=<<END, or <<END alone   the lines that follow, up to one that is END\n"
-               "  .caps .describe CAP .whoami   any command of `capos`, with this session\n"
+               "  .caps .describe CAP .ui CAP   any command of `capos`, with this session\n"
+               "  .whoami .sessions .renew      what the session is, and makes of itself:\n"
+               "  .logout                         `session` says only who it is\n"
                "  .quit                         leave; the login stays\n"
                "Parameters are as for `capos call` (`capos call --help`). Tab completes.\n");
         return EXIT_OK;

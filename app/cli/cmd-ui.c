@@ -422,7 +422,8 @@ static int screen_open(struct screen *s)
                                          .rows = PAGE_ROWS,
                                          .panes = s->numbered,
                                          .ops = &ops,
-                                         .arg = s};
+                                         .arg = s,
+                                         .arranged = s->arranged};
         int r;
 
         (void)capos_client_info(s->c->client, &info);
@@ -435,9 +436,10 @@ static int screen_open(struct screen *s)
                                            .lost = settings_on_lost,
                                            .idle = settings_on_idle,
                                            .arg = s};
-        if (s->kept) /* what settings say replaces it */
-                (void)!capos_ui_saved_load(s->ui, ui_saved_root(s->kept).r);
         ui_settings_open(&s->settings);
+        if (s->arranged) /* it may have been on its way there when the line dropped */
+                ui_settings_changed(&s->settings);
+        s->arranged = NULL;
         if (s->c->follow && !s->reader)
                 (void)!capnp_watch_new(s->c->vat, STDOUT_FILENO, 0, reader_is_gone, s, &s->reader);
         capnp_conn_on_close(s->c->conn, screen_on_end, s);
@@ -458,26 +460,21 @@ static int screen_begin(struct screen *s)
         return screen_offer(s, &e, true);
 }
 
-/* What a person has arranged is there again when the line is, also where nothing else keeps it. */
-static void screen_keep(struct screen *s)
-{
-        s->kept = capnp_msg_free(s->kept);
-        if (!capnp_msg_new(&s->kept))
-                capos_ui_saved_store(s->ui, capnp_msg_build(s->kept));
-}
-
 static void screen_close(struct screen *s)
 {
         s->over = true;
-        if (s->dropped && s->ui)
-                screen_keep(s);
         capnp_conn_on_close(s->c->conn, NULL, NULL);
         s->quiet = capnp_timer_free(s->quiet);
         s->later = capnp_timer_free(s->later);
         s->reader = capnp_watch_free(s->reader);
         settings_finish(s);
         screen_lend_end(s);
-        s->ui = capos_ui_free(s->ui);
+        /* What a person has arranged is there again when the line is. */
+        if (s->dropped && s->ui)
+                s->arranged = capos_ui_end(s->ui);
+        else
+                capos_ui_free(s->ui);
+        s->ui = NULL;
         s->wake = capnp_timer_free(s->wake);
         filling_end(s);
         ui_view_end(&s->view);
@@ -643,7 +640,7 @@ int cmd_ui(struct cli *c)
                 r = screen_run(&s);
         while ((!r || s.dropped) && screen_comes_back(&s));
         back_end(&s.back);
-        s.kept = capnp_msg_free(s.kept);
+        s.arranged = capos_ui_arranged_free(s.arranged);
         s.lines.input = shell_input_free(s.lines.input);
         return r ? r : s.result;
 }

@@ -644,7 +644,7 @@ static const struct cli_command commands[] = {
          "Examples:\n"
          "  capos run chat send channel='#lobby' text=hello\n"
          "  capos run --watch chat join channel='#lobby'\n",
-         cmd_run, run_options, 2, CLI_WORDS, false},
+         cmd_run, run_options, 1, CLI_WORDS, false},
         {"ui", "[CAP] [--once | --follow] [--personal]", "Show the panes that services compose",
          "The service is lent a host for as long as this runs; what it wants to show is checked\n"
          "and printed. Without CAP, each that may show panes is, after a question. On a terminal\n"

@@ -165,7 +165,7 @@ static int method_find(struct shell *s, const struct shell_target *t, struct cap
         struct cli_near near = {.word = t->method};
         struct cap_names names = {.len = 0};
         const char *all;
-        char hint[128];
+        char hint[128], dot[128];
 
         if (t->interface && *t->method &&
             !capnp_schema_find_method(schema, t->interface, t->method, m))
@@ -181,8 +181,10 @@ static int method_find(struct shell *s, const struct shell_target *t, struct cap
         if (!*t->method)
                 return cli_fail(s->c, EXIT_USAGE, "usage", "%s: call which method? It has: %s",
                                 t->name, all);
-        return cli_fail(s->c, EXIT_USAGE, "unknown-method", "%s has no method %s%s; it has: %s",
-                        t->name, t->method, cli_near_text(&near, hint, sizeof(hint)), all);
+        (void)shell_dot_text(s, t->method, dot, sizeof(dot));
+        return cli_fail(s->c, EXIT_USAGE, "unknown-method", "%s has no method %s%s; it has: %s%s",
+                        t->name, t->method, *dot ? "" : cli_near_text(&near, hint, sizeof(hint)),
+                        all, dot);
 }
 
 /* The number of a reference that is a parameter, `$m.membership`. */

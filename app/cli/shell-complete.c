@@ -144,6 +144,8 @@ static void offer_target(struct shell *s, const char *word, struct shell_to *to)
                 offer_beginnings(s, to);
                 return;
         }
+        if (dot > word && dot[-1] == '.')
+                return;
         to->before = word;
         to->len = (size_t)(dot - word) + 1;
         if (*word == '$' && dot == word + 1 + shell_name_length(word + 1))

@@ -228,11 +228,12 @@ static void offer_run(struct shell *s, const struct dots *d, const char *word, s
 
 static void offer_commands(struct shell *s, const struct shell_to *to)
 {
-        static const char *const own[] = {".drop", ".help", ".quit", ".refs", ".trace", ".wait"};
         char name[80];
 
-        for (unsigned i = 0; i < sizeof(own) / sizeof(own[0]); i++)
-                shell_offer_word(to, own[i], "");
+        for (const char *const *o = shell_own; *o; o++) {
+                (void)snprintf(name, sizeof(name), ".%s", *o);
+                shell_offer_word(to, name, "");
+        }
         for (const struct cli_command *k = s->c->commands; k->name; k++) {
                 (void)snprintf(name, sizeof(name), ".%.*s", (int)strcspn(k->name, " "), k->name);
                 if (!k->hidden)

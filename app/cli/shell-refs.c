@@ -159,11 +159,14 @@ static int target_of_ref(struct shell *s, const char *text, struct shell_target 
 
 static int cap_unknown(struct shell *s, const char *text)
 {
-        char word[64], hint[128];
+        char word[64], hint[128], dot[128];
         struct cli_near near = {.word = word};
         struct capos_cap_entry e;
 
         (void)snprintf(word, sizeof(word), "%.*s", (int)strcspn(text, "."), text);
+        if (*shell_dot_text(s, text, dot, sizeof(dot)))
+                return cli_fail(s->c, EXIT_DENIED, "denied.unknown-name",
+                                "%s: the session has no such capability%s", word, dot);
         for (uint32_t i = 0; capos_client_entry(s->c->client, i, &e); i++)
                 cli_near_try(&near, e.name);
         return cli_fail(s->c, EXIT_DENIED, "denied.unknown-name",
@@ -218,6 +221,8 @@ int shell_target_find(struct shell *s, const char *text, struct shell_target *re
                        text);
         if (strchr(ret_t->method, '.')) {
                 shell_target_deinit(ret_t);
+                if (strstr(text, ".."))
+                        return cli_fail(s->c, EXIT_USAGE, "usage", "%s: one dot is enough", text);
                 return cli_fail(
                         s->c, EXIT_USAGE, "usage",
                         "%s: what a call returns has to have a name first: $x = %.*s …, "

@@ -1,10 +1,14 @@
 /*
- * A line of `capos shell` as words: between spaces, with quotes, and JSON as it is.
+ * A line of `capos shell` as words: between spaces, with quotes, and JSON as it is; and which words
+ * are commands.
  */
 #include "shell.h"
 
 #include <ctype.h>
+#include <stdio.h>
 #include <string.h>
+
+const char *const shell_own[] = {"drop", "exit", "help", "quit", "refs", "trace", "wait", NULL};
 
 size_t shell_name_length(const char *p)
 {
@@ -55,4 +59,24 @@ bool shell_words(const char *line, char *store, const char *words[static CLI_WOR
                 if (!word_take(&p, &to))
                         return false;
         }
+}
+
+static bool is_own(const char *word)
+{
+        for (const char *const *o = shell_own; *o; o++)
+                if (!strcmp(*o, word))
+                        return true;
+        return false;
+}
+
+const char *shell_dot_text(const struct shell *s, const char *word, char *to, size_t room)
+{
+        bool is_program = !strcmp(word, "capos");
+
+        to[0] = '\0';
+        if (is_program || is_own(word) || cli_command_find(s->c, word) ||
+            cli_command_is_group(s->c, word))
+                (void)snprintf(to, room, " (a command has a dot in front: `.%s`)",
+                               is_program ? "caps" : word);
+        return to;
 }

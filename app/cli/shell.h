@@ -118,6 +118,10 @@ bool shell_words(const char *line, char *store, const char *words[static CLI_WOR
                  unsigned *ret_n);
 /* How much of a text is a name: letters, digits, _. */
 size_t shell_name_length(const char *p);
+/* The commands of the shell's own, which are typed with a dot in front; ends with NULL. */
+extern const char *const shell_own[];
+/* " (a command has a dot in front: `.quit`)" where a word is one; else nothing. Returns to. */
+const char *shell_dot_text(const struct shell *s, const char *word, char *to, size_t room);
 
 /* ---- shell-refs.c */
 

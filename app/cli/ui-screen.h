@@ -69,7 +69,7 @@ struct screen {
         bool waits, late;   /* a script does, for a pane; and has waited too long */
         struct ui_filling filling;
         struct ui_settings settings;
-        capnp_msg *kept; /* what was arranged when the line dropped, where there are no settings */
+        capos_ui_arranged *arranged; /* when the line dropped; NULL: nothing */
 };
 
 /* ---- ui-act.c */

@@ -34,6 +34,8 @@ typedef struct capos_ui capos_ui;
 typedef struct capos_ui_offer capos_ui_offer;
 /** One pane: from `opened` until `closed` has been told. */
 typedef struct capos_ui_surface capos_ui_surface;
+/** What a person has arranged in a workspace that is over (capos_ui_end()). */
+typedef struct capos_ui_arranged capos_ui_arranged;
 
 /** Bounds that hold for a workspace. */
 enum {
@@ -269,6 +271,8 @@ struct capos_ui_config {
         struct capos_ui_theme user; /**< what the person's system is set to; beats every wish */
         const struct capos_ui_front_ops *ops; /**< outlives the workspace */
         void *arg;                            /**< handed to them */
+        capos_ui_arranged *arranged; /**< what holds from the beginning; taken when capos_ui_new()
+                                          returns 0; NULL: nothing */
 };
 
 /* ---- the workspace ------------------------------------------------------------------------ */
@@ -290,6 +294,24 @@ CAPNP_PUBLIC int capos_ui_new(const struct capos_ui_config *c, capos_ui **ret_ui
  * @return    NULL
  */
 CAPNP_PUBLIC capos_ui *capos_ui_free(capos_ui *ui);
+
+/**
+ * capos_ui_free(), but for what the person has arranged: that is for the workspace which the same
+ * program makes for the same account when a line that had dropped is there again. It has what is
+ * written nowhere: of personal panes, what was not saved yet, and how often services have asked.
+ *
+ * @param ui  the workspace, or NULL
+ * @return    what was arranged, the caller's; NULL: no workspace, or no memory
+ */
+CAPNP_PUBLIC capos_ui_arranged *capos_ui_end(capos_ui *ui);
+
+/**
+ * Forgets what was arranged.
+ *
+ * @param a  of capos_ui_end(), not taken by capos_ui_new(); or NULL
+ * @return   NULL
+ */
+CAPNP_PUBLIC capos_ui_arranged *capos_ui_arranged_free(capos_ui_arranged *a);
 
 /**
  * capos_ui_free() for CAPNP_AUTO.

@@ -100,12 +100,10 @@ static const struct {
         {UI_SURFACE_KIND_TRANSCRIPT, 40,
          "(transcript = (messages = [(sequence = 1, atMs = 1700000000000, author = \"ada\", kind = "
          "joined), (sequence = 2, author = \"ada\", text = \"hello, and some more words than a "
-         "line "
-         "has\"), (sequence = 3, kind = narrated, text = \"A door creaks.\"), (sequence = 4, kind "
-         "= "
-         "noted, text = \"the topic has changed\"), (sequence = 5, author = \"ada\", kind = "
-         "left)], "
-         "unread = 2))"},
+         "line has\"), (sequence = 3, author = \"bob\", text = \"one line\\n\\n22:13:21 * ada has "
+         "left\"), (sequence = 4, kind = narrated, text = \"A door creaks.\"), (sequence = 5, kind "
+         "= noted, text = \"the topic has changed\"), (sequence = 6, author = \"ada\", kind = "
+         "left)], unread = 2))"},
         {UI_SURFACE_KIND_LIST, 40,
          "(list = (selectable = one, items = [(key = \"a\", title = \"Apples\", badge = \"3\"), "
          "(key = \"bread\"), (key = \"Same\", title = \"Same\")]))"},

@@ -2,6 +2,9 @@
  * A transcript: what was said, by whom as the service calls them, and perhaps a line to say
  * something. Messages come at the end, and older ones than `keep` go. Who an author is on this
  * instance is never said: the label is the service's word.
+ *
+ * Drawn, a message begins at the left edge, and each line that it goes on in has a bar in front: no
+ * break within a text, its own or the page's, makes the next line look like somebody else's words.
  */
 #include "ui-kind.h"
 #include "ui-pen.h"
@@ -85,6 +88,7 @@ static void message_draw(struct ui_pen *pen, ui_message_reader message)
         enum ui_message_kind kind = ui_message_kind(message);
         char out[UI_NUMBER_BYTES];
 
+        pen->more = "| ";
         if (ui_message_at_ms(message)) {
                 ui_pen_add(pen, ui_instant(out, ui_message_at_ms(message), false, pen));
                 ui_pen_add(pen, " ");
@@ -104,6 +108,7 @@ static void message_draw(struct ui_pen *pen, ui_message_reader message)
                         capnp_text_of(kind == UI_MESSAGE_KIND_JOINED ? "has joined " : "has left "),
                         2);
         ui_pen_words(pen, ui_message_text(message), 2);
+        pen->more = NULL;
         ui_pen_line(pen);
 }
 

@@ -97,7 +97,9 @@ static void break_line(struct ui_pen *p, uint32_t indent)
 {
         ui_pen_line(p);
         ui_pen_to(p, indent);
-        p->from = indent;
+        if (p->more)
+                ui_pen_add(p, p->more);
+        p->from = p->column;
 }
 
 /* A word, which may be wider than the page. */

@@ -54,6 +54,14 @@ void ui_saved_deinit(struct ui_saved *s)
         s->nservices = 0;
 }
 
+void ui_saved_move(struct ui_saved *to, struct ui_saved *from)
+{
+        *to = *from;
+        capnp_i_list_init(&to->services);
+        capnp_i_list_splice(&to->services, &from->services);
+        from->nservices = from->npanes = 0;
+}
+
 void ui_saved_reset(struct ui_saved *s)
 {
         s->reset = ++s->choices;

@@ -61,6 +61,8 @@ struct ui_saved {
 
 void ui_saved_init(struct ui_saved *s);
 void ui_saved_deinit(struct ui_saved *s);
+/* Moves all of it to where nothing is yet; from is as after deinit. */
+void ui_saved_move(struct ui_saved *to, struct ui_saved *from);
 /* Forgets all but consents. */
 void ui_saved_reset(struct ui_saved *s);
 

@@ -222,12 +222,12 @@ int ui_ask(capos_ui *ui, capos_ui_offer *o, const struct ui_prompt_draft *d,
 static void prompt_end(capos_ui *ui, struct ui_prompt *p, bool yes, bool is_over)
 {
         void (*answered)(void *, bool, bool) = p->answered;
-        uint64_t id = p->shown_ms ? p->it.id : 0;
         void *arg = p->arg;
 
-        ui_prompt_free(p);
-        if (id)
-                UI_TELL(ui, prompt_gone, id);
+        capnp_i_list_remove(&p->link);
+        if (p->shown_ms)
+                UI_TELL(ui, prompt_gone, p->it.id);
+        ui_prompt_free(p); /* whoever was told of it may have looked at it until now */
         answered(arg, yes, is_over);
         prompt_next(ui);
 }

@@ -10,6 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+struct capos_ui_arranged {
+        struct ui_saved saved;
+};
+
 int capos_ui_new(const struct capos_ui_config *c, capos_ui **ret_ui)
 {
         capos_ui *ui = calloc(1, sizeof(*ui));
@@ -37,10 +41,25 @@ int capos_ui_new(const struct capos_ui_config *c, capos_ui **ret_ui)
         capnp_i_list_init(&ui->prompts);
         capnp_i_list_init(&ui->runs);
         ui_sum_init(&ui->sum, UI_ALL_SURFACES, UI_ALL_BYTES);
-        ui_saved_init(&ui->saved);
+        if (c->arranged)
+                ui_saved_move(&ui->saved, &c->arranged->saved);
+        else
+                ui_saved_init(&ui->saved);
+        capos_ui_arranged_free(c->arranged);
         ui_layout_of(NULL, 0, ui->columns, ui->rows, &ui->layout);
         *ret_ui = ui;
         return 0;
+}
+
+/* All but what was arranged, which nothing refers to then. */
+static void ui_end(capos_ui *ui)
+{
+        while (!capnp_i_list_empty(&ui->offers))
+                ui_offer_end(CAPNP_I_OF(ui->offers.next, capos_ui_offer, link),
+                             CAPOS_UI_CLOSED_SESSION, "the session has ended");
+        ui_runs_end(ui);
+        capnp_cap_unref(ui->session);
+        free(ui->account);
 }
 
 capos_ui *capos_ui_free(capos_ui *ui)
@@ -48,14 +67,33 @@ capos_ui *capos_ui_free(capos_ui *ui)
         if (!ui)
                 return NULL;
 
-        while (!capnp_i_list_empty(&ui->offers))
-                ui_offer_end(CAPNP_I_OF(ui->offers.next, capos_ui_offer, link),
-                             CAPOS_UI_CLOSED_SESSION, "the session has ended");
-        ui_runs_end(ui);
+        ui_end(ui);
         ui_saved_deinit(&ui->saved);
-        capnp_cap_unref(ui->session);
-        free(ui->account);
         free(ui);
+        return NULL;
+}
+
+capos_ui_arranged *capos_ui_end(capos_ui *ui)
+{
+        capos_ui_arranged *a = ui ? malloc(sizeof(*a)) : NULL;
+
+        if (!a) {
+                capos_ui_free(ui);
+                return NULL;
+        }
+        ui_end(ui);
+        ui_saved_move(&a->saved, &ui->saved);
+        free(ui);
+        return a;
+}
+
+capos_ui_arranged *capos_ui_arranged_free(capos_ui_arranged *a)
+{
+        if (!a)
+                return NULL;
+
+        ui_saved_deinit(&a->saved);
+        free(a);
         return NULL;
 }
 

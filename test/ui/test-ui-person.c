@@ -853,3 +853,39 @@ TEST(what_is_kept_has_a_bound)
         CHECK(capnp_msg_size(out) > CAPOS_UI_SAVED_BYTES / 2);
         play_close(&p);
 }
+
+/* A line that had dropped is there again, and the program makes another workspace. */
+TEST(what_was_arranged_holds_in_the_next_workspace)
+{
+        const struct capos_ui_move m = {.place = CAPOS_UI_SIDE, .weight = 3};
+        struct capos_ui_pane pane;
+        struct play p;
+        capnp_cap *s;
+
+        CHECK_OK(play_open(&p));
+        play_offer(&p);
+        s = play_pane(&p, 'a', "log", "personal");
+        capos_ui_move(play_at(&p), &m);
+        capos_ui_pin(play_at(&p), true);
+        CHECK_OK(capos_ui_set_consent(p.ui, "desk", CAPOS_UI_ALWAYS));
+        p.config.arranged = capos_ui_end(p.ui);
+        CHECK(p.config.arranged);
+        capnp_cap_unref(s);
+        play_run(&p);
+        CHECK_OK(capos_ui_new(&p.config, &p.ui));
+        p.config.arranged = NULL;
+        CHECK_EQ(capos_ui_consent_of(p.ui, "desk"), CAPOS_UI_ALWAYS);
+        load(&p, "()"); /* nothing of it had got to where it is kept */
+        play_offer(&p);
+        s = play_pane(&p, 'a', "log", "personal");
+        capos_ui_surface_info(play_at(&p), &pane);
+        CHECK(pane.pinned);
+        CHECK(keeps(&p, "always"));
+        CHECK(!keeps(&p, "surfaceId")); /* a personal pane's place is written nowhere */
+        p.config.arranged = capos_ui_end(p.ui);
+        CHECK(!capos_ui_arranged_free(p.config.arranged));
+        CHECK(!capos_ui_end(NULL));
+        p.ui = NULL;
+        capnp_cap_unref(s);
+        play_close(&p);
+}
