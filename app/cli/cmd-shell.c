@@ -140,7 +140,10 @@ static int child_run(struct shell *s, struct child *k)
         pid = fork();
         if (!pid)
                 child_exec(s, k);
+        if (pid > 0 && shell_input_is_typed(s->input))
+                shell_listen_hold(s);
         r = pid < 0 ? cli_fail_code(s->c, -errno, k->words[0]) : child_wait(s, pid);
+        shell_listen_release(s);
         s->secret |= read(asked[0], &word, 1) > 0;
         (void)close(asked[0]);
         (void)close(asked[1]);

@@ -3,6 +3,9 @@
  * is served by its schema: what is called on it is printed above the line that is being typed, and
  * answered at once, with nothing. It lives as long as the other side holds it. `field:=null` gives
  * none.
+ *
+ * While a command of the shell's has the terminal, that command's lines are typed and drawn there:
+ * what listeners are told meanwhile is printed when it is over.
  */
 #include "shell.h"
 
@@ -18,6 +21,55 @@ struct ear {
         char who[SHELL_NAME + 160]; /* `$m.listener` */
 };
 
+static void heard_print(struct shell *s, const char *line, size_t len)
+{
+        shell_input_hide(s->input);
+        cli_print_line(stdout, "", line, len, cli_columns(stdout));
+        shell_input_show(s->input);
+}
+
+static void heard(struct shell *s, const char *first, const struct capnp_buf *text)
+{
+        char *line = NULL;
+        int n = asprintf(&line, "%s%.*s", first, (int)text->len, text->p);
+
+        if (n >= 0 && !s->later)
+                heard_print(s, line, (size_t)n);
+        else if (n < 0 || s->later_len + (size_t)n > SHELL_LATER)
+                s->later_left_out++;
+        else if (fprintf(s->later, "%s\n", line) < 0 || fflush(s->later))
+                s->later_left_out++;
+        if (n >= 0)
+                free(line);
+}
+
+void shell_listen_hold(struct shell *s)
+{
+        s->later = open_memstream(&s->later_text, &s->later_len);
+}
+
+void shell_listen_release(struct shell *s)
+{
+        const char *line;
+
+        if (!s->later)
+                return;
+        (void)fclose(s->later);
+        s->later = NULL;
+        line = s->later_text;
+        while (line && *line) {
+                size_t len = strcspn(line, "\n");
+
+                heard_print(s, line, len);
+                line += len + (line[len] == '\n');
+        }
+        free(s->later_text);
+        if (s->later_left_out)
+                printf("%u more that listeners were told meanwhile were left out\n",
+                       s->later_left_out);
+        s->later_left_out = 0;
+}
+
 static int ear_on_call(void *self, const struct capnp_method_info *m, capnp_answer *a)
 {
         CAPNP_AUTO(capnp_buf_deinit) struct capnp_buf b = {.max = SHELL_TEXT};
@@ -28,10 +80,8 @@ static int ear_on_call(void *self, const struct capnp_method_info *m, capnp_answ
 
         if (r)
                 return capnp_answer_fail(a, CAPNP_FAILED, "parameters: %s", capnp_strerror(r));
-        shell_input_hide(e->s->input);
         (void)snprintf(first, sizeof(first), "%s %s ", e->who, m->name);
-        cli_print_line(stdout, first, b.p, b.len, cli_columns(stdout));
-        shell_input_show(e->s->input);
+        heard(e->s, first, &b);
         if (capnp_dynamic_answer(schema, m, a, (capnp_text){NULL, 0}, NULL, NULL))
                 return capnp_answer_fail(a, CAPNP_FAILED, "no results");
         return capnp_answer_return(a);

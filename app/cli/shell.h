@@ -10,6 +10,7 @@ enum {
         SHELL_NAME = 32,        /* bytes of one, with its end */
         SHELL_LINE = 64 * 1024, /* of a line */
         SHELL_TEXT = 16 << 20,  /* of what is printed */
+        SHELL_LATER = 64 << 10, /* of what is printed when a command is over */
         SHELL_WORD = 512,       /* of what can be completed to */
         SHELL_CAP = 128,        /* of the name of a capability, with its end */
 };
@@ -95,6 +96,11 @@ struct shell {
         struct shell_asks asks;
         struct back back;                        /* the line between the agent and the instance */
         struct shell_asked traced[SHELL_TRACED]; /* the last ones, by their number */
+        /* What listeners are told while a command has the terminal; NULL: it is printed at once. */
+        FILE *later;
+        char *later_text;
+        size_t later_len;
+        unsigned later_left_out;
         bool plain;       /* lines are not of the shell's: no completion, nothing on the right */
         bool interrupted; /* by Ctrl-C, since the line was asked for */
         bool ending;      /* by .quit, by a signal, or because the session has ended */
@@ -167,6 +173,10 @@ void shell_back_begin(struct shell *s);
  * to these and to what is given. who: begins what is printed. 0; -ENOMEM, or another code. */
 int shell_listen(struct shell *s, const char *who, const struct capnp_method_info *m, char **params,
                  bool *ret_added) CAPNP_MUST_USE;
+
+/* From now on, what listeners are told is kept, up to SHELL_LATER bytes, or printed. */
+void shell_listen_hold(struct shell *s);
+void shell_listen_release(struct shell *s);
 
 /* ---- shell-call.c */
 

@@ -12,7 +12,7 @@ struct ui_pen {
         uint32_t column;  /* where the line at hand is */
         uint32_t from;    /* where that line begins */
         bool blank;       /* one is due before the next word of this line */
-        const char *more; /* what a line that goes on begins with, behind its indent; NULL: nothing */
+        const char *more; /* stands at the beginning of a line that goes on; NULL: nothing */
 };
 
 enum { UI_NUMBER_BYTES = 64, UI_BAR_STEPS = 8 };

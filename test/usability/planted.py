@@ -1,9 +1,11 @@
-"""planted: what a service has planted in its texts acts on no terminal: in panes, where the host refuses it, and in
-all that is printed of a service besides: comments, commands, their help, what is asked for them, what calls return.
+"""planted: what a peer has planted in its texts acts on no terminal: in panes, where the host refuses it, and in all
+that is printed of a service besides: comments, commands, their help, what is asked for them, what calls return, how
+they fail; and what people say in a channel. Looked for on the screen, and in the bytes that went there.
 """
 import base64
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -17,34 +19,53 @@ import sessionlib  # noqa: E402
 
 PLANTED = "planted-8264"
 STEERS = f"\x1b]0;{PLANTED}\x07\x1b[2J\x9b5m\u061c\u202e\u2066\U000e0041\u2060{PLANTED}"
-SEQUENCES = [b"\x1b]0;", b"\x1b[2J", b"\x9b5m", *(c.encode() for c in "\x9b\u061c\u202e\u2066\U000e0041\u2060")]
+UNSEEN = "\u061c\u202e\u2066\U000e0041\u2060"
+SEQUENCES = [b"\x1b]0;", b"\x1b[2J", b"\x9b5m", *(c.encode() for c in "\x9b" + UNSEEN)]
 STAGE = sessionlib.type_id("stage", "Stage", root=os.path.join("test", "ui"))
 TELLER = sessionlib.type_id("watch", "Teller", root=os.path.join("test", "cli", "watch"))
 
 
-def teller(t, build, source):
-    """A service whose schema steers: its comments and a default. Where there is no C++ library, there is none."""
+def request(t, name, text):
+    """What a service with this schema says of itself, in a file."""
+    with open(t.home.path(f"{name}.capnp"), "w", encoding="utf-8") as f:
+        f.write(text)
+    with open(t.home.path(name), "wb") as f:
+        subprocess.run(["capnp", "compile", "-o-", "--src-prefix=" + t.home.dir,
+                        "-I" + os.path.join(t.home.source, "schema"), t.home.path(f"{name}.capnp")],
+                       stdout=f, check=True, timeout=DEADLINE_S)
+    return t.home.path(name)
+
+
+def tellers(t, build):
+    """A service whose schema steers: its comments and a default; and one that has a method which is called so. Where
+    there is no C++ library, there is none."""
     program = os.path.join(build, "test", "cli", "watch-service")
     if not os.path.exists(program):
         raise Skip("no C++ library")
-    with open(os.path.join(source, "test", "cli", "watch", "watch.capnp"), encoding="utf-8") as f:
-        text = f.read().replace("# ", "# " + STEERS).replace("text :Text)", f'text :Text = "{PLANTED}")')
-    with open(t.home.path("watch.capnp"), "w", encoding="utf-8") as f:
-        f.write(text)
-    with open(t.home.path("request"), "wb") as f:
-        subprocess.run(["capnp", "compile", "-o-", "--src-prefix=" + t.home.dir, "-I" + os.path.join(source, "schema"),
-                        t.home.path("watch.capnp")], stdout=f, check=True, timeout=DEADLINE_S)
-    return instance.service("hostile", program, TELLER, [t.home.path("request")])
+    with open(os.path.join(t.home.source, "test", "cli", "watch", "watch.capnp"), encoding="utf-8") as f:
+        text = f.read()
+    said = text.replace("# ", "# " + STEERS).replace("text :Text)", f'text :Text = "{PLANTED}")')
+    steers = request(t, "hostile", said)
+    misnamed = request(t, "misnamed", re.sub(r"^@0x\w+;", "@0xd2c5b8a1f4e3607a;", text))
+    with open(misnamed, "rb") as f:
+        names = f.read()
+    need(names.count(b"wipe\0") == 1, "nothing has this name")
+    with open(misnamed, "wb") as f:
+        f.write(names.replace(b"wipe\0", b"\x1b[2J\0"))
+    other = sessionlib.type_id("misnamed", "Teller", root=t.home.dir)
+    return [instance.service("hostile", program, TELLER, [steers]),
+            instance.service("misnamed", program, other, [misnamed])]
 
 
 def begin(t):
     """An instance with both services, alice in it, and another terminal of hers."""
-    build, source = os.path.dirname(os.environ["PATH"].split(":")[0]), t.home.source
-    profile = instance.profile("viewer", ["session", "system_info", "stage", "hostile"])
-    services = [instance.service("stage", os.path.join(build, "test", "ui", "stage"), STAGE), teller(t, build, source)]
+    build = os.path.dirname(os.environ["PATH"].split(":")[0])
+    profile = instance.profile("viewer", ["session", "system_info", "chat", "stage", "hostile", "misnamed"])
+    services = [instance.service("stage", os.path.join(build, "test", "ui", "stage"), STAGE), *tellers(t, build)]
+    for name in ("stage", "chat"):
+        profile = profile.replace(f'(name = "{name}"', f'(name = "{name}", ui = true')
     with open(t.home.path("manifest"), "w", encoding="utf-8") as f:
-        f.write(instance.manifest(profiles=[profile.replace('(name = "stage"', '(name = "stage", ui = true')],
-                                  services=services))
+        f.write(instance.manifest(profiles=[profile], services=services))
     server = Terminal(t.home)
     server.begin(f"capos up --listen plain:127.0.0.1:0 --manifest {t.home.path('manifest')}")
     shown = server.sees(r"^remote CapSet: plain \S+ \d+$").rsplit("remote CapSet: plain ", 1)[1].split()
@@ -159,3 +180,64 @@ def nothing_that_a_service_plants_reaches_a_terminal(t):
     for sequence in SEQUENCES:
         need(sequence in STEERS.encode(), f"{sequence!r} was not planted")
         need(sequence not in seen, f"{sequence!r} has reached the terminal: {seen!r}")
+
+
+def said(t, text):
+    """Says something in the channel, as another process; how that ended."""
+    return subprocess.run(["capos", "call", "chat", "say", "-"], input=json.dumps({"channel": "#desk", "text": text}),
+                          text=True, capture_output=True, env=t.home.env, check=False, timeout=DEADLINE_S)
+
+
+@row()
+def nothing_that_a_peer_says_in_the_shell_reaches_a_terminal(t):
+    """What others say in a channel, in each place that shows it; how a call fails; what a listener is told, and
+    `.trace` of all that; what Tab offers, and names in a schema."""
+    begin(t)
+    raw, typed = t.home.path("raw"), json.dumps(STEERS)
+    t.home.tmux("pipe-pane", "-t", t.name, "-o", f"cat >{raw}")
+    t.begin("capos shell")
+    t.sees(r"^work> *$")
+    t.keys(".trace")
+    t.keys("$m = chat.join channel=#desk")
+    t.sees(r"^\$m = \{")
+    need(said(t, STEERS).returncode, "a message that has control characters is taken")
+    need(not said(t, UNSEEN + PLANTED + "-1").returncode, "a message is refused")
+    t.sees(rf"^\$m\.listener event .*{PLANTED}-1")
+    t.keys(f"hostile.fail text:='{typed[:-1]}-2\"'")
+    t.sees(rf"^capos: hostile\.fail: .*{PLANTED}-2")
+    t.keys(f"$t = hostile.tell times=1 text:='{typed[:-1]}-3\"'")
+    t.sees(rf"^\$t\.listener told .*{PLANTED}-3")
+    t.sees(r"^\[trace\] <- call \d+: Listener\.told on ")
+    t.keys(".trace off")
+    t.keys(".run hostile echo item.kind=", enter=False)
+    t.key("Tab")  # the service says `plain`, and what would colour the line
+    t.sees(r"^work> \.run hostile echo item\.kind=plain")
+    t.key("C-u")
+    t.keys(".describe misnamed")
+    t.sees(r"^capos: misnamed: ")
+    t.keys(".chat join '#desk'")
+    t.sees(r"^\* you are \S+ in #desk")
+    need(not said(t, f"{UNSEEN}{PLANTED}-4\n00:00:00 <{PLANTED}-5> a lie").returncode, "a message is refused")
+    t.sees(rf"^\d\d:\d\d:\d\d <\S+> \S*{PLANTED}-4$")
+    t.sees(rf"^  \| 00:00:00 <{PLANTED}-5> a lie$")
+    t.keys("/quit")
+    t.sees(rf"a lie$(?s:.*)^\$m\.listener event .*{PLANTED}-4(?s:.*)^work> *\Z")  # told when the command is over
+    t.keys(".ui chat")
+    t.sees(r"^ui> *\Z")
+    t.keys("enter channel=#desk")
+    t.sees(r"^  \S+ \* \S+ has said what cannot be shown here$")
+    need(not said(t, f"{PLANTED}-6\n00:00:00 {PLANTED}-7: a lie").returncode, "a message is refused")
+    t.sees(rf"^  \S+ \S+: {PLANTED}-6$")
+    t.sees(rf"^    \| 00:00:00 {PLANTED}-7: a lie$")
+    t.keys("/quit")
+    t.sees(r"^ui> /quit$(?s:.*)^work> *\Z")
+    shown = t.screen()
+    t.keys(".quit")
+    t.ended()
+    with open(raw, "rb") as f:
+        seen = f.read()
+    for n in range(1, 8):
+        mark = f"{PLANTED}-{n}"
+        need(mark in shown and mark.encode() in seen, f"{mark} was not shown: {shown}")
+    for sequence in (*SEQUENCES, b"\x1b[31m"):
+        need(sequence not in seen + shown.encode(), f"{sequence!r} has reached the terminal: {seen!r}")

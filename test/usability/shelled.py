@@ -13,9 +13,51 @@ from terminal import DEADLINE_S, Terminal, children, need
 PLANTED = "planted-7261"
 
 
-@row(instance=True)
+def serve(t, *changes):
+    """The instance that `capos up` starts, but for what is changed in its manifest; alice has an account there."""
+    text = subprocess.run(["capos", "manifest", "show"], capture_output=True, text=True, env=t.home.env, check=True,
+                          timeout=DEADLINE_S).stdout
+    for old, new in changes:
+        need(text.count(old) == 1, old)
+        text = text.replace(old, new)
+    with open(t.home.path("manifest"), "w", encoding="utf-8") as f:
+        f.write(text)
+    t.instance = Terminal(t.home)
+    t.instance.begin(f"capos up --listen plain:127.0.0.1:0 --manifest {t.home.path('manifest')}")
+    shown = t.instance.sees(r"^remote CapSet: plain \S+ \d+$").rsplit("remote CapSet: plain ", 1)[1].split()
+    t.types(f"A=plain:{shown[0]}:{shown[1]}")
+    t.types("echo 'correct horse' | capos account add alice --password-stdin")
+
+
+def is_refused(t, other):
+    """By the shell, by a service, and by the instance: a method that was not granted, a capability that must not be
+    passed on, one that was never granted, and one that is taken away meanwhile. The session goes on."""
+    t.keys("quit")
+    t.sees(r"a command has a dot in front: `\.quit`")
+    t.keys(".describe nothing")
+    t.sees("no such capability")
+    t.keys("chat.join channel=desk")
+    t.sees("a channel is # and 1 to 32")
+    t.keys("system_info.version")
+    t.sees(r"^capos: system_info\.version: the session was granted this capability without this method")
+    t.keys("$s = settings")
+    t.keys("chat.join channel=#desk listener=$s")
+    t.sees(r"^capos: chat\.join: the capability may not be passed on")
+    t.keys("admin.status")
+    t.sees(r"^capos: admin: the session has no such capability")
+    other.types("capos session revoke --account alice chat")
+    t.keys("chat.channels")
+    t.sees(r"^capos: chat\.channels: an administrator has taken this capability back")
+    t.keys("system_info.motd")
+    t.sees(r'^\{"text": "Welcome to capOS\."\}$')
+    other.types("capos audit tail", r"denied\.transfer", r"denied\.revoked-lease")
+
+
+@row()
 def a_session_in_the_shell(t):
     """Logs in, talks on a line of its own, runs commands, keeps a reference and calls it, is refused, logs out."""
+    serve(t, ("interfaceId = 0x9af912bd1eaaead7,",
+              'interfaceId = 0x9af912bd1eaaead7, facets = [(methods = ["motd", "uptime"])],'))
     log_in(t, "work")
     t.begin("capos shell")
     t.sees(r"^work> *$")
@@ -48,10 +90,9 @@ def a_session_in_the_shell(t):
     t.sees(r"^\$m\.listener event .*kept, and called")
     t.keys(".run chat send channel='#desk' text='by a command'")
     t.sees(r"^\$m\.listener event .*by a command")
-    t.keys("chat.join channel=desk")
-    t.sees("a channel is # and 1 to 32")
-    t.keys(".describe nothing")
-    t.sees("no such capability")
+    t.keys("session.info")
+    t.sees(r'^ +"account": "alice",$')
+    is_refused(t, Terminal(t.home))
     t.keys(".logout")
     t.sees(r"^Logged out\.$")
     t.sees("the login work is over")
@@ -61,17 +102,9 @@ def a_session_in_the_shell(t):
 @row()
 def nothing_that_is_planted_reaches_a_terminal(t):
     """A message of the day that would give the window a title, in each place where it is shown."""
-    manifest, raw = t.home.path("manifest"), t.home.path("raw")
-    shown = subprocess.run(["capos", "manifest", "show"], capture_output=True, text=True, env=t.home.env, check=True,
-                           timeout=DEADLINE_S).stdout
-    with open(manifest, "w", encoding="utf-8") as f:
-        planted = f"\\x1b]0;{PLANTED}\\x07\\x9b5m{PLANTED}\\xd8\\x9c\\xf3\\xa0\\x81\\x81\\xe2\\x81\\xa0"
-        f.write(shown.replace('motd = "Welcome to capOS."', f'motd = "{planted}"'))
-    server = Terminal(t.home)
-    server.begin(f"capos up --listen plain:127.0.0.1:0 --manifest {manifest}")
-    address = server.sees(r"^remote CapSet: plain \S+ \d+$").rsplit("remote CapSet: plain ", 1)[1].split()
-    t.types(f"A=plain:{address[0]}:{address[1]}")
-    t.types("echo 'correct horse' | capos account add alice --password-stdin")
+    raw = t.home.path("raw")
+    planted = f"\\x1b]0;{PLANTED}\\x07\\x9b5m{PLANTED}\\xd8\\x9c\\xf3\\xa0\\x81\\x81\\xe2\\x81\\xa0"
+    serve(t, ('motd = "Welcome to capOS."', f'motd = "{planted}"'))
     t.home.tmux("pipe-pane", "-t", t.name, "-o", f"cat >{raw}")
     log_in(t, "work")
     t.types("capos call system_info motd", PLANTED)
@@ -110,13 +143,17 @@ def shell(t):
     t.sees(r"^work> *$")
 
 
-def started(t, name):
-    """A process of the instance."""
+def all_started(t, name):
+    """The instance's processes of that name, in the order of their start."""
     for pid in [child for parent in t.instance.running() for child in children(parent)]:
-        with open(f"/proc/{pid}/cmdline", encoding="utf-8") as f:
+        with contextlib.suppress(FileNotFoundError), open(f"/proc/{pid}/cmdline", encoding="utf-8") as f:
             if os.path.basename(f.read().split("\0")[0]) == name:
-                return pid
-    raise AssertionError(name)
+                yield pid
+
+
+def started(t, name):
+    """The first of them."""
+    return next(all_started(t, name))
 
 
 @contextlib.contextmanager
@@ -249,4 +286,28 @@ def a_line_of_several_rows_is_taken_off_whole(t):
         t.key("C-k")
         t.sees(r"^work> *\Z")
     t.keys(".quit")
+    t.ended()
+
+
+@row(instance=True)
+def personal_panes_stay_where_they_were_put(t):
+    """Of Chat's nothing is written anywhere; when the line has dropped and is there again, they stand as they stood."""
+    log_in(t, "work")
+    t.begin("capos ui chat")
+    t.sees(r"^\[1\] Chat: Channels \(list\)")
+    t.sees(r"^ui> *\Z")
+    t.keys("/pin 1")
+    t.sees(r"^\[1\] Chat: Channels \(list, pinned\)")
+    t.keys("/close 3")
+    t.sees("closed, by you")
+    workers = list(all_started(t, "capos-worker"))
+    need(len(workers) > 1, workers)
+    for worker in workers[1:]:  # the first one is what they are made of
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(worker, signal.SIGKILL)
+    t.sees(r"there again(?s:.*)^\[\d+\] Chat: Channels \(list, pinned\)(?s:.*)^ui> *\Z")
+    t.keys("/layout")
+    t.sees(r"pinned$")
+    need("Members" not in t.screen().split("there again", 1)[1], t.screen())
+    t.keys("/quit")
     t.ended()

@@ -76,6 +76,12 @@ class TellerImpl final : public Teller::Server, private kj::TaskSet::ErrorHandle
                 return kj::READY_NOW;
         }
 
+        kj::Promise<void> fail(FailContext c) override
+        {
+                return kj::Exception(kj::Exception::Type::FAILED, __FILE__, __LINE__,
+                                     kj::str(c.getParams().getText()));
+        }
+
         /* Some of these are what no honest service describes. */
         kj::Promise<void> commands(CommandsContext c) override
         {

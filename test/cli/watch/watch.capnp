@@ -57,4 +57,7 @@ interface Teller extends(Cm.CommandSurface) {
 
   look @5 (listener :Listener) -> () $Cm.effect(reads);
   # As forever, and says that it changes nothing.
+
+  fail @6 (text :Text) -> ();
+  # Fails, and says that.
 }
