@@ -111,7 +111,7 @@ struct Remote {
 }
 
 struct Grant {
-  # One line of a profile's bundle.
+  # One line of a profile's bundle, or of what a service holds of others.
 
   name @0 :Text;
   # What clients ask for; the name of a service, or `session`, or `admin`: the instance's own capability to manage its
@@ -295,6 +295,11 @@ struct Service {
   schema @12 :Text;
   # With `connect`: the file that says what it serves, by its absolute path: what `capnp compile -o- FILE.capnp` prints.
   # Read when the service starts.
+
+  grants @13 :List(Grant);
+  # What it holds of other services, by name and facet alone: it asks for it when it needs it (`kit_get()`), and calls
+  # come there from a caller whose kind is `service`. What is held has no more `powers` than the holder says of itself,
+  # and nobody holds in a circle. It is no part of any session. Not with `connect`. At most 64.
 }
 
 struct Entry {

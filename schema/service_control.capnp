@@ -30,7 +30,8 @@ struct CallerContext {
     # A remote session.
 
     service @1;
-    # Another service of the instance.
+    # Another service of the instance, by the manifest's `grants`. It has one reference, whoever it acts for, and
+    # nothing else of it is told: what it may do is its facet's to say.
   }
 
   pseudonym @3 :Data;
@@ -88,6 +89,14 @@ interface ServiceHost {
   # Who a caller is that has a socket to this service now. Every field has to be in the manifest's `disclosure`, or
   # nothing is told. What is told is recorded once for each session and field, and so is what is refused.
   # Errors: denied.disclosure. Since 0.1.
+
+  get @1 (name :Text, interfaceId :UInt64) -> (end :ServiceEnd);
+  # What the manifest's `grants` of this service have under a name. One connection of each name at a time: it ends when
+  # either service does, when another policy grants it no more or otherwise, or with the control connection.
+  # interfaceId: exactly what the other service serves.
+  # end: carries the caller's socket, whose other end serves what was granted as its bootstrap object.
+  # Errors: denied.unknown-name, denied.wrong-interface; failed: it is open already; of type disconnected: the other
+  # service does not run yet; overloaded: try again later. Since 0.2.
 }
 
 struct MethodId {
@@ -101,7 +110,7 @@ struct MethodId {
 }
 
 interface ServiceEnd {
-  # Carries a socket: the service's end of a new connection, attached as a file descriptor.
+  # Carries a socket: the receiver's end of a new connection, attached as a file descriptor.
 }
 
 interface ServiceControl {

@@ -231,13 +231,30 @@ static void core_complain_facets(const struct daemon_manifest *of, const struct 
                 manifest_complain((void *)(uintptr_t)of, path, what);
 }
 
+/* Of a facet that it refuses: where it is named. */
+static void core_complain_grant(const struct daemon_manifest *of, const struct packet *p,
+                                service_reader s)
+{
+        manifest_reader m = manifest_root(of->msg);
+        profile_reader profile = profile_list_get(manifest_profiles(m), p->profile);
+        service_reader holder = service_list_get(manifest_services(m), p->profile);
+        bool held = p->check == CHECK_HELD;
+        grant_list l = held ? service_grants(holder) : profile_bundle(profile);
+        char path[64], what[WHAT_BYTES];
+
+        (void)snprintf(path, sizeof(path),
+                       held ? "services[%u].grants[%u].facet" : "profiles[%u].bundle[%u].facet",
+                       p->profile, p->grant);
+        (void)snprintf(what, sizeof(what), "%s refuses `%s`: %s", service_name(s).p,
+                       grant_facet(grant_list_get(l, p->grant)).p, p->address);
+        manifest_complain((void *)(uintptr_t)of, path, what);
+}
+
 /* Says where in the manifest it is, and what. */
 void core_complain(const struct daemon_manifest *of, const struct packet *p)
 {
         manifest_reader m = manifest_root(of->msg);
         service_reader s = service_list_get(manifest_services(m), p->index);
-        profile_reader profile = profile_list_get(manifest_profiles(m), p->profile);
-        grant_reader grant = grant_list_get(profile_bundle(profile), p->grant);
         char path[64], what[WHAT_BYTES];
 
         if (p->check == CHECK_SILENT || p->check == CHECK_UNKNOWN)
@@ -254,13 +271,8 @@ void core_complain(const struct daemon_manifest *of, const struct packet *p)
                                service_interface_id(s));
                 manifest_complain((void *)(uintptr_t)of, path, what);
         }
-        if (p->check == CHECK_FACET) {
-                (void)snprintf(path, sizeof(path), "profiles[%u].bundle[%u].facet", p->profile,
-                               p->grant);
-                (void)snprintf(what, sizeof(what), "%s refuses `%s`: %s", service_name(s).p,
-                               grant_facet(grant).p, p->address);
-                manifest_complain((void *)(uintptr_t)of, path, what);
-        }
+        if (p->check == CHECK_FACET || p->check == CHECK_HELD)
+                core_complain_grant(of, p, s);
         core_complain_facets(of, p, s);
 }
 
@@ -274,6 +286,7 @@ bool core_found_wrong(const struct packet *p, bool demanding)
         case CHECK_UNKNOWN:
         case CHECK_INTERFACE:
         case CHECK_FACET:
+        case CHECK_HELD:
         case CHECK_DECLARED:
         case CHECK_METHOD:
                 return true;

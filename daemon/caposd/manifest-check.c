@@ -18,6 +18,7 @@
 #include "manifest-connect.h"
 #include "manifest-facets.h"
 #include "manifest-fault.h"
+#include "manifest-grants.h"
 #include "manifest-passkeys.h"
 #include "manifest-profiles.h"
 #include "manifest-strength.h"
@@ -392,6 +393,7 @@ unsigned manifest_check(manifest_reader m,
         c.faults += certificates_check(m, complain, arg);
         c.faults += manifest_connect_check(m, complain, arg);
         c.faults += manifest_facets_check(m, complain, arg);
+        c.faults += manifest_grants_check(m, complain, arg);
         c.faults += manifest_passkeys_check(m, complain, arg);
         c.faults += manifest_profiles_check(m, complain, arg);
         c.faults += manifest_strength_check(m, complain, arg);

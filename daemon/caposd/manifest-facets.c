@@ -142,7 +142,7 @@ static bool service_of(const struct check *c, capnp_text name, service_reader *r
         return false;
 }
 
-/* Tells of an entry's facet; how many methods that has. */
+/* Tells of an entry's facet; how many methods that has. bundle: the list that it is in. */
 static uint32_t check_grant(struct check *c, const char *bundle, grant_reader g, uint32_t i)
 {
         char member[PATH_BYTES / 2 + 32];
@@ -175,6 +175,17 @@ static void check_profile(struct check *c, uint32_t i)
                 fault(c, bundle, "too long: its facets have 2048 methods together, at most");
 }
 
+/* What a service holds of others. */
+static void check_held(struct check *c, uint32_t i)
+{
+        grant_list l = service_grants(service_list_get(manifest_services(c->m), i));
+        char grants[PATH_BYTES / 2];
+
+        (void)snprintf(grants, sizeof(grants), "services[%u].grants", i);
+        for (uint32_t k = 0; k < least(grant_list_len(l), GRANTS_MAX); k++)
+                (void)check_grant(c, grants, grant_list_get(l, k), k);
+}
+
 unsigned manifest_facets_check(manifest_reader m,
                                void (*complain)(void *arg, const char *path, const char *what),
                                void *arg)
@@ -183,6 +194,8 @@ unsigned manifest_facets_check(manifest_reader m,
 
         for (uint32_t i = 0; i < least(service_list_len(manifest_services(m)), SERVICES_MAX); i++)
                 check_service(&c, i);
+        for (uint32_t i = 0; i < least(service_list_len(manifest_services(m)), SERVICES_MAX); i++)
+                check_held(&c, i);
         for (uint32_t i = 0; i < least(profile_list_len(manifest_profiles(m)), PROFILES_MAX); i++)
                 check_profile(&c, i);
         return c.faults;

@@ -419,6 +419,10 @@ TEST(what_makes_a_service_another_process)
                 {SERVICE(", interfaceId = 0xf000000000000007, title = \"X\", remote = (),"
                          " disclosure = [account]"),
                  true},
+                {SERVICE(", interfaceId = 0xf000000000000007, grants = [(name = \"y\")]),"
+                         " (name = \"y\", program = \"capos-chat\","
+                         " interfaceId = 0xf000000000000001"),
+                 true},
                 {SERVICE(", interfaceId = 0xf000000000000008"), false},
                 {SERVICE(", interfaceId = 0xf000000000000007, arguments = [\"a\"]"), false},
                 {SERVICE(", interfaceId = 0xf000000000000007, state = true"), false},

@@ -9,8 +9,9 @@
  * What each needs: caposd a descriptor for a worker, and two for a program that serves one caller;
  * the gateway three for a connection that waits
  * for one (the client's, and those to the session manager and the signer); the session manager one
- * for a connection, and for a session one more for every service it uses. What it uses beyond the
- * first four is not counted: it finds no descriptor then, and only that is refused.
+ * for a connection, for what a service holds of another, and for a session one more for every
+ * service it uses. What it uses beyond the first four is not counted: it finds no descriptor then,
+ * and only that is refused.
  *
  * When there are too few, connections without a session give up their places first, for they stay
  * for a moment only. A source may have all places but an eighth, if the manifest does not say.
@@ -62,14 +63,17 @@ static uint64_t room_programs(manifest_reader m)
 
 static struct room room_find(manifest_reader m)
 {
-        uint64_t services = service_list_len(manifest_services(m));
+        service_list l = manifest_services(m);
+        uint64_t services = service_list_len(l), held = 0;
         uint64_t idle = limits_idle_workers(manifest_limits(m));
 
+        for (uint32_t i = 0; i < service_list_len(l); i++)
+                held += grant_list_len(service_grants(service_list_get(l, i)));
         return (struct room){
                 .caposd = CAPOSD_BASE + SERVICE * services + PROGRAMS * room_programs(m) +
                           IDLE * idle,
                 .gateway = GATEWAY_BASE + idle,
-                .sessiond = SESSIOND_BASE + SERVICE * services,
+                .sessiond = SESSIOND_BASE + SERVICE * services + held,
                 .session = 1 + (services < COUNTED ? services : COUNTED),
         };
 }

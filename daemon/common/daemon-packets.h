@@ -81,6 +81,7 @@ enum packet_check {
         CHECK_UNKNOWN,   /* it does not, and which methods its facets have is not known */
         CHECK_INTERFACE, /* it does not serve the interface that the manifest says */
         CHECK_FACET,     /* it refuses a facet that a bundle names */
+        CHECK_HELD,      /* … that another service's `grants` name */
         CHECK_DECLARED,  /* it refuses one that its own entry declares */
         CHECK_METHOD,    /* its interface has not a method that its entry declares */
 };
@@ -126,7 +127,8 @@ struct packet {
         int32_t pid;         /* FORKED */
         uint32_t conn_class; /* BOUND, WORKER_BOUND, WORKER_LIVE: enum conn_class */
         uint32_t check;      /* CHECKED: enum packet_check */
-        uint32_t profile;    /* CHECKED: for CHECK_FACET, whose bundle it is in */
+        uint32_t profile;    /* CHECKED: for CHECK_FACET, whose bundle it is in; CHECK_HELD: which
+                              * service's */
         uint32_t grant;      /* CHECKED: and where in it */
         uint32_t facet;      /* CHECKED: for CHECK_DECLARED and CHECK_METHOD, whose */
         uint32_t method;     /* CHECKED: and for CHECK_METHOD, which of it */

@@ -1,6 +1,6 @@
 /*
  * The session manager's side of a service: ServiceControl, and the sockets of callers that come
- * over it.
+ * over it; it answers what the service asks (kit-disclose.c, kit-get.c).
  *
  * There is one control connection at a time, and what came over it lives no longer than it does:
  * when the session manager is gone there is nobody left who could revoke. So a control connection's
@@ -21,9 +21,7 @@
 #include "service_control.capnp-c.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 enum {
@@ -80,23 +78,6 @@ static void kit_socket_on_close(capnp_conn *c, void *arg)
 {
         (void)c;
         kit_socket_close(arg);
-}
-
-/* A socket of our own from the one in a message. 0; CAPNP_E_POISON: there is none; -errno. */
-static int kit_socket_dup(capnp_cap *end, int *ret_fd)
-{
-        int type = 0, fd = capnp_cap_fd_peek(end);
-        socklen_t len = sizeof(type);
-
-        if (fd < 0 || getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) < 0 || type != SOCK_STREAM)
-                return CAPNP_E_POISON;
-
-        fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
-        if (fd < 0)
-                return -errno;
-
-        *ret_fd = fd;
-        return 0;
 }
 
 /* Connects a socket, which is taken, with what the service has for the caller. */
@@ -276,6 +257,7 @@ void kit_control_end(struct kit *k)
         }
         while (!capnp_i_list_empty(&k->sockets))
                 kit_socket_close(CAPNP_I_OF(k->sockets.next, struct kit_socket, link));
+        kit_held_void(k);
 }
 
 int kit_control_begin(struct kit *k, int fd)

@@ -3,7 +3,7 @@
  *
  * A question belongs to the caller's socket and ends with it, unanswered: whatever the service
  * keeps of a caller goes when it is told that the caller has gone, and an answer that came later
- * would find nothing. The session manager is asked for its object when the first question needs it.
+ * would find nothing.
  */
 #include "kit-internal.h"
 
@@ -90,24 +90,20 @@ int kit_disclose(struct kit_caller *caller, unsigned fields,
                  void (*told)(void *arg, int r, const struct kit_facts *facts), void *arg)
 {
         struct kit_socket *s = CAPNP_I_OF(caller, struct kit_socket, caller);
-        struct kit_control *c = s->k->control;
+        capnp_cap *host = kit_host(s->k);
         struct kit_question *n;
-        int r;
 
-        if (!c)
-                return CAPNP_E_DISCONNECTED;
+        if (!host)
+                return s->k->control ? -ENOMEM : CAPNP_E_DISCONNECTED;
         if (s->nquestions >= QUESTIONS)
                 return CAPNP_E_LIMIT;
-        r = c->host ? 0 : capnp_rpc_bootstrap(capnp_conn_rpc(c->conn), &c->host);
-        if (r)
-                return r;
 
         n = calloc(1, sizeof(*n));
         if (!n)
                 return -ENOMEM;
 
         *n = (struct kit_question){.s = s, .told = told, .arg = arg};
-        n->q = question_ask(caller, c->host, fields);
+        n->q = question_ask(caller, host, fields);
         if (!n->q) {
                 free(n);
                 return -ENOMEM;

@@ -37,6 +37,8 @@ struct kit {
         struct kit_control *control; /* NULL: no session manager */
         struct capnp_i_list sockets; /* struct kit_socket */
         uint32_t nsockets, max_sockets;
+        struct capnp_i_list held; /* struct kit_held, kit-get.c */
+        uint32_t nheld;
         struct capnp_limits limits;
         struct capnp_buf schema; /* what describe() returns; empty: nobody has asked yet */
         int failed;              /* -errno: why the loop was stopped; 0: orderly */
@@ -45,12 +47,22 @@ struct kit {
 /* Serves ServiceControl on a socket, which is taken. What came over an older one is void. 0; -errno
  */
 int kit_control_begin(struct kit *k, int fd) CAPNP_MUST_USE;
-/* Ends it, and every caller with it. */
+/* Ends it, and every caller with it, and what is held of others. */
 void kit_control_end(struct kit *k);
+/* The session manager's ServiceHost, borrowed. NULL: there is none, or no memory. */
+capnp_cap *kit_host(struct kit *k);
+/* A socket of our own from the one in a message. 0; CAPNP_E_POISON: there is none; -errno. */
+int kit_socket_dup(capnp_cap *end, int *ret_fd) CAPNP_MUST_USE;
 
 /* Puts an object behind what has these methods alone; an empty list: it has all. *object is another
  * reference then, and on failure none. 0; CAPNP_E_LIMIT: too many; -ENOMEM. */
 int kit_narrow(struct kit *k, method_id_list l, capnp_cap **object) CAPNP_MUST_USE;
+
+/* The control connection is gone, and with it what came over it; what is still asked for waits for
+ * the next. */
+void kit_held_void(struct kit *k);
+/* Nothing is held any more, nor asked for. */
+void kit_held_end(struct kit *k);
 
 /* What was asked about a caller is not told any more. */
 void kit_disclose_end(struct kit_socket *s);

@@ -76,7 +76,7 @@ void play_control(struct play *p)
         close(ends[1]);
         p->control = capnp_cap_unref(p->control);
         p->conn = capnp_conn_unref(p->conn);
-        CHECK_OK(capnp_conn_new(p->vat, ends[0], &limits, NULL, &p->conn));
+        CHECK_OK(capnp_conn_new(p->vat, ends[0], &limits, p->host, &p->conn));
         CHECK_OK(capnp_rpc_bootstrap(capnp_conn_rpc(p->conn), &p->control));
 }
 

@@ -27,6 +27,8 @@ struct play {
         int link; /* our end */
         capnp_conn *conn;
         capnp_cap *control; /* its ServiceControl */
+        capnp_cap *host;    /* what it asks, the test's, from the next control connection on; NULL:
+                               nothing */
         uint8_t origin; /* what the origin of callers is made of from now on; 0: they have none */
 };
 

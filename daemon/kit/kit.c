@@ -235,9 +235,11 @@ static int kit_serve(struct kit *k, const struct kit_start *start, int signal_fd
         if (r)
                 kit_complain(s, "link", r);
         kit_control_end(k);
+        kit_held_end(k);
         clean = kit_is_clean(k, LOG_WARNING, "are held until the service stops");
         if (s->stop)
                 s->stop(k->self);
+        kit_held_end(k);
         clean = clean || kit_is_clean(k, LOG_ERR, "were not given back");
         k->vat = capnp_vat_free(k->vat);
         if (s->free)
@@ -256,6 +258,7 @@ static int kit_init(struct kit *k, bool keeps, int *ret_signal_fd)
         k->limits = kit_limits(&s->limits);
         k->max_sockets = s->max_callers ? s->max_callers : KIT_CALLERS;
         capnp_i_list_init(&k->sockets);
+        capnp_i_list_init(&k->held);
         if (!r)
                 r = signals_open(ret_signal_fd);
         if (r)
@@ -297,6 +300,7 @@ int kit_run_linked(const struct kit_service *s, const struct kit_link_ops *ops, 
         }
 
         start.vat = k.vat;
+        start.kit = &k;
         r = kit_serve(&k, &start, signal_fd);
         k.vat = capnp_vat_free(k.vat);
         capnp_buf_deinit(&k.schema);

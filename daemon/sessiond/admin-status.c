@@ -19,6 +19,12 @@ static uint32_t admin_descriptors(const struct sessiond *s)
                 for (unsigned i = 0; i < e->ngrants; i++)
                         n += e->grants[i]->dup >= 0;
         }
+        for (unsigned i = 0; i < s->policy.nservices; i++) {
+                const struct capnp_i_list *held = &s->services[i]->held;
+
+                for (const struct capnp_i_list *l = held->next; l != held; l = l->next)
+                        n += CAPNP_I_OF(l, struct grant, of_holder)->dup >= 0;
+        }
         return n;
 }
 

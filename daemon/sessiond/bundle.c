@@ -88,7 +88,9 @@ int bundle_open(struct admission *ad, capnp_answer *a)
         /* Nothing to hand over: the worker serves it itself, or has its socket already. */
         r = CAPNP_E_LIMIT;
         if (g->policy->service)
-                r = g->policy->service->own ? admin_open(g, &fd) : service_open(g, &fd);
+                r = g->policy->service->own
+                            ? admin_open(g, &fd)
+                            : service_open(service_of(ad->origin.s, g->policy->service), g, &fd);
         if (r && g->policy->narrow && !g->policy->narrow->methods.n)
                 check_again(ad->origin.s, g->policy->service);
         if (r && r != CAPNP_E_LIMIT)

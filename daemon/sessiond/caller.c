@@ -108,9 +108,25 @@ static void fields_note(struct grant *g, uint32_t fields)
 
 /* ---- what comes along ----------------------------------------------------------------------- */
 
+/* A service: by its name. */
+static void caller_fill_holder(struct service *v, struct grant *g, caller_context_builder b)
+{
+        caller_name(v->s->boot_secret, "holder", v->policy->name, g->holder->policy->name,
+                    g->reference);
+        caller_context_set_reference(b, (capnp_data){g->reference, sizeof(g->reference)});
+        caller_context_set_origin(b, (capnp_data){g->reference, sizeof(g->reference)});
+        caller_context_set_epoch(b, v->s->store.epoch);
+        caller_context_set_kind(b, CALLER_CONTEXT_KIND_SERVICE);
+}
+
 void caller_fill(struct service *v, struct grant *g, caller_context_builder b)
 {
         uint8_t pseudonym[CALLER_BYTES], origin[CALLER_BYTES];
+
+        if (g->holder) {
+                caller_fill_holder(v, g, b);
+                return;
+        }
 
         caller_name(v->s->boot_secret, "reference", v->policy->name, g->session->id, g->reference);
         caller_context_set_reference(b, (capnp_data){g->reference, sizeof(g->reference)});
@@ -128,6 +144,7 @@ void caller_fill(struct service *v, struct grant *g, caller_context_builder b)
 
 /* ---- what is asked -------------------------------------------------------------------------- */
 
+/* A session. Of services there is nothing to tell. */
 static struct grant *caller_find(struct service *v, capnp_data reference)
 {
         if (reference.len != CALLER_BYTES)
@@ -136,7 +153,7 @@ static struct grant *caller_find(struct service *v, capnp_data reference)
         for (struct capnp_i_list *l = v->grants.next; l != &v->grants; l = l->next) {
                 struct grant *g = CAPNP_I_OF(l, struct grant, of_service);
 
-                if (!sodium_memcmp(g->reference, reference.p, CALLER_BYTES))
+                if (g->session && !sodium_memcmp(g->reference, reference.p, CALLER_BYTES))
                         return g;
         }
         return NULL;
@@ -177,14 +194,10 @@ static void disclose_fill(struct service *v, const struct session *e, uint32_t f
                 caller_facts_set_pseudonym(b, (capnp_data){pseudonym, sizeof(pseudonym)});
 }
 
-static int host_disclose(void *self, capnp_answer *a)
+int caller_disclose(struct service *v, capnp_answer *a)
 {
-        struct service *v = self;
         uint32_t fields = fields_read(service_host_disclose_param_fields(a)), denied;
         struct grant *g;
-
-        if (v->over)
-                return capnp_answer_fail(a, CAPNP_DISCONNECTED, "the service has ended");
 
         g = caller_find(v, service_host_disclose_param_reference(a));
         if (capnp_answer_check(a))
@@ -197,23 +210,4 @@ static int host_disclose(void *self, capnp_answer *a)
         fields_note(g, fields);
         disclose_fill(v, g->session, fields, service_host_disclose_results_init_caller(a));
         return audit_return(&v->s->audit, a);
-}
-
-static void host_gone(void *self)
-{
-        struct service *v = self;
-
-        v->hosts--;
-        if (v->over && !v->hosts)
-                free(v);
-}
-
-static const struct service_host_ops host_ops = {.gone = host_gone, .disclose = host_disclose};
-
-int caller_host_new(struct service *v, capnp_cap **ret)
-{
-        int r = service_host_serve(v->s->vat, &host_ops, v, ret);
-
-        v->hosts += !r;
-        return r;
 }

@@ -2,9 +2,10 @@
  * Is it true what the manifest says of a service?
  *
  * The service is asked what it is (describe), and is opened once for each facet that its entry
- * declares or a bundle names, by a caller that nobody is and who hangs up at once. What contradicts
- * the manifest is an error of whoever wrote it, which he should hear of when the instance starts
- * and not from his users; a service that does not answer contradicts nothing.
+ * declares, or a bundle or what another service holds names, by a caller that nobody is and who
+ * hangs up at once. What contradicts the manifest is an error of whoever wrote it, which he should
+ * hear of when the instance starts and not from his users; a service that does not answer
+ * contradicts nothing.
  *
  * What it says it is also tells which methods its facets have (facets.c). So it is asked again when
  * another session manager has to know.
@@ -36,7 +37,8 @@ struct check {
         capnp_question *asking;
         capnp_timer *deadline;
         struct facet_place at;   /* declared by its entry; what was asked for last */
-        unsigned profile, grant; /* … and when all of those were: whose facet is asked for */
+        unsigned profile, grant; /* … and when all of those were: whose facet is asked for. Behind
+                                  * the profiles come the services, which hold others */
 };
 
 static const struct service_end_ops end_ops = {0};
@@ -66,6 +68,10 @@ static void check_end(struct check *k, enum packet_check found, const char *reas
 
         if (found == CHECK_SILENT && !facets_known(f))
                 p.check = CHECK_UNKNOWN;
+        if (found == CHECK_FACET && k->profile >= k->all->nprofiles) {
+                p.check = CHECK_HELD;
+                p.profile -= k->all->nprofiles;
+        }
         memcpy(p.address, text.s, strnlen(text.s, sizeof(p.address) - 1));
         link_send_up(k->s, &p);
         check_free(k);
@@ -81,25 +87,38 @@ static void check_on_deadline(void *arg)
 
 /* ---- facets --------------------------------------------------------------------------------- */
 
-static const struct policy_grant *check_grant(const struct check *k, unsigned p, unsigned g)
+/* Who names facets: the profiles, then the services that hold others. The grants of one; how many
+ * there are. */
+static const struct policy_grant *check_grants(const struct check *k, unsigned who, unsigned *ret_n)
 {
-        return &k->all->profiles[p].grants[g];
+        const struct policy *p = k->all;
+        bool held = who >= p->nprofiles;
+
+        *ret_n = held ? p->services[who - p->nprofiles].ngrants : p->profiles[who].ngrants;
+        return held ? p->services[who - p->nprofiles].grants : p->profiles[who].grants;
+}
+
+static const char *check_grant_facet(const struct check *k)
+{
+        unsigned n;
+
+        return check_grants(k, k->profile, &n)[k->grant].facet;
 }
 
 /* Whether what was asked for before was the same. */
 static bool check_is_known(const struct check *k)
 {
-        const char *facet = check_grant(k, k->profile, k->grant)->facet;
+        const char *facet = check_grant_facet(k);
 
         for (unsigned i = 0; i < k->policy->facets.n; i++)
                 if (!strcmp(k->policy->facets.v[i].name, facet))
                         return true;
         for (unsigned p = 0; p <= k->profile; p++) {
-                unsigned n = p < k->profile ? k->all->profiles[p].ngrants : k->grant;
+                unsigned n;
+                const struct policy_grant *grants = check_grants(k, p, &n);
 
-                for (unsigned g = 0; g < n; g++)
-                        if (check_grant(k, p, g)->service == k->policy &&
-                            !strcmp(check_grant(k, p, g)->facet, facet))
+                for (unsigned g = 0; g < (p < k->profile ? n : k->grant); g++)
+                        if (grants[g].service == k->policy && !strcmp(grants[g].facet, facet))
                                 return true;
         }
         return false;
@@ -116,11 +135,14 @@ static bool check_find(struct check *k)
 {
         if (check_is_declared(k))
                 return true;
-        for (; k->profile < k->all->nprofiles; k->profile++, k->grant = 0)
-                for (; k->grant < k->all->profiles[k->profile].ngrants; k->grant++)
-                        if (check_grant(k, k->profile, k->grant)->service == k->policy &&
-                            !check_is_known(k))
+        for (; k->profile < k->all->nprofiles + k->all->nservices; k->profile++, k->grant = 0) {
+                unsigned n;
+                const struct policy_grant *grants = check_grants(k, k->profile, &n);
+
+                for (; k->grant < n; k->grant++)
+                        if (grants[k->grant].service == k->policy && !check_is_known(k))
                                 return true;
+        }
         return false;
 }
 
@@ -146,8 +168,7 @@ static void check_on_opened(capnp_question *q, int r, void *arg)
 
 static const char *check_facet(const struct check *k)
 {
-        return check_is_declared(k) ? k->policy->facets.v[k->at.facet].name
-                                    : check_grant(k, k->profile, k->grant)->facet;
+        return check_is_declared(k) ? k->policy->facets.v[k->at.facet].name : check_grant_facet(k);
 }
 
 /* Opens it for nobody, at a socket whose other end is closed already. */

@@ -94,7 +94,7 @@ static const struct policy_profile *profile_now(const struct policy *to, const c
 /* ---- what it has ---------------------------------------------------------------------------- */
 
 /* Whether a grant may go on as another: it is the same thing, or stays revoked whatever it is. */
-static bool grant_is(const struct grant *g, const struct policy_grant *p)
+bool follow_is_same(const struct grant *g, const struct policy_grant *p)
 {
         if (strcmp(g->name, p->name) != 0 || g->by_policy)
                 return false;
@@ -118,7 +118,7 @@ static int list_make(struct session *e, const struct policy_profile *p, struct g
 {
         for (unsigned i = 0; i < p->ngrants; i++) {
                 for (unsigned k = 0; k < e->ngrants && !list[i]; k++)
-                        if (grant_is(e->grants[k], &p->grants[i]))
+                        if (follow_is_same(e->grants[k], &p->grants[i]))
                                 list[i] = e->grants[k];
                 if (!list[i])
                         list[i] = grant_new(e->s->vat, e, &p->grants[i]);

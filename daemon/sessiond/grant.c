@@ -44,6 +44,7 @@ struct grant *grant_new(capnp_vat *v, struct session *e, const struct policy_gra
         *g = (struct grant){
                 .session = e, .policy = p, .interface_id = grant_interface(p), .vat = v, .dup = -1};
         (void)snprintf(g->name, sizeof(g->name), "%s", p->name);
+        capnp_i_list_init(&g->of_holder);
         capnp_i_list_init(&g->of_service);
         capnp_i_list_init(&g->openings);
         return g;
@@ -90,6 +91,7 @@ void grant_free(struct grant *g)
         grant_close(g);
         while (capnp_i_list_pop(&g->openings))
                 ;
+        capnp_i_list_remove(&g->of_holder);
         free(g);
 }
 

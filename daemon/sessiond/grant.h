@@ -1,4 +1,5 @@
-/* A capability of a session's bundle, and the socket behind it while there is one. */
+/* A capability of a session's bundle, or what a service holds of another, and the socket behind it
+ * while there is one. */
 #ifndef SESSIOND_GRANT_H
 #define SESSIOND_GRANT_H
 
@@ -6,12 +7,15 @@
 #include "policy.h"
 
 struct asker;
+struct service;
 struct session;
 
 enum { CALLER_BYTES = 16 };
 
 struct grant {
-        struct session *session;
+        struct session *session;      /* whose it is; NULL: … */
+        const struct service *holder; /* … this service's */
+        struct capnp_i_list of_holder;
         const struct policy_grant *policy; /* NULL: it has none any more, and is revoked */
         char name[POLICY_NAME_BYTES + 1];
         uint64_t interface_id;
@@ -36,7 +40,8 @@ struct grant {
 
 /* The interface of what is granted. */
 uint64_t grant_interface(const struct policy_grant *p);
-/* Makes one, without a socket. NULL: there is no memory. */
+/* Makes one, without a socket. e: NULL, and the holder is filled in then. NULL: there is no memory.
+ */
 struct grant *grant_new(capnp_vat *v, struct session *e, const struct policy_grant *p);
 /* Nothing of the grant is left anywhere. */
 void grant_free(struct grant *g);

@@ -105,6 +105,31 @@ bool policy_may_grant(const struct policy_profile *f, const struct policy_servic
         return false;
 }
 
+static struct policy_grant policy_grant(const struct policy *p, grant_reader r)
+{
+        struct policy_grant g = {
+                .name = grant_name(r).p,
+                .facet = grant_facet(r).p,
+                .services = grant_transfer(r) == TRANSFER_SERVICES,
+                .ui = grant_ui(r),
+                .lease_ms = daemon_duration(grant_lease(r)),
+        };
+
+        g.service = policy_service(p, g.name);
+        if (g.service && !g.lease_ms)
+                g.lease_ms = g.service->lease_ms;
+        if (g.service)
+                g.narrow = facets_narrow(g.service->own ? &p->admin : &g.service->facets, g.facet);
+        return g;
+}
+
+static int policy_complain(const char *what, const char *who, const char *name)
+{
+        daemon_log(LOG_ERR, "%s %s grants %s, which is no service", what,
+                   daemon_log_text(who, strlen(who)).s, daemon_log_text(name, strlen(name)).s);
+        return CAPNP_E_POISON;
+}
+
 static int policy_grants(struct policy *p, struct policy_profile *f, grant_list list)
 {
         unsigned n = grant_list_len(list);
@@ -117,30 +142,41 @@ static int policy_grants(struct policy *p, struct policy_profile *f, grant_list 
                 return -ENOMEM;
 
         for (unsigned i = 0; i < n; i++) {
-                grant_reader r = grant_list_get(list, i);
                 struct policy_grant *g = &f->grants[f->ngrants++];
 
-                g->name = grant_name(r).p;
-                g->facet = grant_facet(r).p;
-                g->services = grant_transfer(r) == TRANSFER_SERVICES;
-                g->ui = grant_ui(r);
-                g->service = policy_service(p, g->name);
-                g->lease_ms = daemon_duration(grant_lease(r));
-                if (g->service && !g->lease_ms)
-                        g->lease_ms = g->service->lease_ms;
-                if (g->service)
-                        g->narrow = facets_narrow(g->service->own ? &p->admin : &g->service->facets,
-                                                  g->facet);
+                *g = policy_grant(p, grant_list_get(list, i));
                 if (g->service && !policy_may_grant(f, g->service))
                         return CAPNP_E_POISON;
                 if (g->service == &policy_admin &&
-                    (g->services || !daemon_admin_facets(grant_facet(r))))
+                    (g->services || !daemon_admin_facets(capnp_text_of(g->facet))))
                         return CAPNP_E_POISON; /* caposd has said so */
-                if (!g->service && strcmp(g->name, "session") != 0) {
-                        daemon_log(LOG_ERR, "profile %s grants %s, which is no service",
-                                   daemon_log_text(f->name, strlen(f->name)).s,
-                                   daemon_log_text(g->name, strlen(g->name)).s);
+                if (!g->service && strcmp(g->name, "session") != 0)
+                        return policy_complain("profile", f->name, g->name);
+        }
+        return 0;
+}
+
+/* What services hold of others: once there are all of them. */
+static int policy_held(struct policy *p, service_list list)
+{
+        for (unsigned i = 0; i < p->nservices; i++) {
+                grant_list l = service_grants(service_list_get(list, i));
+                struct policy_service *s = &p->services[i];
+                unsigned n = grant_list_len(l);
+
+                if (n > POLICY_GRANTS)
                         return CAPNP_E_POISON;
+
+                s->grants = calloc(n + 1, sizeof(*s->grants));
+                if (!s->grants)
+                        return -ENOMEM;
+
+                for (unsigned k = 0; k < n; k++) {
+                        struct policy_grant *g = &s->grants[s->ngrants++];
+
+                        *g = policy_grant(p, grant_list_get(l, k));
+                        if (!g->service || g->service->own)
+                                return policy_complain("service", s->name, g->name);
                 }
         }
         return 0;
@@ -282,6 +318,8 @@ static int policy_fill(struct policy *p, manifest_reader m)
         if (!r)
                 r = facets_init_admin(&p->admin);
         if (!r)
+                r = policy_held(p, manifest_services(m));
+        if (!r)
                 r = policy_profiles(p, manifest_profiles(m));
         if (!r)
                 r = policy_rules(p, certificates_rules(authentication_certificates(a)));
@@ -339,8 +377,10 @@ void policy_deinit(struct policy *p)
 {
         for (unsigned i = 0; i < p->nprofiles; i++)
                 free(p->profiles[i].grants);
-        for (unsigned i = 0; i < p->nservices; i++)
+        for (unsigned i = 0; i < p->nservices; i++) {
                 facets_deinit(&p->services[i].facets);
+                free(p->services[i].grants);
+        }
         facets_deinit(&p->admin);
         free(p->profiles);
         free(p->services);

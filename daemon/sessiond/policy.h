@@ -17,7 +17,7 @@
 enum {
         POLICY_SERVICES = 256,
         POLICY_PROFILES = 256,
-        POLICY_GRANTS = 64, /* of one profile */
+        POLICY_GRANTS = 64, /* of one profile, and of one service */
         POLICY_RULES = 256,
         POLICY_NAME_BYTES = 64, /* of a service: the manifest takes no longer ones */
 };
@@ -31,6 +31,8 @@ struct policy_service {
         bool own;                    /* it is `admin`, which nobody is started for */
         uint32_t disclosure;         /* what it may know of its callers: bits of enum disclosure */
         struct policy_facets facets; /* what is known of them: check.c */
+        struct policy_grant *grants; /* what it holds of others */
+        unsigned ngrants;
 };
 
 struct policy_grant {

@@ -27,6 +27,8 @@ struct service {
         uint8_t *schema;    /* what it said of itself, once asked; NULL: not yet */
         uint32_t schema_len;
         struct capnp_i_list grants;   /* that have a socket to it */
+        struct capnp_i_list held;     /* struct grant, of_holder: what it has of others, once asked
+                                       * for */
         struct capnp_i_list openings; /* struct opening: it has not said that it has the socket */
         unsigned nopenings;
         struct daemon_log_rate refused; /* lines about those that it did not take */
@@ -61,15 +63,22 @@ void service_end(struct service *v);
 void service_run(struct service *v, int fd);
 /* The same, by its place in the policy. */
 void service_start(struct sessiond *s, uint32_t index, int fd);
+
+/* opening.c */
+
 /* The service that the policy speaks of. */
 struct service *service_of(struct sessiond *s, const struct policy_service *p);
+/* Whether it is one of the present policy's: another is tried out, or over. */
+bool service_is_present(const struct service *v);
+/* What was sent to it, and it has not taken, is not waited for. */
+void openings_end(struct service *v);
 /*
- * Makes a socket to a grant's service, hands the service its end and says who is calling. When the
- * service refuses, or does not answer in time, the grant is closed. 0: *ret_fd is the worker's end,
- * the caller's; CAPNP_E_LIMIT: there is one already; CAPNP_E_DISCONNECTED: the service is not
- * running; -EBUSY: it has not taken the last ones yet; -errno.
+ * Makes a socket to a grant's service, which is v, hands the service its end and says who is
+ * calling. When the service refuses, or does not answer in time, the grant is closed. 0: *ret_fd is
+ * the worker's end, the caller's; CAPNP_E_LIMIT: there is one already; CAPNP_E_DISCONNECTED: the
+ * service is not running; -EBUSY: it has not taken the last ones yet; -errno.
  */
-int service_open(struct grant *g, int *ret_fd) CAPNP_MUST_USE;
+int service_open(struct service *v, struct grant *g, int *ret_fd) CAPNP_MUST_USE;
 
 /* describe.c */
 

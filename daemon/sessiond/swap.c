@@ -6,7 +6,8 @@
  * (NEXT_SERVICE); and has every service looked at by what the next manifest says (NEXT_CHECK). Up
  * to there everything goes on by the present one, and can be dropped (DROP) without a trace. Then,
  * in one go, it counts (SWAP): sessions are held against it (follow.c), services that are not in it
- * any more end, and so do the attempts to log in that rest on what has changed.
+ * any more end, what others hold of each other and may not any more is taken, and so do the
+ * attempts to log in that rest on what has changed.
  *
  * A service that neither caposd nor we have anything new to say to keeps its process, its control
  * connection and its callers' sockets.
@@ -24,6 +25,7 @@
 #include "check.h"
 #include "flows.h"
 #include "follow.h"
+#include "host.h"
 #include "links.h"
 #include "sessiond.h"
 
@@ -38,19 +40,11 @@ struct next {
 
 /* ---- before it counts ----------------------------------------------------------------------- */
 
-static bool is_present(const struct sessiond *s, const struct service *v)
-{
-        for (unsigned i = 0; i < s->policy.nservices; i++)
-                if (s->services[i] == v)
-                        return true;
-        return false;
-}
-
-static void next_free(struct sessiond *s, struct next *n)
+static void next_free(struct next *n)
 {
         /* After the swap it has none, and its policy is empty. */
         for (unsigned i = 0; n->services && i < n->policy.nservices; i++)
-                if (n->services[i] && !is_present(s, n->services[i]))
+                if (n->services[i] && !service_is_present(n->services[i]))
                         service_end(n->services[i]);
         free(n->services);
         issuers_deinit(&n->issuers);
@@ -70,7 +64,7 @@ void swap_drop(struct sessiond *s)
 
         checks_end(s, &n->policy);
         s->next = NULL;
-        next_free(s, n);
+        next_free(n);
 }
 
 /* The present one of the same name; NULL: there is none. */
@@ -137,7 +131,7 @@ void swap_read(struct sessiond *s, const struct packet *p, const int *fds)
                 answer.result = -ENOMEM;
         }
         if (answer.result && n)
-                next_free(s, n);
+                next_free(n);
         else
                 s->next = n;
         capos_io_fds_close(fds, packet_fds(p->type));
@@ -155,7 +149,7 @@ void swap_service(struct sessiond *s, uint32_t index, int fd)
         }
 
         v = n->services[index];
-        if (is_present(s, v))
+        if (service_is_present(v))
                 v = service_new(s, &n->policy.services[index]);
         if (!v) {
                 close(fd); /* which caposd sees as the service's end */
@@ -185,8 +179,10 @@ static void services_swap(struct sessiond *s, struct next *n)
                 if (!kept)
                         service_end(s->services[i]);
         }
-        for (unsigned k = 0; k < n->policy.nservices; k++)
+        for (unsigned k = 0; k < n->policy.nservices; k++) {
+                host_follow(n->services[k], &n->policy.services[k]);
                 n->services[k]->policy = &n->policy.services[k];
+        }
         free(s->services);
         s->services = n->services;
         n->services = NULL;
@@ -252,6 +248,6 @@ int swap_do(struct sessiond *s)
         audit_add(&s->audit, (struct capos_audit_record){
                                      .what = "manifest", .outcome = "ok", .source = "local"});
         r = rules_swap(s, n);
-        next_free(s, n);
+        next_free(n);
         return r;
 }

@@ -125,6 +125,12 @@ static int manifest_memfd(const struct rig_options *o)
         service_set_interface_id(v, ECHO_ID);
         service_set_title(v, "Echo");
         remote_set_transfer(service_init_remote(v), TRANSFER_SERVICES);
+        if (o->held) {
+                grant_builder h = grant_list_builder_get(service_init_grants(v, 1), 0);
+
+                grant_set_name(h, "echo");
+                grant_set_facet(h, o->held);
+        }
         if (o->pseudonym)
                 disclosure_list_builder_set(service_init_disclosure(v, 1), 0, DISCLOSURE_PSEUDONYM);
         p = manifest_init_profiles(b, 3 + o->service + (o->admin != NULL));
@@ -646,6 +652,7 @@ static int control_open(void *self, capnp_answer *a)
         CHECK(fd >= 0 && g->ncallers < RIG_EVENTS);
         g->ncallers++;
         *c = (struct rig_caller){.g = g, .open = true, .epoch = caller_context_epoch(ctx)};
+        c->service = caller_context_kind(ctx) == CALLER_CONTEXT_KIND_SERVICE;
         snprintf(c->facet, sizeof(c->facet), "%s", service_control_open_param_facet(a).p);
         d = caller_context_reference(ctx);
         c->reference_len = d.len;

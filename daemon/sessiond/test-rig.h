@@ -42,6 +42,7 @@ struct rig_options {
         const char *facet; /* of echo in all bundles; NULL: the profile's name */
         const char *admin; /* a profile has this facet of `admin`, `boss`; "": all of it */
         bool humble;       /* … which is not elevated */
+        const char *held;  /* the service holds itself, with this facet; NULL: nothing */
         const char *dir;   /* a folder that exists already, to start again in */
 };
 
@@ -55,6 +56,7 @@ struct rig_caller {
         uint8_t reference[16], origin[16], pseudonym[16];
         uint32_t reference_len, pseudonym_len;
         uint64_t epoch;
+        bool service; /* … has it, no session */
 };
 
 struct rig {

@@ -20,7 +20,8 @@ SCRIPT = "e2e-faults"
 CAPOSD = os.path.join(TOP, "daemon", "caposd")
 # Who complains, and what of a source is not about manifests.
 SOURCES = ("certificates.c", "manifest-bounds.c", "manifest-check.c", "manifest-connect.c", "manifest-facets.c",
-           "manifest-passkeys.c", "manifest-profiles.c", "manifest-strength.c", "providers.c", "revoked-keys.c")
+           "manifest-grants.c", "manifest-passkeys.c", "manifest-profiles.c", "manifest-strength.c",
+           "providers.c", "revoked-keys.c")
 CALL = re.compile(r"\b(?:rule_)?(?:check_)?fault(?:_in|_at|_of)?\(|\bcheck_(?:duration|size)\(")
 TEXT = r'"(?:[^"\\\n]|\\.)*"'
 # Said by another test, which knows why: a file that another user has, memory that is short.
@@ -80,6 +81,8 @@ def large_rows():
     yield f"(profiles = [{many('()', 257)}])", "1:13: profiles: too many: at most 256"
     yield (f"(services = [({SERVICE}, facets = [{many('()', 65)}])])",
            "1:94: services[0].facets: too many: at most 64")
+    yield (f"(services = [({SERVICE}, grants = [{many('(name = ' + chr(34) + 'b' + chr(34) + ')', 65)}])])",
+           "1:94: services[0].grants: too many: at most 64")
     yield (f"(services = [({SERVICE}, facets = [(methods = [{many(chr(34) + 'x' + chr(34), 257)}])])])",
            "1:106: services[0].facets[0].methods: too many: at most 256")
     wide = ", ".join(f'"m{i}"' for i in range(256))

@@ -22,8 +22,11 @@ enum {
 /** What calls (service_control.capnp, CallerContext.Kind, same values). */
 enum kit_kind {
         KIT_SESSION, /**< a remote session */
-        KIT_SERVICE, /**< another service of the instance */
+        KIT_SERVICE, /**< another service of the instance: one reference, whoever it acts for */
 };
+
+/** A service that runs, as far as it need know: what it asks by. */
+struct kit;
 
 /** A caller: one socket. Stays at its address until it has been closed. */
 struct kit_caller {
@@ -59,10 +62,11 @@ struct kit_facts {
 
 /** What a service starts with. */
 struct kit_start {
-        capnp_vat *vat; /**< its loop */
-        int state_fd;   /**< its state directory, borrowed, close-on-exec; -1: it has none */
-        int argc;       /**< entries of argv */
-        char **argv;    /**< the program's name, then the manifest's arguments */
+        struct kit *kit; /**< for kit_get(); lasts until `free` is called */
+        capnp_vat *vat;  /**< its loop */
+        int state_fd;    /**< its state directory, borrowed, close-on-exec; -1: it has none */
+        int argc;        /**< entries of argv */
+        char **argv;     /**< the program's name, then the manifest's arguments */
 };
 
 /** A service. All members are called from the loop, may not block, and may be NULL but for open. */
@@ -139,6 +143,26 @@ void kit_close(struct kit_caller *caller);
 int kit_disclose(struct kit_caller *caller, unsigned fields,
                  void (*told)(void *arg, int r, const struct kit_facts *facts),
                  void *arg) CAPNP_MUST_USE;
+
+/**
+ * Takes what the manifest's `grants` give this service of another. The other one sees a caller
+ * whose kind is KIT_SERVICE, with the facet that is granted; whoever made this service ask is not
+ * told to it. So what a service does for a session, and what has to end with that, it does with
+ * what the session has passed to it; this is for what it does by itself.
+ *
+ * @param k             of struct kit_start; not after `stop` has begun
+ * @param name          the other service's, in the manifest
+ * @param interface_id  the interface that it serves, exactly: CHAT_ID
+ * @param ret_object    it, a reference for the caller to let go of. At once: calls wait until the
+ *                      other service is there, for 10 seconds, and then fail as disconnected. What
+ *                      is refused fails: `denied.unknown-name`, `denied.wrong-interface`. When the
+ *                      other service ends, or another policy takes it away, it breaks as
+ *                      disconnected, for good: ask anew, when it is needed next. What is asked for
+ *                      again while it lasts is the same object
+ * @return              0; -ENOMEM; CAPNP_E_LIMIT: 64 are held or asked for
+ */
+int kit_get(struct kit *k, const char *name, uint64_t interface_id,
+            capnp_cap **ret_object) CAPNP_MUST_USE;
 
 /**
  * Gives every caller's own limits their defaults.
