@@ -22,11 +22,12 @@
 enum { LINK_FD = 3, KILLS = 200, LARGE = 2 * 1024 * 1024, NAGS = 2000 };
 
 struct hostile {
+        struct kit *kit;
         uint64_t words[7];
         const char *act; /* NULL: the call */
         capnp_cap *object;
         struct kit_caller *caller; /* the last that came; NULL: it has gone */
-        unsigned asked;            /* by act_nag() */
+        unsigned asked;            /* by act_nag(), act_grasp() */
         capnp_answer *answer;      /* … for this */
 };
 
@@ -165,6 +166,41 @@ static int act_nag(struct hostile *h, capnp_answer *a)
         return capnp_answer_keep(a, NULL, NULL);
 }
 
+/* ---- about other services ------------------------------------------------------------------- */
+
+static int grasp(struct hostile *h);
+
+static void grasp_done(capnp_question *q, int r, void *arg)
+{
+        struct hostile *h = arg;
+
+        if (!r || ++h->asked >= h->words[0] || grasp(h)) {
+                system_info_motd_results_set_text(h->answer,
+                                                  r ? capnp_question_exception(q).reason : "held");
+                (void)capnp_answer_return(h->answer);
+        }
+        capnp_question_free(q);
+}
+
+/* Of one that it does not hold. */
+static int grasp(struct hostile *h)
+{
+        CAPNP_AUTO(capnp_cap_unrefp) capnp_cap *c = NULL;
+        int r = kit_get(h->kit, "system_info", SYSTEM_INFO_ID, &c);
+
+        if (!r)
+                capnp_question_send(system_info_motd((system_info_client){c}), grasp_done, h);
+        return r;
+}
+
+/* Again and again. */
+static int act_grasp(struct hostile *h, capnp_answer *a)
+{
+        h->answer = a;
+        h->asked = 0;
+        return grasp(h) ? -ENOMEM : capnp_answer_keep(a, NULL, NULL);
+}
+
 static const struct {
         const char *name;
         int (*act)(struct hostile *h, capnp_answer *a);
@@ -172,7 +208,7 @@ static const struct {
         {"forge", act_forge},     {"babble", act_babble}, {"large", act_large},
         {"packets", act_packets}, {"end", act_end},       {"hang", act_hang},
         {"names", act_names},     {"ask", act_ask},       {"guess", act_guess},
-        {"nag", act_nag},
+        {"nag", act_nag},         {"grasp", act_grasp},
 };
 
 static int hostile_motd(void *self, capnp_answer *a)
@@ -223,6 +259,7 @@ static int hostile_start(const struct kit_start *start, void **ret)
         static struct hostile h;
         int r;
 
+        h.kit = start->kit;
         if (start->argc > 2 && !strcmp(start->argv[1], "--act"))
                 h.act = start->argv[2];
         for (int i = h.act ? 3 : 2; i < start->argc && i < 9; i++)

@@ -37,6 +37,7 @@ PSEUDONYM, ACCOUNT, PROFILE, METHOD, SOURCE = 1, 2, 4, 8, 16
 # What is done, what is asked for, what the manifest lets it know.
 CURIOUS = [["ask", ACCOUNT | PSEUDONYM, "pseudonym"], ["guess", ACCOUNT, "account"],
            ["nag", METHOD, "account, pseudonym"]]
+GRASPS = 2000
 
 
 def text():
@@ -48,8 +49,10 @@ def text():
     hostile += [a.instance.service(act, a.program("hostile-service"), s.SYSTEM_INFO,
                                    ["--act", act, str(fields)], disclosure=may)
                 for act, fields, may in CURIOUS]
+    hostile += [a.instance.service(f"grasp{n}", a.program("hostile-service"), s.SYSTEM_INFO,
+                                   ["--act", "grasp", str(n)]) for n in (1, GRASPS)]
     grants = (["session", "system_info"] + [f"c{i}" for i in range(len(calls()))] + ACTS +
-              [c[0] for c in CURIOUS])
+              [c[0] for c in CURIOUS] + ["grasp1", f"grasp{GRASPS}"])
     return a.instance.manifest(services=hostile, anonymous="wide", operator=grants[2:],
                                profiles=[a.instance.profile("wide", grants)])
 
@@ -194,6 +197,19 @@ def nag(target):
     return "sessiond"
 
 
+def grasp(target, times):
+    """What it does not hold it does not get, and that is a few lines."""
+    before = len(target.audit_lines())
+    got = words(target, f"grasp{times}")
+    if got != "denied.unknown-name":
+        raise a.Failed(f"it has got: {got}")
+    lines = [json.loads(x) for x in target.audit_lines()[before:]]
+    mine = [x for x in lines if x["what"] == "open" and x["outcome"] == "denied.unknown-name"]
+    if len(lines) > 20 or (times == 1 and [x["detail"] for x in mine] != ["grasp1"]):
+        raise a.Failed(f"recorded: {lines}")
+    return "sessiond"
+
+
 def after_all(target, before):
     target.settled()
     now = others(target)
@@ -212,6 +228,8 @@ def tries(target):
     rows["HS32"] = lambda: told_nothing(target, "ask", "account")
     rows["HS33"] = lambda: told_nothing(target, "guess", "no such caller")
     rows["HS34"] = lambda: nag(target)
+    rows["HS35"] = lambda: grasp(target, 1)
+    rows["HS36"] = lambda: grasp(target, GRASPS)
     rows[f"HS{len(rows) + 1}"] = lambda: after_all(target, before)
     return rows
 
