@@ -313,6 +313,18 @@ static void disclosure_print(disclosure_list d)
                        disclosure_name(disclosure_list_get(d, i)));
 }
 
+/* What it has of others. */
+static void held_print(grant_list l)
+{
+        for (uint32_t i = 0; i < grant_list_len(l); i++) {
+                grant_reader g = grant_list_get(l, i);
+
+                printf("%s%s%s%s%s", i ? ", " : "; holds: ", grant_name(g).p,
+                       grant_facet(g).len ? " (facet `" : "", grant_facet(g).p,
+                       grant_facet(g).len ? "`)" : "");
+        }
+}
+
 static void services_print(manifest_reader m)
 {
         service_list l = manifest_services(m);
@@ -327,6 +339,7 @@ static void services_print(manifest_reader m)
                        service_connect(s).p, service_interface_id(s),
                        service_state(s) ? ", keeps files" : "");
                 disclosure_print(service_disclosure(s));
+                held_print(service_grants(s));
                 printf("\n");
         }
 }

@@ -218,6 +218,11 @@ int kit_get(struct kit *k, const char *name, uint64_t interface_id, capnp_cap **
         struct kit_held *h = held_find(k, name, interface_id);
         int r;
 
+        /* The other service could not give its object, for want of memory say. */
+        if (h && capnp_cap_is_broken(h->object, NULL)) {
+                held_end(h, over);
+                h = NULL;
+        }
         if (h) {
                 *ret_object = capnp_cap_ref(h->object);
                 return 0;

@@ -1,7 +1,8 @@
 /*
  * What this service asks the session manager by, and the sockets that come in messages.
  *
- * The session manager is asked for its object when the first question needs it.
+ * The session manager is asked for its object when the first question needs it, and again when it
+ * could not give it, for want of memory say.
  */
 #include "kit-internal.h"
 
@@ -13,6 +14,8 @@ capnp_cap *kit_host(struct kit *k)
 {
         struct kit_control *c = k->control;
 
+        if (c && c->host && capnp_cap_is_broken(c->host, NULL))
+                c->host = capnp_cap_unref(c->host);
         if (c && !c->host && capnp_rpc_bootstrap(capnp_conn_rpc(c->conn), &c->host))
                 return NULL;
 

@@ -120,11 +120,26 @@ static int service_send(struct service *v, struct grant *g, int fd)
         return 0;
 }
 
+/* Asks for its object again, when it could not give it. */
+static void service_renew(struct service *v)
+{
+        capnp_cap *control;
+
+        if (!v->control || !capnp_cap_is_broken(v->control, NULL) ||
+            capnp_rpc_bootstrap(capnp_conn_rpc(v->conn), &control))
+                return;
+
+        capnp_cap_unref(v->control);
+        v->control = control;
+}
+
 /* 0; CAPNP_E_DISCONNECTED: it is not there, or which methods the grant has is not known yet;
  * -EBUSY: what was sent waits. */
-static int service_is_ready(const struct service *v, const struct grant *g)
+static int service_is_ready(struct service *v, const struct grant *g)
 {
         unsigned n = 0;
+
+        service_renew(v);
 
         if (!v->control || (g->policy->narrow && !g->policy->narrow->methods.n))
                 return CAPNP_E_DISCONNECTED;

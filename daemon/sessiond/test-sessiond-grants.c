@@ -126,7 +126,7 @@ TEST_T(a_service_has_what_it_holds_and_nothing_else, 60)
         rig_refused(get(&h, "echo", ECHO_ID), "it is open already");
         holder_drop(&h);
         caller_ends(&h, 0);
-        CHECK_EQ(descriptors(&h), 0);
+        all_gone(&h);
         holder_get(&h);
         second = &h.g.callers[1];
         CHECK_MEM(second->reference, first->reference, 16);

@@ -1,6 +1,7 @@
 /*
- * What is taken away from sessions while there is no memory, and by whom: the session manager's own
- * code, in this process, with one allocation failing after the other.
+ * What is taken away from sessions while there is no memory, and by whom, and what services have of
+ * others: the session manager's own code, in this process, with one allocation failing after the
+ * other.
  */
 #include "harness.h"
 
@@ -8,6 +9,7 @@
 #include "dispatch.h"
 #include "places.h"
 #include "reconnect.h"
+#include "service_control.capnp-c.h"
 #include "session.h"
 #include "sessiond.h"
 
@@ -16,6 +18,7 @@
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 static struct sessiond s;
@@ -384,5 +387,104 @@ TEST(who_is_raised_finds_room_in_the_memory)
         CHECK_STR(there_are(), "0 1 1");
         CHECK_EQ(s.ledgers.of[LEDGER_MEMORY].used, 10);
         turns(5);
+        finish(dir);
+}
+
+/* ---- what services hold --------------------------------------------------------------------- */
+
+static struct policy_service services[] = {{.name = "game", .interface_id = 1},
+                                           {.name = "chat", .interface_id = 2}};
+static struct policy_grant held[] = {{.name = "chat", .facet = "", .service = &services[1]}};
+
+/* A service that takes every socket, and drops it. */
+static int on_open(void *self, capnp_answer *a)
+{
+        ++*(unsigned *)self;
+        return capnp_answer_return(a);
+}
+
+static capnp_conn *service_begin(struct service *v, unsigned *opened)
+{
+        static const struct service_control_ops ops = {.open = on_open};
+        static const struct capnp_limits limits = {.fds = 1};
+        CAPNP_AUTO(capnp_cap_unrefp) capnp_cap *control = NULL;
+        capnp_conn *c;
+        int ends[2];
+
+        CHECK_OK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends));
+        service_run(v, ends[0]);
+        CHECK_OK(service_control_serve(s.vat, &ops, opened, &control));
+        CHECK_OK(capnp_conn_new(s.vat, ends[1], &limits, control, &c));
+        return c;
+}
+
+/* What it holds, asked for on its control connection. 0, or what the question ends with. */
+static int held_get(capnp_conn *c)
+{
+        CAPNP_AUTO(capnp_cap_unrefp) capnp_cap *host = NULL;
+        CAPNP_AUTO(capnp_question_freep) capnp_question *q = NULL;
+        int r = capnp_rpc_bootstrap(capnp_conn_rpc(c), &host);
+
+        if (r)
+                return r;
+
+        q = service_host_get((service_host_client){host});
+        if (!q)
+                return -ENOMEM;
+        service_host_get_set_name(q, "chat");
+        service_host_get_set_interface_id(q, 2);
+        capnp_question_send(q, NULL, NULL);
+        while (!capnp_question_is_done(q)) {
+                turns(1);
+                usleep(1000);
+        }
+        r = capnp_question_result(q);
+        return !r && capnp_cap_fd_peek(service_host_get_end(q).c) < 0 ? CAPNP_E_POISON : r;
+}
+
+/* Who has to be told that there is no memory has nothing, and asks again. */
+TEST_T(what_a_service_holds_without_memory, 120)
+{
+        char dir[] = "/tmp/test-sessiond-memory-XXXXXX";
+        unsigned failed = 0, refused = 0;
+
+        services[0].grants = held;
+        services[0].ngrants = 1;
+        begin(dir);
+        s.policy.services = services;
+        s.policy.nservices = 2;
+        for (unsigned n = 1; failed == n - 1; n++) {
+                capnp_conn *conns[2];
+                unsigned opened = 0;
+                int r;
+
+                CHECK_OK(services_init(&s));
+                for (unsigned i = 0; i < 2; i++)
+                        conns[i] = service_begin(s.services[i], &opened);
+                test_fail_alloc_at(n);
+                r = held_get(conns[0]);
+                failed += r || test_alloc_failed();
+                refused += r != 0;
+                test_fail_alloc_at(0);
+                turns(5);
+                for (unsigned i = 0; i < 2; i++) {
+                        if (s.services[i]->conn)
+                                continue;
+                        capnp_conn_unref(conns[i]);
+                        conns[i] = service_begin(s.services[i], &opened);
+                }
+                for (unsigned i = opened = 0; i < 1000 && held_get(conns[0]); i++)
+                        usleep(1000);
+                for (unsigned i = 0; i < 1000 && !opened; i++) {
+                        turns(1);
+                        usleep(1000);
+                }
+                CHECK(opened);
+                services_deinit(&s);
+                for (unsigned i = 0; i < 2; i++)
+                        capnp_conn_unref(conns[i]);
+                turns(5);
+        }
+        CHECK(failed > 20 && refused > 5);
         finish(dir);
 }

@@ -182,11 +182,16 @@ static void grasp_done(capnp_question *q, int r, void *arg)
         capnp_question_free(q);
 }
 
-/* Of one that it does not hold. */
+/* Of those that it does not hold: each time of another one, of which one is there. */
 static int grasp(struct hostile *h)
 {
         CAPNP_AUTO(capnp_cap_unrefp) capnp_cap *c = NULL;
-        int r = kit_get(h->kit, "system_info", SYSTEM_INFO_ID, &c);
+        char name[24] = "system_info";
+        int r;
+
+        if (h->asked)
+                (void)snprintf(name, sizeof(name), "other-%u", h->asked);
+        r = kit_get(h->kit, name, SYSTEM_INFO_ID, &c);
 
         if (!r)
                 capnp_question_send(system_info_motd((system_info_client){c}), grasp_done, h);
@@ -198,7 +203,9 @@ static int act_grasp(struct hostile *h, capnp_answer *a)
 {
         h->answer = a;
         h->asked = 0;
-        return grasp(h) ? -ENOMEM : capnp_answer_keep(a, NULL, NULL);
+        if (grasp(h))
+                return capnp_answer_fail(a, CAPNP_OVERLOADED, "no memory");
+        return capnp_answer_keep(a, NULL, NULL);
 }
 
 static const struct {

@@ -198,7 +198,7 @@ def nag(target):
 
 
 def grasp(target, times):
-    """What it does not hold it does not get, and that is a few lines."""
+    """What it does not hold it does not get, and of however many names, that is a few lines."""
     before = len(target.audit_lines())
     got = words(target, f"grasp{times}")
     if got != "denied.unknown-name":

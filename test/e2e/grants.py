@@ -5,13 +5,14 @@ Why: a service that does something with another (R42: rooms that speak through C
 entry, and not by whoever calls it. What it gets there is what that line says, on record, and whatever ends, ends it.
 The holder here (holder.c) lends what it holds, so each call is the test's, and arrives as the service's own.
 
-usage: grants.py HOLDER SERVICE
+usage: grants.py HOLDER SERVICE [SERVER]
 
-The second is faceted.c.
+The second is faceted.c, the third the C++ library's calculator, which stands behind a connector.
 """
 import json
 import os
 import re
+import shutil
 import struct
 import subprocess
 import sys
@@ -23,6 +24,10 @@ from sessionlib import Failed, Refused, Struct
 SCRIPT = "e2e-grants"
 HOLDER = s.type_id("holder", "Holder", root="test/e2e")
 SHELF = s.type_id("faceted", "Shelf", root="test/e2e")
+CONNECTOR = os.path.join("test", "interop", "connector")
+CALCULATOR = s.type_id("calculator", "Calculator", root=CONNECTOR)
+CALCULATOR_VALUE = s.type_id("calculator", "Calculator.Value", root=CONNECTOR)
+EVALUATE, GET_OPERATOR = 0, 2
 LIST, FORBID = 0, 1
 ROOM = "#room"
 SAY, CHANNELS = 2, 1
@@ -52,7 +57,8 @@ def holding(service, *grants):
 
 
 class Cases:
-    def __init__(self, holder, faceted):
+    def __init__(self, holder, faceted, server=None):
+        self.server = server and os.path.abspath(server)
         self.holder = instance.service("holder", os.path.abspath(holder), HOLDER)
         # It asks when it starts, and stands before all that it could ask for.
         self.early = instance.service("early", os.path.abspath(holder), HOLDER, ["--early", "shelf", str(SHELF)])
@@ -154,6 +160,53 @@ class Cases:
                        ("open", "denied.wrong-interface", "chat", "holder")):
             expect(found.count(wanted), 1, f"{wanted} in {found}")
 
+    # ---- a server that knows nothing of the instance
+
+    def connected(self):
+        """It is held as any other is, and by its facet; when its program dies, it is another."""
+        if not self.server:
+            raise instance.Skip("there is no C++ library")
+        folder = self.target.folder.name
+        shutil.copy(os.path.join(s.TOP, CONNECTOR, "calculator.capnp"), folder)
+        capos = os.path.join(instance.build_folder(), "bin", "capos")
+        connect = [self.server, "calculator.capnp", "--as", "calculator", "--", "-"]
+        done = subprocess.run([capos, "manifest", "connect", *connect], cwd=folder, env=dict(os.environ, PWD=folder),
+                              capture_output=True, text=True, timeout=60, check=True)
+        entry = done.stdout.partition("#")[0].strip().rstrip(",").replace(
+            "remote = ", 'facets = [(), (name = "sums", methods = ["evaluate"])], remote = ', 1)
+        programs = lambda: self.target.pids("calculator-server")  # noqa: E731
+
+        def changed(facet):
+            self.target.changed(self.text(CHAT, READ, ("calculator", facet)).replace(
+                "services = [", f"services = [{entry},\n    ", 1))
+
+        def value(holder):
+            calculator = self.lent(holder, "calculator", CALCULATOR)
+            literal = Struct(struct.pack("<dQ", 5.0, 0), [None, None])
+            held = calculator.call(EVALUATE, Struct(b"", [literal])).ref(0, CALCULATOR_VALUE)
+            return struct.unpack("<d", struct.pack("<Q", held.call(0).content.uint(0, 64)))[0]
+
+        def again():
+            try:
+                return value(holder) == 5.0
+            except Refused:
+                return False
+
+        changed("")
+        peer, session, _, holder = self.session()
+        expect(value(holder), 5.0, "what it says")
+        expect(len(programs()), 1, "how many there are")
+        self.lent(holder, "calculator", CALCULATOR).call(GET_OPERATOR)
+        os.kill(programs()[0], 9)
+        instance.until(again, "the next one", 30)
+        changed("sums")
+        instance.until(again, "it with a facet", 30)
+        refused(lambda: self.lent(holder, "calculator", CALCULATOR).call(GET_OPERATOR), "denied.method")
+        self.target.changed(self.text())
+        instance.until(lambda: not programs(), "the end of its program")
+        session.call(3)
+        peer.close()
+
     # ---- what ends it
 
     def the_other_dies(self):
@@ -214,7 +267,7 @@ class Cases:
     def policy_takes_it(self):
         """At once, and gives it again; the service goes on, and so does whoever has the same by a session."""
         peer, session, caps, holder = self.session()
-        pids = self.target.pids("holder")
+        pids, before = self.target.pids("holder"), len(self.audit())
         mine, chat = s.get(caps, "chat", s.CHAT), self.chat_of(holder)
         shelf = self.lent(holder, "shelf", SHELF)
         self.target.changed(self.text(READ))
@@ -234,7 +287,7 @@ class Cases:
         self.chat_of(holder)
         self.lent(holder, "shelf", SHELF).call(FORBID)
         expect(self.target.pids("holder"), pids, "the service's process")
-        taken = [(r["capability"], r["detail"]) for r in self.audit()
+        taken = [(r["capability"], r["detail"]) for r in self.audit()[before:]
                  if r["what"] == "revocation" and r.get("source") == "service"]
         expect(taken, [("chat", "holder"), ("shelf", "holder")], "what is recorded")
         self.target.changed(self.text())
@@ -282,6 +335,7 @@ def main():
             ("it has a facet's methods alone", c.by_its_facet),
             ("it may ask before the other is there", c.asked_early),
             ("it is on record", c.recorded),
+            ("a connected server is held", c.connected),
             ("the other service dies", c.the_other_dies),
             ("the holder dies", c.it_dies),
             ("the session manager dies", c.session_manager_dies),

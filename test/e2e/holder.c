@@ -29,7 +29,7 @@ static int on_get(void *self, capnp_answer *a)
         else
                 r = kit_get(h->kit, name.p, holder_get_param_interface_id(a), &it);
         if (r)
-                return r;
+                return capnp_answer_fail(a, CAPNP_OVERLOADED, "%s", capnp_strerror(r));
 
         holder_get_results_set_it(a, it);
         return capnp_answer_return(a);

@@ -34,6 +34,7 @@ change "s|\"capos-chat\"|\"$top\"|" folder
 change 's/program = "capos-system-info",/& arguments = ["--colour"],/' arguments
 change 's/calls = 16,/& callsPerSecond = 9,/' rate
 change 's/maxLease/maxLees/' spelling
+change 's/program = "capos-settings",/& grants = [(name = "system_info"), (name = "chat", facet = "f")],/' holder
 
 sed -e 's|authentication = (|&oidc = [(name = "work", issuer = "https://op.example", clientId = "i", audience = "us",|' \
     -e '/oidc = /s|$|\
@@ -75,6 +76,7 @@ row explain-create 0 'hd = example\.org: an account of its own, made with profil
 row explain-tokens 0 'programs, too, by access tokens for us' "$capos" manifest explain ways
 row explain-passkeys 0 'passkey +open, for a\.example, from https://a\.example' "$capos" manifest explain ways
 row explain-makes 0 'new ones: attested by their own key, of the makes that are named, 1' "$capos" manifest explain ways
+row explain-held 0 'capos-settings, .*; holds: system_info, chat \(facet `f`\)' "$capos" manifest explain holder
 row explain-none 0 'provider +closed' "$capos" manifest explain
 row explain-grants 0 'anonymous +open, with profile anonymous' "$capos" manifest explain
 

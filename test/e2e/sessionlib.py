@@ -26,14 +26,15 @@ PASSWORD, PUBLIC_KEY = 0, 1
 
 
 def type_id(schema, name, root="schema"):
-    """The id of a declaration at the top of a file: explicit there, or derived from the file's."""
+    """The id of a declaration: explicit at the top of a file, or derived from that of what it is in."""
     with open(os.path.join(TOP, root, schema + ".capnp"), encoding="utf-8") as f:
         text = f.read()
     explicit = re.search(rf"^(?:interface|struct) {name} @0x([0-9a-f]+)", text, re.M)
     if explicit:
         return int(explicit.group(1), 16)
-    parent = int(re.search(r"^@0x([0-9a-f]+);", text, re.M).group(1), 16)
-    digest = hashlib.md5(struct.pack("<Q", parent) + name.encode()).digest()
+    outer, _, inner = name.rpartition(".")
+    parent = type_id(schema, outer, root) if outer else int(re.search(r"^@0x([0-9a-f]+);", text, re.M).group(1), 16)
+    digest = hashlib.md5(struct.pack("<Q", parent) + inner.encode()).digest()
     return struct.unpack(">Q", digest[:8])[0] | 1 << 63
 
 
