@@ -245,6 +245,7 @@ class Cases:
             except Refused:
                 return False
         instance.until(again, "the next one", 30)
+        instance.until(lambda: len(self.target.pids("holder")) == 2, "the other one of its program")
         session.call(3)
         peer.close()
 
