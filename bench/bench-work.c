@@ -17,6 +17,7 @@
 #include <capos/capnp-dynamic.h>
 #include <capos/capnp-vat.h>
 
+#include "bench-clips.h"
 #include "bench-record.h"
 #include "bench-tls.h"
 
@@ -322,10 +323,11 @@ static const struct {
         const char *name;
         void (*work)(uint64_t count);
 } rows[] = {
-        {"tls-1", work_tls_1},    {"tls-64", work_tls_64},   {"tls-1024", work_tls_1024},
-        {"null-1", work_null_1},  {"null-64", work_null_64}, {"null-1024", work_null_1024},
-        {"relay-64", work_relay}, {"chain-10", work_chain},  {"build", work_build},
-        {"read", work_read},      {"pack", work_pack},       {"json", work_json},
+        {"tls-1", work_tls_1},       {"tls-64", work_tls_64},   {"tls-1024", work_tls_1024},
+        {"null-1", work_null_1},     {"null-64", work_null_64}, {"null-1024", work_null_1024},
+        {"relay-64", work_relay},    {"chain-10", work_chain},  {"build", work_build},
+        {"read", work_read},         {"pack", work_pack},       {"json", work_json},
+        {"clips-1000", bench_clips},
 };
 
 int main(int argc, char **argv)
