@@ -9,7 +9,7 @@ for s in *.capnp; do
         "$1" compile --no-standard-import -o- "$s" >request
         [ -s request ]
 done
-for s in command remote_session remote_ui user_session chat system_info service_control; do
+for s in command remote_session remote_ui user_session adventure chat system_info service_control; do
         grep -q '^$Cxx.namespace("capos");$' $s.capnp
         grep -q '^$Go.package("' $s.capnp
         grep -q '^$Go.import("capos/' $s.capnp

@@ -5,6 +5,7 @@
 #include <capos/capnp-dynamic.h>
 
 #include "admin.capnp-c.h"
+#include "adventure.capnp-c.h"
 #include "chat.capnp-c.h"
 #include "command.capnp-c.h"
 #include "harness.h"
@@ -82,9 +83,9 @@ TEST(files_are_written_with_their_comments)
 TEST(every_method_says_what_it_does)
 {
         static const struct capnp_schema_file *const files[] = {
-                &admin_capnp_schema,       &chat_capnp_schema,        &command_capnp_schema,
-                &remote_ui_capnp_schema,   &system_info_capnp_schema, &remote_session_capnp_schema,
-                &user_session_capnp_schema};
+                &admin_capnp_schema,        &chat_capnp_schema,        &command_capnp_schema,
+                &remote_ui_capnp_schema,    &system_info_capnp_schema, &remote_session_capnp_schema,
+                &user_session_capnp_schema, &adventure_capnp_schema};
         CAPNP_AUTO(capnp_schema_freep) capnp_schema *s = NULL;
         struct capnp_annotation a;
         const capnp_decl *d;

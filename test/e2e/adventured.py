@@ -1,0 +1,204 @@
+#!/usr/bin/env python3
+"""adventured: Adventure at a real instance (R42): played to its end by `capos run` alone, by a session that has no
+panes; shown by `capos ui`; met by others in its rooms; and killed under way.
+
+usage: adventured.py
+"""
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import instance
+from instance import until
+import sessionlib as s
+from sessionlib import Failed
+
+sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "cli"))
+from talk import Terminal  # noqa: E402
+
+SCRIPT = "e2e-adventured"
+ADVENTURE = s.type_id("adventure", "Adventure")
+WAIT_S = 60
+
+# A way through: an exit, or a verb and what it is about.
+WALK = """east; talk tam key; take key; west; use key door; west; take kelp; east; north; take lantern; use stand; west;
+take matches; use matches lantern; east; down; use handle wheel; use wheel; up; south; west; west; take spectacles;
+east; east; north; west; use spectacles quill; take herring; talk quill oil; west; use kelp press; east; east; up;
+east; take gear; west; use gear orrery; west; take almanac; east; down; east; use almanac osei; west; down; down;
+use herring commodore; up; use wheel; up; up; up; use glass lamp; use oil lamp; use dial; use lantern lamp"""
+FIELDS = {"go": ("exit",), "take": ("thing",), "drop": ("thing",), "inspect": ("thing",), "use": ("thing", "on"),
+          "talk": ("person", "topic")}
+
+
+def expect(got, wanted, what):
+    if got != wanted:
+        raise Failed(f"{what}: expected {wanted!r}, got {got!r}")
+
+
+class Person(Terminal):
+    """Somebody at `capos ui adventure`."""
+
+    def __init__(self, cases, name):
+        class Rig:
+            capos, env = cases.capos, cases.env
+        super().__init__(Rig, "ui", "adventure", "-s", name)
+        self.until("> go exit=")
+        self.until("> say text=")
+
+    def does(self, line, *shown):
+        """Types a line; what is to be seen then, in any order."""
+        self.shown = b""
+        self.type(line + "\n")
+        for text in shown:
+            self.until(text)
+
+    def quits(self):
+        self.type("/quit\n")
+        expect(self.end(), 0, "its exit code")
+
+
+class Cases:
+    def __init__(self):
+        grants = ["session", "adventure"]
+        may = instance.profile("may", grants).replace('(name = "adventure"', '(name = "adventure", ui = true')
+        game = instance.service("adventure", "capos-adventure", ADVENTURE, disclosure="pseudonym").replace(
+            "remote = ", "state = true, remote = ")
+        self.target = instance.Instance(instance.manifest(services=[game],
+                                                          profiles=[may, instance.profile("not", grants)]))
+
+    def prepare(self):
+        self.capos = os.path.join(instance.build_folder(), "bin", "capos")
+        home = os.path.join(self.target.folder.name, "home")
+        os.mkdir(home, 0o700)
+        self.env = {**os.environ, "HOME": home, "XDG_RUNTIME_DIR": home, "LC_ALL": "C.UTF-8", "TZ": "UTC"}
+        for name, profile in (("ada", "may"), ("bob", "may"), ("cyd", "may"), ("eve", "not")):
+            self.target.add_user(name, [profile])
+            self.login(name, name)
+        self.login("ada", "ada2")
+
+    def login(self, name, alias):
+        self.run("login", f"{name}@{self.target.where}", "--as", alias, "--password-stdin", said=instance.SECRET + "\n")
+
+    def run(self, *words, code=0, said=""):
+        done = subprocess.run([self.capos, *words], capture_output=True, text=True, timeout=WAIT_S, env=self.env,
+                              input=said, check=False)
+        if done.returncode != code:
+            raise Failed(f"{words}: {done}")
+        return done
+
+    def do(self, name, verb, *words):
+        """What has come of it, by `capos run`."""
+        fields = [f"{path}={word}" for path, word in zip(FIELDS[verb], words)]
+        return json.loads(self.run("run", "adventure", verb, *fields, "-s", name, "--json").stdout)["outcome"]
+
+    def scene(self, name):
+        return json.loads(self.run("run", "adventure", "look", "-s", name, "--json").stdout)["scene"]
+
+    def once(self, name, *more):
+        return self.run("ui", "adventure", "-s", name, "--once", *more).stdout
+
+    # ---- by commands alone
+
+    def played_by_commands(self):
+        listed = self.run("commands", "adventure", "-s", "eve").stdout
+        for word in ("go", "take", "talk", "start-over"):
+            if word not in listed:
+                raise Failed(f"no {word} in {listed!r}")
+        for step in WALK.replace("\n", " ").split(";"):
+            words = step.split()
+            if len(words) == 1:
+                words = ["go", *words]
+            expect(self.do("eve", *words)["what"], "done", step)
+        scene = self.scene("eve")
+        expect(scene["state"], "won", "the end")
+        expect([x["done"] for x in scene["mission"]], [True] * 7, "the mission")
+        expect(self.do("eve", "go", "down")["what"], "over", "going on after the end")
+
+    def without_panes(self):
+        done = self.run("ui", "adventure", "-s", "eve", "--once", code=3)
+        if "denied.ui" not in done.stderr:
+            raise Failed(f"{done}")
+
+    def two_sessions_one_game(self):
+        self.do("ada", "go", "east")
+        expect(self.scene("ada2")["room"], "boathouse", "where the other session is")
+        said = self.do("ada2", "talk", "tam", "key")["text"]
+        expect("hangs a key" in said, True, f"what Tam says, {said!r}")
+        expect([t["key"] for t in self.scene("ada")["things"]], ["key"], "what is there")
+
+    # ---- panes
+
+    def panes_once(self):
+        self.do("cyd", "go", "east")
+        self.do("cyd", "talk", "tam", "key")
+        self.do("cyd", "take", "key")
+        shown = self.once("cyd")
+        for text in ("The room", "The Boathouse", "Ropes, tar", "Somebody is here: Tam", "Ways: west",
+                     "Map", "The Landing", "Carried", "a brass key", "Mission", "Get into the Tide House"):
+            if text not in shown:
+                raise Failed(f"no {text!r} in {shown!r}")
+        if "What happens" in shown:
+            raise Failed("a pane with what people say is printed without --personal")
+        shown = self.once("cyd", "--personal")
+        for text in ("What happens", "You have it: a brass key", "hangs a key on a hook"):
+            if text not in shown:
+                raise Failed(f"no {text!r} in {shown!r}")
+
+    def two_meet(self):
+        """In the panes of one stands what the other does, who plays by commands."""
+        bob = Person(self, "bob")
+        label = self.scene("cyd")["label"]
+        bob.shown = b""
+        self.do("cyd", "go", "west")
+        bob.until(f"{label} comes in.")
+        bob.until(f"Also here: {label}")
+        expect(label != self.scene("bob")["label"], True, "two labels")
+        expect(self.scene("cyd")["others"].count(self.scene("bob")["label"]), 1, "whom she sees")
+        self.run("run", "adventure", "say", "text=Good evening.", "-s", "cyd")
+        bob.until(f"{label}: Good evening.")
+        bob.does("say text='And to you.'", "And to you.")
+        lines = json.loads(self.run("run", "adventure", "lines", "-s", "cyd", "--json").stdout)["lines"]
+        expect((lines[-1]["who"], lines[-1]["text"]), (self.scene("bob")["label"], "And to you."), "what she hears")
+        bob.does("go exit=east", "The Boathouse", "Somebody is here: Tam")
+        bob.does("talk person=tam topic=key", "hangs a key on a hook")
+        bob.does("take thing=key", "You have it: a brass key")
+        bob.quits()
+
+    # ---- what ends it
+
+    def service_killed(self):
+        before = self.scene("ada")
+        for _ in range(5):
+            old = self.target.pids("capos-adventure")
+            for pid in old:
+                os.kill(pid, signal.SIGKILL)
+            until(lambda: self.target.pids("capos-adventure") not in ([], old), "another process")
+            until(lambda: subprocess.run([self.capos, "run", "adventure", "look", "-s", "ada"], capture_output=True,
+                                         env=self.env, check=False, timeout=WAIT_S).returncode == 0, "an answer")
+            after = self.scene("ada")
+            expect((after["room"], after["turn"]), (before["room"], before["turn"]), "where she is")
+            before["turn"] += 1
+            before["room"] = {"boathouse": "landing", "landing": "boathouse"}[before["room"]]
+            self.do("ada", "go", "east" if before["room"] == "boathouse" else "west")
+
+
+def main():
+    cases = Cases()
+    with cases.target:
+        cases.prepare()
+        rows = [("played to the end by commands", cases.played_by_commands),
+                ("no panes without ui", cases.without_panes),
+                ("two sessions, one game", cases.two_sessions_one_game),
+                ("panes, once", cases.panes_once),
+                ("two meet", cases.two_meet),
+                ("service killed", cases.service_killed)]
+        try:
+            return instance.run_cases(SCRIPT, rows)
+        finally:
+            cases.run("logout", "--all")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
