@@ -476,7 +476,10 @@ static void log_draw(struct adv_view *v)
 
 enum { FIELDS = 2 };
 
-/* A command as it is now, with what there is to pick from. The fields and choices are the caller's.
+/*
+ * A command as it is now, with what there is to pick from. The fields and choices are the caller's.
+ * What others hear goes by its key: a host asks about what a label says otherwise than it is
+ * called.
  */
 static struct kit_command command_now(const struct adv_view *v, enum adv_command c,
                                       struct kit_command_field fields[FIELDS],
@@ -490,6 +493,10 @@ static struct kit_command command_now(const struct adv_view *v, enum adv_command
                 adv_choices_find(v->player, c, i, &choices[i]);
                 if (!fields[i].completed)
                         continue;
+                for (uint32_t n = 0; k.effect == KIT_SHARED && n < choices[i].n; n++) {
+                        choices[i].v[n].detail = choices[i].v[n].label;
+                        choices[i].v[n].label = choices[i].v[n].value;
+                }
                 if (choices[i].n) {
                         fields[i].kind = KIT_FIELD_CHOICE;
                         fields[i].choices = choices[i].v;

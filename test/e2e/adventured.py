@@ -61,7 +61,7 @@ class Person(Terminal):
 
 class Cases:
     def __init__(self):
-        grants = ["session", "adventure"]
+        grants = ["session", "system_info", "adventure"]
         may = instance.profile("may", grants).replace('(name = "adventure"', '(name = "adventure", ui = true')
         game = instance.service("adventure", "capos-adventure", ADVENTURE, disclosure="pseudonym").replace(
             "remote = ", "state = true, remote = ")
@@ -114,7 +114,10 @@ class Cases:
         scene = self.scene("eve")
         expect(scene["state"], "won", "the end")
         expect([x["done"] for x in scene["mission"]], [True] * 7, "the mission")
-        expect(self.do("eve", "go", "down")["what"], "over", "going on after the end")
+        refused = self.run("run", "adventure", "go", "exit=down", "-s", "eve", code=1)
+        expect("the story has been told" in refused.stderr, True, f"why it is over: {refused.stderr!r}")
+        called = json.loads(self.run("call", "adventure", "go", "exit=down", "-s", "eve", "--json").stdout)
+        expect(called["outcome"]["what"], "over", "going on after the end")
 
     def without_panes(self):
         done = self.run("ui", "adventure", "-s", "eve", "--once", code=3)
@@ -153,7 +156,8 @@ class Cases:
         bob.shown = b""
         self.do("cyd", "go", "west")
         bob.until(f"{label} comes in.")
-        bob.until(f"Also here: {label}")
+        bob.until("Also here: ")
+        expect(self.scene("bob")["others"].count(label), 1, "whom he sees")
         expect(label != self.scene("bob")["label"], True, "two labels")
         expect(self.scene("cyd")["others"].count(self.scene("bob")["label"]), 1, "whom she sees")
         self.run("run", "adventure", "say", "text=Good evening.", "-s", "cyd")
