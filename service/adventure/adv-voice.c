@@ -24,7 +24,8 @@ static void word_said(capnp_question *q, int r, void *arg)
                 why = capnp_question_exception(q);
         if (!strncmp(why.reason, "denied.", 7))
                 w->voice->take = NULL;
-        if (r && (why.kind == CAPNP_DISCONNECTED || !w->voice->take))
+        if (r && (why.kind == CAPNP_DISCONNECTED || !w->voice->take ||
+                  capnp_cap_is_broken(w->voice->chat, NULL)))
                 w->voice->chat = capnp_cap_unref(w->voice->chat);
         w->q = capnp_question_free(w->q);
 }

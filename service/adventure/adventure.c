@@ -1,7 +1,8 @@
 /*
  * capos-adventure: a house by the sea with a mission in it (schema/adventure.capnp).
  *
- * Usage, in the manifest: (program = "capos-adventure", state = true, disclosure = [pseudonym]).
+ * Usage, in the manifest: (program = "capos-adventure", state = true, disclosure = [pseudonym],
+ * grants = [(name = "chat", facet = "narrator")]). Without the last its rooms are silent in Chat.
  *
  * The game is an account's, by its pseudonym, and is kept in the service's folder. A session that
  * has none plays, too, and so does everybody where the manifest does not disclose pseudonyms: such
@@ -10,6 +11,7 @@
  */
 #include "adv-serve.h"
 #include "adventure.capnp-c.h"
+#include "chat.capnp-c.h"
 #include "tidehouse.capnp-c.h"
 #include <capos/kit.h>
 
@@ -17,6 +19,11 @@
 #include <stdio.h>
 
 _Static_assert((int)ADV_KEY_BYTES == (int)KIT_REFERENCE_BYTES, "the same reference");
+
+static int chat_take(void *arg, capnp_cap **ret_chat)
+{
+        return kit_get(arg, "chat", CHAT_ID, ret_chat);
+}
 
 static int service_start(const struct kit_start *s, void **ret_self)
 {
@@ -34,6 +41,8 @@ static int service_start(const struct kit_start *s, void **ret_self)
         }
 
         adventure_init(&adventure, &world, s->vat, s->state_fd);
+        adventure.voice.take = chat_take;
+        adventure.voice.arg = s->kit;
         *ret_self = &adventure;
         return 0;
 }

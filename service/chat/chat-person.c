@@ -9,6 +9,8 @@
  * Should two people who are here have the same, the later one gets the next that its reference
  * leads to.
  *
+ * Who narrates (chat-serve.c) is `narrator`, and cannot be taken for anybody, nor anybody for him.
+ *
  * Nothing that a caller says about itself ever gets here.
  */
 #include "chat-person.h"
@@ -154,7 +156,7 @@ static void people_give_way(struct chat_people *p, uint64_t now_ms)
 
 /* Frees who has left long enough ago; the one with this reference is what is looked for. */
 static struct chat_person *people_find(struct chat_people *p, const uint8_t *reference,
-                                       uint64_t epoch, uint64_t now_ms)
+                                       uint64_t epoch, bool narrates, uint64_t now_ms)
 {
         struct chat_person *found = NULL;
         struct capnp_i_list *l, *next;
@@ -163,7 +165,8 @@ static struct chat_person *people_find(struct chat_people *p, const uint8_t *ref
                 struct chat_person *x = CAPNP_I_OF(l, struct chat_person, link);
 
                 next = l->next;
-                if (x->epoch == epoch && memcmp(x->reference, reference, CHAT_REFERENCE_BYTES) == 0)
+                if (x->epoch == epoch && x->narrates == narrates &&
+                    memcmp(x->reference, reference, CHAT_REFERENCE_BYTES) == 0)
                         found = x;
                 else if (person_is_over(x, now_ms))
                         person_free(p, x);
@@ -172,7 +175,7 @@ static struct chat_person *people_find(struct chat_people *p, const uint8_t *ref
 }
 
 static int person_new(struct chat_people *p, const uint8_t *reference, uint64_t epoch,
-                      uint64_t now_ms, struct chat_person **ret_person)
+                      bool narrates, uint64_t now_ms, struct chat_person **ret_person)
 {
         struct chat_person *x;
 
@@ -187,20 +190,22 @@ static int person_new(struct chat_people *p, const uint8_t *reference, uint64_t 
 
         memcpy(x->reference, reference, CHAT_REFERENCE_BYTES);
         x->epoch = epoch;
+        x->narrates = narrates;
         capnp_i_list_init(&x->shows);
-        for (uint32_t attempt = 0; attempt == 0 || !label_is_free(p, x->label); attempt++)
-                label_make(reference, attempt, x->label);
+        (void)snprintf(x->label, sizeof(x->label), CHAT_NARRATOR);
+        for (uint32_t i = 0; !narrates && (i == 0 || !label_is_free(p, x->label)); i++)
+                label_make(reference, i, x->label);
         capnp_i_list_append(&p->all, &x->link);
         p->n++;
         *ret_person = x;
         return 0;
 }
 
-int chat_people_enter(struct chat_people *p, const uint8_t *reference, uint64_t epoch,
-                      uint64_t now_ms, struct chat_person **ret_person)
+static int people_enter(struct chat_people *p, const uint8_t *reference, uint64_t epoch,
+                        bool narrates, uint64_t now_ms, struct chat_person **ret_person)
 {
-        struct chat_person *x = people_find(p, reference, epoch, now_ms);
-        int r = x ? 0 : person_new(p, reference, epoch, now_ms, &x);
+        struct chat_person *x = people_find(p, reference, epoch, narrates, now_ms);
+        int r = x ? 0 : person_new(p, reference, epoch, narrates, now_ms, &x);
 
         if (r)
                 return r;
@@ -208,6 +213,18 @@ int chat_people_enter(struct chat_people *p, const uint8_t *reference, uint64_t 
         x->sockets++;
         *ret_person = x;
         return 0;
+}
+
+int chat_people_enter(struct chat_people *p, const uint8_t *reference, uint64_t epoch,
+                      uint64_t now_ms, struct chat_person **ret_person)
+{
+        return people_enter(p, reference, epoch, false, now_ms, ret_person);
+}
+
+int chat_people_enter_narrator(struct chat_people *p, const uint8_t *reference, uint64_t epoch,
+                               uint64_t now_ms, struct chat_person **ret_person)
+{
+        return people_enter(p, reference, epoch, true, now_ms, ret_person);
 }
 
 void chat_people_leave(struct chat_people *p, struct chat_person *person, uint64_t now_ms)

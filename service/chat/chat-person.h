@@ -18,6 +18,9 @@ enum {
         CHAT_BACK_MS = 60 * 60 * 1000, /* where somebody sat is known so long */
 };
 
+/* No label that is made from a reference is this. */
+#define CHAT_NARRATOR "narrator"
+
 /* What a direct caller deals with. */
 enum chat_err {
         CHAT_E_NAME = 1, /* no name for a channel */
@@ -50,6 +53,7 @@ struct chat_person {
         struct capnp_i_list link; /* chat_people.all */
         uint8_t reference[CHAT_REFERENCE_BYTES];
         uint64_t epoch;
+        bool narrates;
         char label[CHAT_LABEL_BYTES];
         uint32_t sockets; /* 0: has left, and is kept so that leaving does not reset a rate */
         uint32_t places;  /* memberships */
@@ -75,6 +79,10 @@ void chat_people_deinit(struct chat_people *p);
  */
 int chat_people_enter(struct chat_people *p, const uint8_t *reference, uint64_t epoch,
                       uint64_t now_ms, struct chat_person **ret_person) CAPNP_MUST_USE;
+/* The same for one who narrates: under CHAT_NARRATOR, as all of them, who is no person of the same
+ * reference that does not. */
+int chat_people_enter_narrator(struct chat_people *p, const uint8_t *reference, uint64_t epoch,
+                               uint64_t now_ms, struct chat_person **ret_person) CAPNP_MUST_USE;
 /* A socket has gone. The person may be gone, too. */
 void chat_people_leave(struct chat_people *p, struct chat_person *person, uint64_t now_ms);
 /* Notes where somebody sat, in place of what was noted before; NULL: nowhere. Takes it. */

@@ -10,6 +10,9 @@
  * returned, the next. A call that fails is the listener's last: the member stays, and is told
  * nothing more. So one listener has one call in flight, and what it delays is its own.
  *
+ * Who has the facet `narrator`, as a service that has rooms, can say something in channels `#adv-…`
+ * and nothing else, without a place, and is called that.
+ *
  * A handler decodes and checks, then changes what there is, then answers. What it causes for
  * others is sent after its own answer, so that who joins has the history before what comes next.
  */
@@ -23,6 +26,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+
+/* Where narrators speak: in the rooms of an adventure. */
+#define CHAT_NARRATED "#adv-"
 
 struct chat_guest {
         struct chat *chat;
@@ -470,6 +476,15 @@ static int chat_serve_leave(void *self, capnp_answer *a)
         return capnp_answer_return(a);
 }
 
+static int chat_serve_narrate(void *self, capnp_answer *a)
+{
+        if (strncmp(chat_say_param_channel(a).p, CHAT_NARRATED, strlen(CHAT_NARRATED)) != 0)
+                return capnp_answer_fail(a, CAPNP_FAILED, "a narrator speaks in channels %s… alone",
+                                         CHAT_NARRATED);
+
+        return chat_serve_say(self, a);
+}
+
 /* ---- panes -------------------------------------------------------------------------------- */
 
 static int chat_serve_enter(void *self, capnp_answer *a)
@@ -539,7 +554,9 @@ static const struct chat_ops chat_ops = {
         .command_surface = {.commands = chat_serve_commands, .complete = chat_serve_complete},
 };
 
-int chat_guest_enter(struct chat *c, const uint8_t *origin, const uint8_t *line, uint64_t epoch,
+static const struct chat_ops narrator_ops = {.gone = guest_object_gone, .say = chat_serve_narrate};
+
+int chat_guest_enter(struct chat *c, const struct kit_caller *caller, bool narrates,
                      struct chat_guest **ret_guest, capnp_cap **ret_cap)
 {
         struct chat_guest *g = calloc(1, sizeof(*g));
@@ -550,14 +567,15 @@ int chat_guest_enter(struct chat *c, const uint8_t *origin, const uint8_t *line,
 
         g->chat = c;
         capnp_i_list_init(&g->places);
-        r = chat_people_enter(&c->people, origin, epoch, c->now_ms(), &g->person);
+        r = (narrates ? chat_people_enter_narrator : chat_people_enter)(
+                &c->people, caller->origin, caller->epoch, c->now_ms(), &g->person);
         if (r) {
                 free(g);
                 return r;
         }
 
-        chat_show_init(&g->show, &c->rooms, g->person, line, chat_time, c);
-        r = chat_serve(c->vat, &chat_ops, g, ret_cap);
+        chat_show_init(&g->show, &c->rooms, g->person, caller->reference, chat_time, c);
+        r = chat_serve(c->vat, narrates ? &narrator_ops : &chat_ops, g, ret_cap);
         if (r) {
                 chat_guest_leave(g);
                 return r;

@@ -6,6 +6,7 @@
 
 #include <capos/capnp-vat.h>
 #include <capos/kit-commands.h>
+#include <capos/kit.h>
 
 struct chat {
         capnp_vat *vat;
@@ -25,11 +26,11 @@ void chat_stop(struct chat *c);
 /* Every guest has to have left, and every object to have gone. */
 void chat_deinit(struct chat *c);
 /*
- * A caller has come, by a session (line) that goes on from another, or itself (origin). ret_guest:
- * for chat_guest_leave(). ret_cap: its Chat, the caller's.
- * 0; CHAT_E_FULL; -ENOMEM.
+ * A caller has come, by a session (its reference) that goes on from another, or itself (its
+ * origin). narrates: it has that facet. ret_guest: for chat_guest_leave(). ret_cap: its Chat, the
+ * caller's. 0; CHAT_E_FULL; -ENOMEM.
  */
-int chat_guest_enter(struct chat *c, const uint8_t *origin, const uint8_t *line, uint64_t epoch,
+int chat_guest_enter(struct chat *c, const struct kit_caller *caller, bool narrates,
                      struct chat_guest **ret_guest, capnp_cap **ret_cap) CAPNP_MUST_USE;
 /* Its socket is gone: all its memberships end. */
 void chat_guest_leave(struct chat_guest *g);

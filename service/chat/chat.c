@@ -2,7 +2,7 @@
  * capos-chat: channels with members, history and live delivery (schema/chat.capnp).
  *
  * Usage, in the manifest: (program = "capos-chat"). It takes no arguments and keeps nothing on
- * disk.
+ * disk. It has one facet, `narrator`: to speak in channels `#adv-…` under that name, and no more.
  */
 #include "chat-serve.h"
 #include "chat.capnp-c.h"
@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 _Static_assert((int)CHAT_REFERENCE_BYTES == (int)KIT_REFERENCE_BYTES, "the same reference");
 
@@ -29,14 +30,14 @@ static int service_start(const struct kit_start *s, void **ret_self)
 static int service_open(void *self, struct kit_caller *caller, const char *facet,
                         capnp_cap **ret_bootstrap)
 {
+        bool narrates = !strcmp(facet, "narrator");
         struct chat_guest *g;
         int r;
 
-        if (facet[0] != '\0')
+        if (facet[0] != '\0' && !narrates)
                 return CAPNP_E_UNKNOWN;
 
-        r = chat_guest_enter(self, caller->origin, caller->reference, caller->epoch, &g,
-                             ret_bootstrap);
+        r = chat_guest_enter(self, caller, narrates, &g, ret_bootstrap);
         if (r)
                 return r == CHAT_E_FULL ? CAPNP_E_LIMIT : r;
 

@@ -343,6 +343,29 @@ TEST(people_are_bounded)
         finish();
 }
 
+/* One of each reference, whose rate his leaving does not reset; he is nobody else of that. */
+TEST(narrators_are_people_of_their_own)
+{
+        uint8_t reference[CHAT_REFERENCE_BYTES] = {1, 0, 7},
+                other[CHAT_REFERENCE_BYTES] = {2, 0, 7};
+        struct chat_person *x, *again, *second;
+
+        start();
+        CHECK_OK(chat_people_enter_narrator(&people, reference, 1, t.now_ms, &x));
+        CHECK_STR(x->label, "narrator");
+        CHECK(enter(1) != x);
+        CHECK(strcmp(enter(1)->label, "narrator") != 0);
+        CHECK_OK(chat_people_enter_narrator(&people, other, 1, t.now_ms, &second));
+        CHECK(second != x);
+        CHECK_STR(second->label, "narrator");
+        while (chat_rate_take(&x->says, CHAT_SAYS, t.now_ms))
+                ;
+        chat_people_leave(&people, x, t.now_ms);
+        CHECK_OK(chat_people_enter_narrator(&people, reference, 1, t.now_ms, &again));
+        CHECK(again == x && !chat_rate_take(&again->says, CHAT_SAYS, t.now_ms));
+        finish();
+}
+
 static void leave_seats(unsigned n)
 {
         struct chat_person *x = enter(n);

@@ -216,6 +216,46 @@ TEST(one_message_needs_no_place)
         play_stop(&p);
 }
 
+/* It speaks in its rooms alone and can do nothing else, under a name that nobody else has; whoever
+ * has its reference without the facet is somebody else. */
+TEST(a_narrator_speaks_in_its_rooms)
+{
+        static const char *const elsewhere[] = {"#den", "#adv", "adv-hall", "", "#Adv-hall"};
+        CAPNP_AUTO(capnp_question_freep) capnp_question *q = NULL;
+        struct play_caller narrator, same, somebody;
+        struct ear e;
+        struct seat s;
+        struct play p;
+
+        play_start(&p, program);
+        play_open(&p, &narrator, 1, "narrator");
+        play_open(&p, &same, 1, "");
+        play_open(&p, &somebody, 2, "");
+        ear_open(&p, &e);
+        join(&somebody, "#adv-hall", &e, &s);
+        CHECK_OK(say_in(&narrator, "#adv-hall", "The door creaks."));
+        CHECK_OK(say_in(&same, "#adv-hall", "Boo."));
+        ear_wait(&p, &e, 3); /* the first is that somebody has joined */
+        CHECK_STR(e.text[1], "The door creaks.");
+        CHECK_STR(e.label[1], "narrator");
+        CHECK_STR(e.text[2], "Boo.");
+        CHECK(strcmp(e.label[2], "narrator") != 0);
+        CHECK_EQ(count_members(&s), 1);
+
+        for (unsigned i = 0; i < sizeof(elsewhere) / sizeof(elsewhere[0]); i++)
+                CHECK_EQ(say_in(&narrator, elsewhere[i], "Psst."), CAPNP_E_EXCEPTION);
+        CHECK_EQ(leave_all(&narrator, "#adv-hall"), CAPNP_E_EXCEPTION);
+        q = ask_join(&narrator, "#adv-hall", NULL);
+        CHECK_EQ(capnp_question_wait(q), CAPNP_E_EXCEPTION);
+        CHECK_EQ(capnp_question_exception(q).kind, CAPNP_UNIMPLEMENTED);
+        unseat(&s);
+        ear_close(&e);
+        play_close(&narrator);
+        play_close(&same);
+        play_close(&somebody);
+        play_stop(&p);
+}
+
 TEST(commands_are_described)
 {
         CAPNP_AUTO(capnp_question_freep) capnp_question *q = NULL;

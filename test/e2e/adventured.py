@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """adventured: Adventure at a real instance (R42): played to its end by `capos run` alone, by a session that has no
-panes; shown by `capos ui`; met by others in its rooms; and killed under way.
+panes; shown by `capos ui`; met by others in its rooms; heard in Chat, by what the manifest grants it there; and killed
+under way.
 
 usage: adventured.py
 """
@@ -61,12 +62,12 @@ class Person(Terminal):
 
 class Cases:
     def __init__(self):
-        grants = ["session", "system_info", "adventure"]
+        grants = ["session", "system_info", "adventure", "chat"]
         may = instance.profile("may", grants).replace('(name = "adventure"', '(name = "adventure", ui = true')
         game = instance.service("adventure", "capos-adventure", ADVENTURE, disclosure="pseudonym").replace(
-            "remote = ", "state = true, remote = ")
-        self.target = instance.Instance(instance.manifest(services=[game],
-                                                          profiles=[may, instance.profile("not", grants)]))
+            "remote = ", "state = true, grants = [(name = \"chat\", facet = \"narrator\")], remote = ")
+        self.manifest = instance.manifest(services=[game], profiles=[may, instance.profile("not", grants)])
+        self.target = instance.Instance(self.manifest)
 
     def prepare(self):
         self.capos = os.path.join(instance.build_folder(), "bin", "capos")
@@ -170,6 +171,49 @@ class Cases:
         bob.does("take thing=key", "You have it: a brass key")
         bob.quits()
 
+    # ---- Chat
+
+    def said_in(self, channel):
+        """What Chat has of a channel: (who, what); nothing, where it is not there or has been asked too often."""
+        done = subprocess.run([self.capos, "call", "chat", "join", f"channel={channel}", "-s", "bob", "--json"],
+                              capture_output=True, text=True, timeout=WAIT_S, env=self.env, check=False)
+        if done.returncode:
+            return []
+        return [(e["label"], e["said"]) for e in json.loads(done.stdout)["history"] if e.get("said")]
+
+    def heard_in_chat(self):
+        """What people of the story say in a room is heard in the channel that its scene names; what players say, not."""
+        if self.scene("cyd")["room"] != "boathouse":
+            self.do("cyd", "go", "east")
+        channel = self.scene("cyd")["channel"]
+        expect(channel, "#adv-boathouse", "the room's channel")
+        self.run("run", "adventure", "say", "text=My own words.", "-s", "cyd")
+        said = self.do("cyd", "talk", "tam", "key")["text"]
+        line = ("narrator", f"Tam: {said}")
+
+        def heard():
+            got = self.said_in(channel)
+            return got if line in got else None
+        got = until(heard, "what Tam has said")
+        expect({who for who, _ in got}, {"narrator"}, "who speaks there")
+        expect([text for _, text in got if "My own words" in text], [], "what players have said")
+
+        # By Chat's death it is not silenced, and what it says is recorded as its doing.
+        old = self.target.pids("capos-chat")
+        os.kill(old[0], signal.SIGKILL)
+        until(lambda: self.target.pids("capos-chat") not in ([], old), "another Chat")
+
+        def again():
+            self.do("cyd", "talk", "tam", "key")
+            return heard()
+        until(again, "the same again")
+        opened = [r for r in self.audit() if r["what"] == "open" and r.get("source") == "service"]
+        expect({(r["capability"], r["detail"], r["outcome"]) for r in opened}, {("chat", "adventure", "ok")}, "records")
+
+    def audit(self):
+        with open(os.path.join(self.target.state, "audit.log"), encoding="utf-8") as f:
+            return [json.loads(line) for line in f]
+
     # ---- what ends it
 
     def service_killed(self):
@@ -197,6 +241,7 @@ def main():
                 ("two sessions, one game", cases.two_sessions_one_game),
                 ("panes, once", cases.panes_once),
                 ("two meet", cases.two_meet),
+                ("heard in Chat", cases.heard_in_chat),
                 ("service killed", cases.service_killed)]
         try:
             return instance.run_cases(SCRIPT, rows)

@@ -299,8 +299,8 @@ class Cases:
 
     def refused_at_start(self):
         """A facet that the other one has not: by the check, by the start and by reload."""
-        text = self.text(("chat", "narrator"))
-        said = r":\d+:\d+: services\[3\]\.grants\[0\]\.facet: chat refuses `narrator`: "
+        text = self.text(("chat", "prompter"))
+        said = r":\d+:\d+: services\[3\]\.grants\[0\]\.facet: chat refuses `prompter`: "
         path = os.path.join(self.target.folder.name, "wrong")
         with open(path, "w", encoding="utf-8") as f:
             f.write(text)
