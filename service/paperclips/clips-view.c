@@ -1,6 +1,6 @@
 /*
- * Paperclips in panes: what there is, what can be bought, what can be begun, how it went, and the
- * log book.
+ * Paperclips in panes: what there is, what can be bought, what can be begun, how it went, the log
+ * book, and how far one has come.
  *
  * What there is now is compared with what a pane was told last, and the difference is the patch; so
  * one that was refused, and a host that came late, need nothing of their own. A counter is told
@@ -23,7 +23,7 @@
 
 #define STILL 0.005 /* a rate that is none */
 
-enum pane { PANE_STOCKS, PANE_MACHINES, PANE_PROJECTS, PANE_CHART, PANE_LOG, PANES };
+enum pane { PANE_STOCKS, PANE_MACHINES, PANE_PROJECTS, PANE_CHART, PANE_LOG, PANE_WAY, PANES };
 
 enum {
         VIEWS = 8, /* of one game */
@@ -64,7 +64,7 @@ struct clips_view {
         uint64_t rows[PANES][CLIPS_PROJECTS]; /* what was told of each; 0: nothing */
         uint64_t points, lines;               /* told */
         uint64_t generation;                  /* of the game */
-        uint8_t phase;                        /* that the title says, and 1 */
+        uint8_t phase, way;                   /* that the title says, and the way; and 1 */
         capnp_timer *timer;                   /* when it may be drawn again */
         bool dirty;
 };
@@ -86,6 +86,8 @@ static const struct {
          UI_SURFACE_KIND_CHART, UI_SAFETY_CLASS_AMBIENT, UI_CHART_ID, UI_PLACE_BOTTOM},
         {"log", "Log book", "What has happened.", UI_SURFACE_KIND_LOG,
          UI_SAFETY_CLASS_CONSEQUENTIAL, UI_LOG_ID, UI_PLACE_BOTTOM},
+        {"way", "The way", "How far you have come.", UI_SURFACE_KIND_PROGRESS,
+         UI_SAFETY_CLASS_AMBIENT, UI_PROGRESS_ID, UI_PLACE_SIDE},
 };
 
 /* ---- patches --------------------------------------------------------------------------------- */
@@ -153,6 +155,8 @@ static void pane_forget(struct clips_view *v, enum pane p)
                 v->points = 0;
         if (p == PANE_LOG)
                 v->lines = 0;
+        if (p == PANE_WAY)
+                v->way = 0;
 }
 
 /* ---- counters -------------------------------------------------------------------------------- */
@@ -552,6 +556,37 @@ static void log_draw(struct clips_view *v)
                 command_offer(v, PANE_LOG, CLIPS_START_OVER);
 }
 
+/* ---- the way --------------------------------------------------------------------------------- */
+
+static void way_draw(struct clips_view *v)
+{
+        const struct clips_game *g = &v->player->game;
+        const struct clips_world *w = g->w;
+        ui_model_patch_builder m;
+        ui_step_list_builder l;
+        capnp_question *q;
+
+        if (v->way == g->phase + 1)
+                return;
+        v->way = g->phase + 1;
+        q = model_new(v, PANE_WAY, &m);
+        l = ui_progress_init_steps(ui_model_init_progress(ui_model_patch_init_whole(m)),
+                                   w->nphases);
+        for (uint8_t i = 0; i < w->nphases; i++) {
+                ui_step_builder b = ui_step_list_builder_get(l, i);
+                bool done = i < g->phase || i + 1 == w->nphases; /* the last is the end */
+
+                ui_step_set_key(b, w->phases[i].key);
+                ui_step_set_title(b, w->phases[i].title);
+                ui_step_set_fraction(b, -1);
+                if (i > g->phase)
+                        continue;
+                ui_step_set_detail(b, i < g->phase ? "" : w->phases[i].next);
+                ui_step_set_state(b, done ? UI_STEP_STATE_DONE : UI_STEP_STATE_RUNNING);
+        }
+        kit_pane_send(v->pane[PANE_WAY], q);
+}
+
 /* ---- drawing --------------------------------------------------------------------------------- */
 
 static void pane_draw(struct clips_view *v, enum pane p)
@@ -569,6 +604,9 @@ static void pane_draw(struct clips_view *v, enum pane p)
                 break;
         case PANE_LOG:
                 log_draw(v);
+                break;
+        case PANE_WAY:
+                way_draw(v);
                 break;
         case PANES:
                 break;

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { STOCKS, MACHINES, PROJECTS, CHART, LOG, PANES };
+enum { STOCKS, MACHINES, PROJECTS, CHART, LOG, WAY, PANES };
 
 static const char *const program[] = {"capos-paperclips", NULL};
 
@@ -120,7 +120,7 @@ static void wall_take(struct wall *w)
 /* Until each pane is there, whole, with its commands and somebody who waits for events. */
 static bool is_whole(const struct wall *w)
 {
-        static const unsigned commands[PANES] = {2, 1, 1, 0, 1};
+        static const unsigned commands[PANES] = {2, 1, 1, 0, 1, 0};
 
         for (unsigned i = 0; i < PANES; i++)
                 if (!w->pane[i].wholes || w->pane[i].commands < commands[i] || !w->pane[i].poll)

@@ -121,17 +121,17 @@ class Cases:
         said = self.run("ui", "paperclips", "-s", "one", "--once").stdout
         for line in ("[1] Paperclips: Bench (counters)", "[2] Paperclips: Machines (table)",
                      "[3] Paperclips: Projects (list)", "[4] Paperclips: Made and earned (chart)",
-                     "[5] Paperclips: Log book (log)"):
+                     "[5] Paperclips: Log book (log)", "[6] Paperclips: The way (progress)"):
             if line not in said.splitlines():
                 raise Failed(f"no {line!r} in {said}")
-        for words in ("Wire, in spans", "Tide, ", "Spool of wire", "three bends", "9.00 coins"):
+        for words in ("Wire, in spans", "Tide, ", "Spool of wire", "three bends", "9.00 coins", "answer the Keeper"):
             if words not in said:
                 raise Failed(f"no {words!r} in {said}")
         rows = [json.loads(row) for row in
                 self.run("ui", "paperclips", "-s", "one", "--once", "--json").stdout.splitlines()]
         expect([(r["kind"], r["class"]) for r in rows if r.get("kind")],
                [("counters", "ordinary"), ("table", "ordinary"), ("list", "ordinary"), ("chart", "ambient"),
-                ("log", "consequential")], "the panes")
+                ("log", "consequential"), ("progress", "ambient")], "the panes")
         expect(sorted((c["id"], c["cost"]) for r in rows for c in r.get("commands", [])),
                [("begin", "own"), ("buy", "own"), ("make", "own"), ("price", "own"), ("start-over", "lasting")],
                "their commands")
