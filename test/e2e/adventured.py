@@ -163,9 +163,12 @@ class Cases:
         expect(self.scene("cyd")["others"].count(self.scene("bob")["label"]), 1, "whom she sees")
         self.run("run", "adventure", "say", "text=Good evening.", "-s", "cyd")
         bob.until(f"{label}: Good evening.")
-        bob.does("say text='And to you.'", "And to you.")
-        lines = json.loads(self.run("run", "adventure", "lines", "-s", "cyd", "--json").stdout)["lines"]
-        expect((lines[-1]["who"], lines[-1]["text"]), (self.scene("bob")["label"], "And to you."), "what she hears")
+        bob.does("say text='And to you.'")
+
+        def heard():
+            lines = json.loads(self.run("run", "adventure", "lines", "-s", "cyd", "--json").stdout)["lines"]
+            return (self.scene("bob")["label"], "And to you.") in [(x["who"], x["text"]) for x in lines]
+        until(heard, "what she hears")
         bob.does("go exit=east", "The Boathouse", "Somebody is here: Tam")
         bob.does("talk person=tam topic=key", "hangs a key on a hook")
         bob.does("take thing=key", "You have it: a brass key")
