@@ -185,7 +185,7 @@ class Cases:
         return [(e["label"], e["said"]) for e in json.loads(done.stdout)["history"] if e.get("said")]
 
     def heard_in_chat(self):
-        """What people of the story say in a room is heard in the channel that its scene names; what players say, not."""
+        """What people of the story say in a room is heard in the channel that its scene names; players are not."""
         if self.scene("cyd")["room"] != "boathouse":
             self.do("cyd", "go", "east")
         channel = self.scene("cyd")["channel"]
