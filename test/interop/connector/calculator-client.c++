@@ -19,49 +19,16 @@
  *
  * Usage: calculator-client HOST:PORT
  */
-#include <capnp/rpc-twoparty.h>
-#include <kj/async-io.h>
-#include <kj/debug.h>
-
 #include <cmath>
 #include <deque>
-#include <iostream>
-#include <sstream>
-#include <string>
-#include <vector>
 
 #include "calculator.capnp.h"
-#include "remote_session.capnp.h"
-
-using namespace capos;
+#include "foreign-client.h"
 
 namespace
 {
 
-constexpr int WAIT_S = 60;
-
-std::string quoted(const std::string &text)
-{
-        std::string all = "\"";
-
-        for (char c : text)
-                all += (c == '"' || c == '\\' || (unsigned char)c < 0x20) ? '?' : c;
-        return all + "\"";
-}
-
-std::string refusal(const kj::Exception &e)
-{
-        static const char *const kinds[] = {"failed", "overloaded", "disconnected",
-                                            "unimplemented"};
-        static const std::string prefix = "remote exception: ";
-        std::string text = e.getDescription().cStr();
-
-        while (text.compare(0, prefix.size(), prefix) == 0)
-                text.erase(0, prefix.size());
-        return "{\"refused\": " + quoted(text.substr(0, text.find_first_of(" :"))) +
-               ", \"kind\": " + quoted(kinds[(int)e.getType()]) +
-               ", \"reason\": " + quoted(text) + "}";
-}
+using foreign::refusal;
 
 /* A function of ours, which the server calls. */
 class Power final : public Calculator::Function::Server
@@ -85,39 +52,16 @@ class Never final : public Calculator::Function::Server
         }
 };
 
-class Client
+class Client : private foreign::Session
 {
       public:
-        explicit Client(const char *address)
-            : io(kj::setupAsyncIo()),
-              stream(wait(wait(io.provider->getNetwork().parseAddress(address))->connect())),
-              rpc(*stream), gateway(rpc.bootstrap().castAs<RemoteSessionGateway>()),
-              session(nullptr), caps(nullptr), calculator(nullptr)
+        explicit Client(const char *address) : Session(address), calculator(nullptr)
         {
         }
 
         std::string run(const std::vector<std::string> &words);
 
       private:
-        template <typename T> T wait(kj::Promise<T> &&p)
-        {
-                auto late = io.provider->getTimer().afterDelay(WAIT_S * kj::SECONDS);
-
-                return p.exclusiveJoin(late.then([]() -> kj::Promise<T> {
-                                return KJ_EXCEPTION(FAILED, "nothing came within a minute");
-                        }))
-                        .wait(io.waitScope);
-        }
-
-        Calculator::Client got(const std::string &name)
-        {
-                auto get = caps.getRequest();
-
-                get.setName(name);
-                get.setExpectedInterfaceId(capnp::typeId<Calculator>());
-                return get.send().getCap().castAs<Calculator>();
-        }
-
         static Calculator::Value::Client literal(Calculator::Client &c, double x)
         {
                 auto request = c.evaluateRequest();
@@ -139,33 +83,13 @@ class Client
                 return out.str();
         }
 
-        void password(const std::string &name, const std::string &secret);
         std::string chain(unsigned n);
         std::string define(double x);
         Calculator::Value::Client by(Calculator::Function::Client f, double x, double y);
 
-        kj::AsyncIoContext io;
-        kj::Own<kj::AsyncIoStream> stream;
-        capnp::TwoPartyClient rpc;
-        RemoteSessionGateway::Client gateway;
-        RemoteSession::Client session;
-        RemoteCapSet::Client caps;
         Calculator::Client calculator;
         std::deque<kj::Promise<std::string>> hanging;
 };
-
-void Client::password(const std::string &name, const std::string &secret)
-{
-        auto request = gateway.startRequest();
-        auto start = request.initRequest();
-
-        start.setKind(RemoteAuthKind::PASSWORD);
-        start.initSelector().setAccount(name);
-        auto next = request.send().getFlow().nextRequest();
-        next.setResponse(kj::StringPtr(secret.c_str()).asBytes());
-        session = wait(next.send()).getSession();
-        caps = session.capSetRequest().send().getCaps();
-}
 
 /* What is not known yet is a part of the next: it comes home to the server. */
 std::string Client::chain(unsigned n)
@@ -230,11 +154,11 @@ std::string Client::run(const std::vector<std::string> &words)
         if (what == "password") {
                 password(words.at(1), words.at(2));
         } else if (what == "get") {
-                calculator = got(words.at(1));
+                calculator = got<Calculator>(words.at(1));
         } else if (what == "literal") {
                 return read(literal(calculator, x(1)));
         } else if (what == "early") {
-                auto early = got(words.at(1));
+                auto early = got<Calculator>(words.at(1));
 
                 return read(literal(early, x(2)));
         } else if (what == "chain") {
@@ -275,7 +199,7 @@ std::string Client::run(const std::vector<std::string> &words)
                 hanging.pop_front();
                 return wait(kj::mv(first));
         } else if (what == "logout") {
-                wait(session.logoutRequest().send().ignoreResult());
+                logout();
         } else {
                 KJ_FAIL_REQUIRE("no such command", what);
         }
@@ -292,18 +216,6 @@ int main(int argc, char **argv)
         }
 
         Client client(argv[1]);
-        std::string line;
 
-        while (std::getline(std::cin, line)) {
-                std::istringstream in(line);
-                std::vector<std::string> words;
-                std::string said;
-
-                for (std::string word; std::getline(in, word, '\t');)
-                        words.push_back(word);
-                KJ_IF_MAYBE(e, kj::runCatchingExceptions([&]() { said = client.run(words); }))
-                        said = refusal(*e);
-                std::cout << said << std::endl;
-        }
-        return 0;
+        return foreign::serve(client);
 }

@@ -67,33 +67,47 @@ def build_rust(build):
     return Peer("capnp-rpc 0.27.0", [program, "serve"], [program, "drive"])
 
 
-def build_go(build):
+def go_env(at):
+    return dict(os.environ, GOFLAGS="-mod=readonly", GOBIN=os.path.join(at, "bin"),
+                PATH=os.path.join(at, "bin") + ":" + os.environ["PATH"])
+
+
+def go_generate(at, schema, package, path):
     """Go needs two annotations in each file; its own stream.capnp has them."""
-    at = folder(build, "go")
-    env = dict(os.environ, GOFLAGS="-mod=readonly", GOBIN=os.path.join(at, "bin"))
+    env = go_env(at)
     run("go", "mod", "download", cwd=at, env=env)
     run("go", "install", GO_MODULE + "/capnpc-go", cwd=at, env=env)
     std = os.path.join(run("go", "list", "-m", "-f", "{{.Dir}}", GO_MODULE, cwd=at, env=env).strip(), "std")
-    with open(os.path.join(PEERS, "conf.capnp"), encoding="utf-8") as f:
+    with open(schema, encoding="utf-8") as f:
         id_line, rest = f.read().split("\n", 1)
-    os.makedirs(os.path.join(at, "conf"), exist_ok=True)
-    with open(os.path.join(at, "conf.capnp"), "w", encoding="utf-8") as f:
-        f.write(f'{id_line}\nusing Go = import "/go.capnp";\n$Go.package("conf");\n'
-                f'$Go.import("grid/conf");\n{rest}')
-    env["PATH"] = env["GOBIN"] + ":" + env["PATH"]
-    run("capnp", "compile", "--no-standard-import", "-I" + std, "-ogo:conf", "conf.capnp", cwd=at, env=env)
-    run("go", "build", "-o", "grid", ".", cwd=at, env=env)
+    os.makedirs(os.path.join(at, package), exist_ok=True)
+    copy = os.path.basename(schema)
+    with open(os.path.join(at, copy), "w", encoding="utf-8") as f:
+        f.write(f'{id_line}\nusing Go = import "/go.capnp";\n$Go.package("{package}");\n'
+                f'$Go.import("{path}");\n{rest}')
+    run("capnp", "compile", "--no-standard-import", "-I" + std, "-ogo:" + package, copy, cwd=at, env=env)
+
+
+def build_go(build):
+    at = folder(build, "go")
+    go_generate(at, os.path.join(PEERS, "conf.capnp"), "conf", "grid/conf")
+    run("go", "build", "-o", "grid", ".", cwd=at, env=go_env(at))
     program = os.path.join(at, "grid")
     return Peer("go-capnp v3.1.0-alpha.2", [program, "serve"], [program, "drive"])
 
 
-def build_python(build):
-    at = folder(build, "python")
+def python_with(at):
+    """A Python that has what requirements.txt names."""
     python = os.path.join(at, "venv", "bin", "python")
     if not os.path.exists(python):
         run(sys.executable, "-m", "venv", os.path.join(at, "venv"))
     run(python, "-m", "pip", "install", "--quiet", "-r", os.path.join(at, "requirements.txt"))
-    program = [python, os.path.join(at, "grid.py")]
+    return python
+
+
+def build_python(build):
+    at = folder(build, "python")
+    program = [python_with(at), os.path.join(at, "grid.py")]
     return Peer("pycapnp 2.2.4", program + ["serve"], program + ["drive"])
 
 
