@@ -533,13 +533,34 @@ static void on_end_look(capnp_conn *c, void *arg)
         *fd = -1;
 }
 
-/* Whoever ends a connection says why on another one before; what comes last is told of first. */
-static void end_with_a_word(bool writes)
+/* When a connection is ended: while nothing happens, before something is written to it, or within
+ * the round that writes to it and has read from it. */
+enum ending { ENDS_IDLE, ENDS_BEFORE_WRITE, ENDS_IN_ROUND };
+
+struct ending_now {
+        capnp_conn *c;
+        int end, word;
+        capnp_cap *late;
+};
+
+/* Whoever ends a connection says why on another one before. */
+static void ends_now(void *arg)
+{
+        struct ending_now *e = arg;
+
+        CHECK_EQ(write(e->word, bootstrap, sizeof(bootstrap)), (ssize_t)sizeof(bootstrap));
+        close(e->end);
+        CHECK_OK(capnp_rpc_bootstrap(capnp_conn_rpc(e->c), &e->late));
+}
+
+/* What comes last is told of first. */
+static void end_with_a_word(enum ending how)
 {
         int end[2], word[2], fd;
         capnp_cap *root, *late = NULL;
         capnp_conn *c, *other;
         struct site s;
+        struct ending_now e;
 
         site_init(&s);
         CHECK_OK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, end));
@@ -551,14 +572,21 @@ static void end_with_a_word(bool writes)
         fd = word[1];
         capnp_conn_on_close(c, on_end_look, &fd);
 
-        if (writes)
-                CHECK_OK(capnp_rpc_bootstrap(capnp_conn_rpc(c), &late));
-        close(end[1]);
-        CHECK_EQ(write(word[1], bootstrap, sizeof(bootstrap)), (ssize_t)sizeof(bootstrap));
+        e = (struct ending_now){.c = c, .end = end[1], .word = word[1]};
+        if (how == ENDS_IN_ROUND) {
+                CHECK_EQ(write(end[1], bootstrap, sizeof(bootstrap)), (ssize_t)sizeof(bootstrap));
+                CHECK_OK(capnp_timer_new(s.vat, 0, ends_now, &e, NULL));
+        } else {
+                if (how == ENDS_BEFORE_WRITE)
+                        CHECK_OK(capnp_rpc_bootstrap(capnp_conn_rpc(c), &late));
+                close(end[1]);
+                CHECK_EQ(write(word[1], bootstrap, sizeof(bootstrap)), (ssize_t)sizeof(bootstrap));
+        }
         while (fd >= 0)
                 CHECK_OK(capnp_vat_process(s.vat));
 
         capnp_cap_unref(late);
+        capnp_cap_unref(e.late);
         capnp_cap_unref(root);
         capnp_conn_unref(c);
         capnp_conn_unref(other);
@@ -568,8 +596,9 @@ static void end_with_a_word(bool writes)
 
 TEST(what_was_said_before_an_end_is_read_before_it_counts)
 {
-        end_with_a_word(false);
-        end_with_a_word(true);
+        end_with_a_word(ENDS_IDLE);
+        end_with_a_word(ENDS_BEFORE_WRITE);
+        end_with_a_word(ENDS_IN_ROUND);
 }
 
 TEST(peer_that_is_gone_before_the_answer)

@@ -15,8 +15,8 @@
  *
  * A peer that has closed may have said why before: when writing fails, what it sent is read first.
  * And somebody else may say why, who has ended it: a manager that takes a service away tells so on
- * a connection of its own first. So an end counts a round after it was seen, when whatever was sent
- * before it has been read, on all connections.
+ * a connection of its own first. So an end counts two rounds after it was seen, when whatever was
+ * sent before it has been read, on all connections.
  *
  * Of a peer that takes turns (capnp_i_rpc_takes_turns()) the core may leave some of what was read.
  * It goes on with that at the end of this round and of each that follows, a turn at a time, and the
@@ -52,12 +52,14 @@ static int stream_fed(capnp_conn *c, int r)
         return r;
 }
 
-/* The loop tells again what it has told of a socket that has ended. */
+/* The loop tells again what it has told of a socket that has ended. It may have ended after the
+ * loop had looked at the others, so what they had said before is read in the next round, perhaps
+ * after this socket: the end counts in the round after that. */
 bool capnp_i_stream_end_counts(capnp_conn *c)
 {
         if (!c->end_round)
                 c->end_round = c->io->rounds;
-        return c->end_round != c->io->rounds;
+        return c->io->rounds > c->end_round + 1;
 }
 
 /* One read and its feed. 1: there may be more; 0: not now; -errno: the socket is of no more use. */

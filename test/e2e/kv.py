@@ -204,8 +204,6 @@ class Cases:
                 other.good("next", "mine", LONG)
             c.good("begin", "mine", 4, 100)
             other.good("begin", "mine", 4, 100)
-            for _ in range(2):  # and what has come of that is with its worker: nothing else is on its way
-                self.refused(c.ask("value", "mine"), "there is no such key")
             with contextlib.closing(self.target.admin()) as admin:
                 admin.revoke([x["id"] for x in admin.sessions() if x["account"] == "ada"][-1], "kv")
             for _ in range(3):
