@@ -344,22 +344,29 @@ def count(name, passed, failed, skipped=0):
     print(f"{passed} passed, {failed} failed")
 
 
-def run_cases(name, cases):
-    """Runs [(name, function)], prints a line each and the sum; the exit code. Whatever a case raises is that case's."""
-    passed = failed = skipped = 0
+def run_cases(name, cases, after=lambda: None, more=lambda: ""):
+    """Runs [(name, function)], and after() each that was good; prints a line each and the sum; the exit code. Whatever
+    a case raises is that case's. Of one that has failed, more() is shown as well, and its line is there again at the
+    end: a log of which only the end is kept tells it, too."""
+    passed = skipped = 0
+    failed = []
     for title, function in cases:
+        started = time.monotonic()
         try:
             function()
+            after()
         except Skip as e:
             skipped += 1
             print(f"skipped {title}: {e}", flush=True)
         except Exception as e:  # pylint: disable=broad-except
-            failed += 1
             places = " > ".join(f"{os.path.basename(f.filename)}:{f.lineno}"
                                 for f in traceback.extract_tb(e.__traceback__)[1:])
-            print(f"not ok {title} - {type(e).__name__} {e} ({places})", flush=True)
+            failed.append(f"not ok {title} - {type(e).__name__} {e} ({places})".replace("\n", " "))
+            print(failed[-1], more(), sep="\n", flush=True)
         else:
             passed += 1
-            print(f"ok {title}", flush=True)
-    count(name, passed, failed, skipped)
+            print(f"ok {title} ({time.monotonic() - started:.1f} s)", flush=True)
+    if failed:
+        print("", *(f"{line:.300}" for line in failed), sep="\n")
+    count(name, passed, len(failed), skipped)
     return 0 if passed and not failed else 1

@@ -52,6 +52,15 @@ class Answer:
         return f"{self.status} {self.body.decode('latin-1').strip()}".strip() if self.status else "closed"
 
 
+def of_process(pid, name):
+    """A file of /proc; nothing, when the process has ended."""
+    try:
+        with open(f"/proc/{pid}/{name}", "rb") as f:
+            return f.read()
+    except OSError:
+        return b""
+
+
 def read_all(s):
     """Until the other side has ended, however."""
     got = b""
@@ -103,7 +112,8 @@ class Socket:
     def send_text(self, text):
         self.raw(self.frame(text.encode()))
 
-    def _need(self, n):
+    def need(self, n):
+        """Reads on until so many bytes are there."""
         while len(self.got) < n:
             self.s.settimeout(DEADLINE)
             try:
@@ -117,15 +127,15 @@ class Socket:
     def read(self):
         """The next text message; pings are answered."""
         while True:
-            self._need(2)
+            self.need(2)
             opcode, n, at = self.got[0] & 15, self.got[1] & 127, 2
             if n == 126:
-                self._need(4)
+                self.need(4)
                 n, at = struct.unpack(">H", self.got[2:4])[0], 4
             elif n == 127:
-                self._need(10)
+                self.need(10)
                 n, at = struct.unpack(">Q", self.got[2:10])[0], 10
-            self._need(at + n)
+            self.need(at + n)
             payload, self.got = self.got[at:at + n], self.got[at + n:]
             if opcode == 8:
                 code = struct.unpack(">H", payload[:2])[0] if len(payload) > 1 else 1005
@@ -308,25 +318,38 @@ class Bridge:
 
     @staticmethod
     def below(pid):
-        """A process and all that it has started, which stand behind it."""
+        """A process and all that it has started, which stand behind it, but those that end meanwhile."""
         found = [pid]
-        with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as f:
-            for child in f.read().split():
-                found += Bridge.below(int(child))
+        for child in of_process(pid, f"task/{pid}/children").split():
+            found += Bridge.below(int(child))
         return found
 
     def processes(self):
         """The bridge's: the front first, then the starter, then the browsers'."""
         return self.below(self.web.pid)
 
-    def workers(self):
-        """The instance's workers, but not what they are copies of."""
-        found = []
-        for pid in self.below(self.rig.server.pid):
-            with open(f"/proc/{pid}/cmdline", "rb") as f:
-                if b"capos-worker" in f.read():
-                    found.append(pid)
-        return found[1:]
+    def pids_of(self, name):
+        """The instance's processes of a program, in the order of their making."""
+        return [pid for pid in self.below(self.rig.server.pid)
+                if os.path.basename(of_process(pid, "cmdline").split(b"\0")[0]) == name.encode()]
+
+    def pid_of(self, name):
+        """A process of the instance's, of which there is one."""
+        found = self.pids_of(name)
+        equal(len(found), 1, f"processes of {name}")
+        return found[0]
+
+    def to_workers(self, number):
+        """A signal to the instance's workers, but not to what they are copies of. One may end by itself just now."""
+        for pid in self.pids_of("capos-worker")[1:]:
+            try:
+                os.kill(pid, number)
+            except ProcessLookupError:
+                pass
+
+    def said(self):
+        """What it has said last, for who looks for why something has failed."""
+        return self.rig.read("web.log")[-2000:]
 
     def end(self):
         """Ends the process, whatever has failed."""

@@ -18,7 +18,7 @@ import tempfile
 import time
 import zlib
 
-WAIT_S = 60
+WAIT_S = 120
 FLAGS = ["--headless=new", "--disable-gpu", "--disable-quic", "--no-first-run", "--no-default-browser-check",
          "--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-extensions",
          "--disable-domain-reliability", "--hide-scrollbars", "--force-color-profile=srgb", "--mute-audio",

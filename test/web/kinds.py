@@ -143,12 +143,15 @@ class Kinds(page.Cases):
             self.show(kind, kind, whole)
             for delta, _ in changes:
                 self.change(kind, **delta)
-        wanted = {k for k, (_, *changes) in CHANGES.items() if changes}
-        page.bridge.until(lambda: self.changed(p) == wanted, "kinds that come as a change")
+        wanted = {k: self.revisions[k] for k in CHANGES}
+        page.bridge.until(lambda: self.told(p)[0] == wanted, "all that has changed")
+        equal(self.told(p)[1], {k for k, (_, *changes) in CHANGES.items() if changes}, "kinds that come as a change")
         drawn = DRAWN % json.dumps(list(CHANGES))
         p.until("document.querySelectorAll('.pane').length > 1")
         changed = self.settled(p, drawn)
+        since = len(p.events)
         p.reload()
+        page.bridge.until(lambda: self.told(p, since)[0] == wanted, "all of it whole")
         p.there(".pane")
         whole = self.settled(p, drawn)
         for kind in CHANGES:
@@ -156,12 +159,18 @@ class Kinds(page.Cases):
         self.over(p)
 
     @staticmethod
-    def changed(p):
-        """The kinds of which a change has come."""
-        p.js("1")  # what has come so far is read by that
-        frames = [json.loads(e["params"]["response"]["payloadData"]) for e in p.events
+    def told(p, since=0):
+        """What has come: {kind: revision}, and the kinds of which a change has come."""
+        p.call("Page.getFrameTree")  # what has come so far is read by that
+        frames = [json.loads(e["params"]["response"]["payloadData"]) for e in p.events[since:]
                   if e["method"] == "Network.webSocketFrameReceived"]
-        return {next(iter(f["change"]["model"])) for f in frames if "change" in f}
+        panes = [f["pane"] for f in frames if "pane" in f]
+        kinds, told = {f["surface"]: f["kind"] for f in panes}, {}
+        changes = [f["change"] for f in frames if "change" in f]
+        for c in panes + changes:
+            kind = kinds[c["surface"]]
+            told[kind] = max(told.get(kind, 0), int(c["revision"]))
+        return told, {kinds[c["surface"]] for c in changes}
 
     @staticmethod
     def settled(p, expression):
@@ -208,9 +217,10 @@ class Kinds(page.Cases):
             p.until("document.querySelector('#sheet').dataset.deaf === ''", "it can be answered")
             if self.screens and answer == "no":
                 self.shoot(p, "asked-lasting")
+            p.js("document.querySelector('.pane .said').textContent = ''")
             p.click(f"#sheet-{answer}")
             p.until("!document.querySelector('#sheet').open", "it is answered")
-            p.until("document.querySelector('.pane .said')?.innerText.length > 1", "how it has ended")
+            p.until("document.querySelector('.pane .said').innerText.length > 1", "how it has ended")
             equal(self.call("stage", "worked").get("times", 0), times, f"how often it ran after {answer}")
             typed = p.js("document.querySelector('.ask-fields [id$=-lasts-text]')?.value ?? ''")
             equal(typed, "for good" if answer == "no" else "", f"what was typed, after {answer}")

@@ -7,13 +7,13 @@ and ends. It never crashes, never leaves a tab without an answer, and the next a
 
 PRELOAD is test/web/fail-malloc.c.
 """
+import functools
 import json
 import mmap
 import os
 import struct
 import sys
 import tempfile
-import traceback
 
 from bridge import PASSWORD, Closed, Failed, until
 from panes import key, log_line
@@ -185,7 +185,7 @@ def out_and_in_again(w, m):
 
 
 def one(w, f):
-    """With the n-th failing, for n that grow until it is done before. How often that was."""
+    """With the n-th failing, for n that grow until it is done before. How often that was is said."""
     n, times = 1, 0
     while True:
         m = w.ready()
@@ -194,33 +194,24 @@ def one(w, f):
             f(w, m)
         except (Closed, ConnectionError, TypeError, AttributeError, KeyError) as e:
             holds(w.failed(), f"{e!r} without a failure")
-        failed = w.failed()
-        w.fail_at(0)
+        finally:
+            failed = w.failed()
+            w.fail_at(0)
         m.tab.close()
         if not failed:
-            return times
+            print(f"{f.__name__}: {times} failures")
+            return
         times += 1
         n += 1 + n // 3
 
 
 def main():
-    w = World(*sys.argv[1:4])
-    passed = bad = 0
+    w, wanted = World(*sys.argv[1:4]), sys.argv[4:]
     try:
-        for f in ACTS:
-            if sys.argv[4:] and f.__name__ not in sys.argv[4:]:
-                continue
-            try:
-                print(f"ok   {f.__name__}: {one(w, f)} failures", flush=True)
-                passed += 1
-            except Exception:  # noqa: BLE001  (whatever it is, it is this act's)
-                bad += 1
-                print(f"FAIL {f.__name__}\n{traceback.format_exc()}{w.b.rig.read('web.log')[-2000:]}", flush=True)
-                w.fail_at(0)
+        return instance.run_cases("web-memory", [(f.__name__, functools.partial(one, w, f)) for f in ACTS
+                                                 if f.__name__ in wanted or not wanted], more=w.b.said)
     finally:
         w.b.close()
-    instance.count("web-memory", passed, bad)
-    return 1 if bad else 0
 
 
 if __name__ == "__main__":

@@ -310,7 +310,8 @@ class Cases:
         p, _ = self.at_login_with()
         self.bend(p, "get", "await new Promise((done) => { window.go = done; }); return real(o);")
         self.use(p)
-        p.until("/at most (10|9) min/.test(document.querySelector('#step')?.innerText ?? '')", "how long it may take")
+        p.until("/at most (10|[5-9]) min/.test(document.querySelector('#step')?.innerText ?? '')",
+                "how long it may take")
         p.js("window.go()")
         p.says("alice", "#session-account")
         self.leave(p)

@@ -195,7 +195,7 @@ class Cases:
         c.maximum_version = ssl.TLSVersion.TLSv1_2
         try:
             c.wrap_socket(self.bridge.plain())
-        except (ssl.SSLError, ConnectionResetError):
+        except (ssl.SSLError, ConnectionError):
             return
         raise bridge.Failed("TLS 1.2 is spoken")
 
@@ -250,7 +250,8 @@ CASES = [n for n in vars(Cases) if not n.startswith("_") and n != "close"]
 def main(binaries, *only):
     cases = Cases(binaries)
     try:
-        return instance.run_cases("web-shield", [(n, getattr(cases, n)) for n in only or CASES])
+        return instance.run_cases("web-shield", [(n, getattr(cases, n)) for n in only or CASES],
+                                  more=cases.bridge.said)
     finally:
         cases.close()
 

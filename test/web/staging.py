@@ -109,16 +109,6 @@ class Staged(Bridge):
         self.revisions = {}
         until(lambda: self.tell("heard").get("lent"), "nothing is lent")
 
-    def pid_of(self, name):
-        """The process of a service."""
-        found = []
-        for pid in self.below(self.rig.server.pid):
-            with open(f"/proc/{pid}/cmdline", "rb") as f:
-                if os.path.basename(f.read().split(b"\0")[0]) == name.encode():
-                    found.append(pid)
-        equal(len(found), 1, f"processes of {name}")
-        return found[0]
-
     def tell(self, method, **params):
         r = self.mirror.ask("call", {"target": "stage", "method": method, "params": json.dumps(params)})
         holds("returned" in r, r)

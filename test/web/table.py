@@ -1,7 +1,7 @@
 """table: attacks, a row each, with the answer that each must get; they are tried in the order of their making."""
 from bridge import Answer, equal
 
-ROWS, TABLE = [], []
+ROWS = []
 
 
 def row(answer):
@@ -11,7 +11,6 @@ def row(answer):
             got = f(b)
             if isinstance(got, Answer):
                 got = got.words
-            TABLE.append((f.__name__.replace("_", " "), got))
             equal(got, answer, f.__name__)
         run.__name__ = f.__name__
         ROWS.append(run)

@@ -266,7 +266,9 @@ export async function call(to: { name: string; handle: number }, method: string,
   calls.set([c, ...calls.peek()].slice(0, KEPT_CALLS));
   const up = { call: { target: to.name, handle: to.name ? 0 : to.handle, method, params } };
   try {
-    await wire.ask(up, (id) => { c.id = id; });
+    const d = await wire.ask(up, (id) => { c.id = id; });
+    if (d.returned && !c.result.peek()) /* it is no call of the session's that there is now */
+      c.result.set(d.returned);
   } catch (e) {
     const r = e instanceof wire.Refused ? e : new wire.Refused("", String(e));
     if (!c.failure.peek())

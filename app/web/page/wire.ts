@@ -34,6 +34,7 @@ let socket: WebSocket | null = null;
 let ready = false;
 let wanted = true;
 let wasIn = false;
+let later = 0; /* the next try */
 let pause = FIRST_MS;
 let nextId = 1;
 let take: (d: WebDown) => void = () => undefined;
@@ -89,13 +90,15 @@ function drop(why: Error): void {
   waiting.clear();
 }
 
-async function hello(greet: WebDown_Greet): Promise<void> {
+async function hello(greet: WebDown_Greet, s: WebSocket): Promise<void> {
   const pair = await key.have();
-  if (!pair) {
+  const signed = pair ? await key.sign(pair, greet) : null;
+  if (socket !== s)
+    return;
+  if (!signed) {
     leave("closed");
     return;
   }
-  const signed = await key.sign(pair, greet);
   const id = nextId++;
   waiting.set(id, {
     done: () => {
@@ -132,24 +135,33 @@ async function closed(code: number, opened: boolean): Promise<void> {
     leave(code === IDLE ? "idle" : "closed");
     return;
   }
-  if (!opened && await whether()) {
+  const was = socket, isThere = !opened && await whether();
+  if (socket !== was)
+    return;
+  if (isThere) {
     leave(wasIn ? "lost" : "closed");
     return;
   }
   line.set("offline");
-  setTimeout(() => wanted && open(), pause);
+  clearTimeout(later);
+  later = window.setTimeout(() => wanted && open(), pause);
   pause = Math.min(pause * 2, LONGEST_MS);
 }
 
 function open(): void {
   const s = new WebSocket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/ws`);
   let opened = false; /* and perhaps dropped before it was greeted: the bridge is behind, and it is tried again */
+  const before = socket;
   socket = s;
+  before?.close(); /* there is one at a time, and one try */
+  clearTimeout(later);
   s.onopen = () => { opened = true; };
   s.onmessage = (e) => {
+    if (socket !== s)
+      return;
     const d = JSON.parse(e.data as string) as WebDown;
     if (d.greet)
-      void hello(d.greet);
+      void hello(d.greet, s);
     take(d);
     answered(d);
   };
@@ -167,9 +179,9 @@ export function begin(down: (d: WebDown) => void): void {
   open();
 }
 
-/* Tries at once, because a person has asked for it. */
+/* Tries at once, because a person has asked for it; what is being tried is not begun anew for that. */
 export function again(): void {
-  if (line.peek() === "offline") {
+  if (line.peek() === "offline" && (!socket || socket.readyState > WebSocket.OPEN)) {
     pause = FIRST_MS;
     open();
   }

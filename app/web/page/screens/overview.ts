@@ -105,16 +105,21 @@ function message(): Child {
     : h("bdi", null, m || "The instance has no message today.")) : null;
 }
 
+/* Each session is told it, and each line of a page: what was asked on one that has dropped is nothing to this one. */
+let whose = "";
+
 function ask(): void {
-  const c = greets();
-  if (!c || motd.peek() !== null || !store.alive())
+  const c = greets(), asked = whose;
+  if (!c || motd.get() !== null || !store.alive())
     return;
   motd.set("");
   void store.call({ name: c.entry?.name ?? "", handle: 0 }, "motd", "{}").then((x) => {
-    const r = x.result.peek();
+    if (asked !== whose)
+      return;
+    const r = x.result.peek(), f = x.failure.peek();
     const out = r ? JSON.parse(r.json || "{}") as { [name: string]: unknown } : {};
     motd.set(r ? String(Object.values(out).find((v) => typeof v === "string") ?? "")
-      : `Refused: ${x.failure.peek()?.code || x.failure.peek()?.text}`);
+      : `Refused: ${f?.code || f?.text || "nobody has said why"}`);
   });
 }
 
@@ -151,7 +156,12 @@ let timer = 0;
 
 /* What the screen says is fresh while somebody looks at it. */
 export function begin(): void {
-  effect(() => { if (!store.session.get()) motd.set(null); });
+  effect(() => {
+    const s = store.session.get(), id = s ? `${store.greet.get()?.nonce} ${s.id}` : "";
+    if (id !== whose)
+      motd.set(null);
+    whose = id;
+  });
 }
 
 export function view(): Child {
@@ -162,7 +172,7 @@ export function view(): Child {
     else if (store.session.peek() && !store.ended.peek() && !document.hidden)
       wire.tell({ refresh: null });
   }, REFRESH_MS);
-  effect(() => { if (store.caps.get()) ask(); });
+  effect(ask);
   effect(() => {
     if (store.alive() && store.session.get()?.account && !store.sessions.get())
       wire.tell({ sessions: null });
