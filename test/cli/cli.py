@@ -709,9 +709,9 @@ def main():
         except Skip as e:
             skipped += 1
             print(f"skipped {name}: {e}")
-        except Exception:  # pylint: disable=broad-except
-            failed.append(name)
-            print(f"not ok {name}")
+        except Exception as e:  # pylint: disable=broad-except
+            failed.append(f"not ok {name} - {type(e).__name__} {e}".replace("\n", " "))
+            print(failed[-1])
             traceback.print_exc(file=sys.stdout)
             if rig:
                 print(rig.read("log")[-2000:])
@@ -720,9 +720,10 @@ def main():
                 if rig:
                     rig.close()
             except Failed as e:
-                failed.append(f"{name}, at its end")
-                print(f"not ok {failed[-1]}: {e}")
+                failed.append(f"not ok {name}, at its end - {e}".replace("\n", " "))
+                print(failed[-1])
             heard.end_children()
+    print("".join(f"{line:.300}\n" for line in failed), end="")
     print(f"{a.name}: {passed} passed, {len(failed)} failed, {skipped} skipped")
     counts = os.environ.get("CAPOS_TEST_COUNTS")
     if counts:

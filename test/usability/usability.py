@@ -42,8 +42,8 @@ def run(name, function, with_instance, binaries, source):
     except Skip as e:
         print(f"skipped {name}: {e}", flush=True)
         return 2
-    except Exception:  # pylint: disable=broad-except
-        print(f"not ok {name}")
+    except Exception as e:  # pylint: disable=broad-except
+        print(f"not ok {name} - {type(e).__name__} {e}".replace("\n", " "))
         traceback.print_exc(file=sys.stdout)
         return 1
     finally:
