@@ -287,6 +287,7 @@ class Cases:
         p.says("in both", "#events")
         p.click(".history li:first-child button")
         p.says("What came back then is not kept", ".answer")
+        p.there("#raw")
         equal(json.loads(p.js("document.querySelector('#raw').value")), {"text": "in both"}, "what was sent then")
         p.click("#call")
         p.until(HERE_DONE)
