@@ -165,6 +165,12 @@ static void kept_canceled(capnp_answer *a, void *arg)
         (void)capnp_answer_fail(a, CAPNP_FAILED, "canceled");
 }
 
+static int kept(struct rig *r, capnp_answer *a)
+{
+        r->kept = a;
+        return capnp_answer_keep(a, kept_canceled, r);
+}
+
 static int ask_nothing(void *self, capnp_answer *a)
 {
         return refused(self, a) ? 0 : capnp_answer_return(a);
@@ -187,6 +193,8 @@ static int ask_next(void *self, capnp_answer *a)
                 return 0;
 
         CHECK_EQ(admission_next_param_flow(a), 7);
+        if (r->silent)
+                return kept(r, a);
         if (r->asked[capnp_answer_method(a)] > r->steps) {
                 admission_next_results_set_done(a, true);
                 bound_fill(r, admission_next_results_init_bound(a));
@@ -202,11 +210,7 @@ static int ask_enter(void *self, capnp_answer *a)
                 return 0;
 
         bound_fill(r, admission_enter_results_init_bound(a));
-        if (!r->silent)
-                return capnp_answer_return(a);
-
-        r->kept = a;
-        return capnp_answer_keep(a, kept_canceled, r);
+        return r->silent ? kept(r, a) : capnp_answer_return(a);
 }
 
 static void methods_fill(const struct rig *r, capnp_answer *a)
@@ -269,11 +273,13 @@ static int ask_schema(void *self, capnp_answer *a)
 
 static int ask_renew(void *self, capnp_answer *a)
 {
-        if (refused(self, a))
+        struct rig *r = self;
+
+        if (refused(r, a))
                 return 0;
 
-        bound_fill(self, admission_renew_results_init_bound(a));
-        return capnp_answer_return(a);
+        bound_fill(r, admission_renew_results_init_bound(a));
+        return r->silent ? kept(r, a) : capnp_answer_return(a);
 }
 
 static void watch_canceled(capnp_answer *a, void *arg)

@@ -87,6 +87,26 @@ TEST(a_flow_that_nobody_holds_is_canceled)
         rig_close(&r);
 }
 
+/* A step may wait for a person, who may say yes when nobody waits any more. */
+TEST(a_flow_whose_step_is_given_up_is_canceled)
+{
+        struct rig r = {.silent = true};
+        rig_open(&r);
+        {
+                CAP flow = flow_start(&r);
+                capnp_question *q = next(flow, 0);
+
+                capnp_question_send(q, NULL, NULL);
+                rig_until(&r, &r.kept, sizeof(r.kept));
+                CHECK_EQ(r.asked[CANCEL], 0);
+                capnp_question_free(q);
+                rig_until(&r, &r.asked[CANCEL], sizeof(r.asked[CANCEL]));
+                CHECK_OK(capnp_answer_fail(r.kept, CAPNP_FAILED, "denied.flow"));
+                r.kept = NULL;
+        }
+        rig_close(&r);
+}
+
 TEST(what_is_too_long_for_the_session_manager_does_not_get_there)
 {
         struct rig r = {0};
@@ -132,6 +152,28 @@ TEST(a_login_that_was_given_up_is_undone)
 }
 
 /* ---- being somebody ------------------------------------------------------------------------- */
+
+/* What came back came to nobody: the old one goes on. */
+TEST(a_renewal_that_was_given_up_leaves_the_reference)
+{
+        struct rig r = {0};
+        rig_open(&r);
+        {
+                CAP session = rig_enter(&r);
+                capnp_question *q = remote_session_renew((remote_session_client){session});
+
+                r.silent = true;
+                capnp_question_send(q, NULL, NULL);
+                rig_until(&r, &r.kept, sizeof(r.kept));
+                capnp_question_free(q);
+                rig_settle(&r);
+                CHECK_OK(capnp_answer_return(r.kept));
+                r.kept = NULL;
+                rig_settle(&r);
+                CHECK_OK(info(session));
+        }
+        rig_close(&r);
+}
 
 TEST(renewal_replaces_the_reference)
 {

@@ -1,7 +1,8 @@
 /*
  * RemoteAuthFlow: one login, or one renewal by a new proof, step by step. What is to be proved and
  * whether it has been is the session manager's to say; a flow only carries it, and ends with its
- * last holder.
+ * last holder, or with a step that nobody waits for any more: a person who says yes later says it
+ * to nobody.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -13,6 +14,23 @@ struct flow {
         uint32_t number; /* sessiond's */
         pending_bound *bound;
 };
+
+static void flow_let_go(struct worker *w, uint32_t number)
+{
+        capnp_question *q;
+
+        if (w->state == WORKER_ENDED)
+                return;
+
+        q = admission_cancel(worker_ask(w));
+        admission_cancel_set_flow(q, number);
+        capnp_question_detach(q);
+}
+
+static void next_given_up(struct pending *p)
+{
+        flow_let_go(p->w, p->flow);
+}
 
 static void next_done(struct pending *p)
 {
@@ -43,8 +61,11 @@ static int flow_next(void *self, capnp_answer *a)
         admission_next_set_flow(q, f->number);
         admission_next_set_response(q, remote_auth_flow_next_param_response(a));
         r = pending_send(f->w, a, q, next_done, &p);
-        if (p)
+        if (p) {
                 p->bound = f->bound;
+                p->flow = f->number;
+                p->gave_up = next_given_up;
+        }
         return r;
 }
 
@@ -70,13 +91,8 @@ static int flow_cancel(void *self, capnp_answer *a)
 static void flow_gone(void *self)
 {
         struct flow *f = self;
-        capnp_question *q;
 
-        if (f->w->state != WORKER_ENDED) {
-                q = admission_cancel(worker_ask(f->w));
-                admission_cancel_set_flow(q, f->number);
-                capnp_question_detach(q);
-        }
+        flow_let_go(f->w, f->number);
         free(f);
 }
 

@@ -25,6 +25,8 @@ static void pending_canceled(capnp_answer *a, void *arg)
 
         (void)a;
         p->canceled = true;
+        if (p->gave_up)
+                p->gave_up(p);
 }
 
 static void pending_returned(capnp_question *q, int r, void *arg)

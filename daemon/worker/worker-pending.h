@@ -19,10 +19,12 @@ struct pending {
         struct worker *w;
         capnp_answer *a;
         capnp_question *q;
-        void (*done)(struct pending *p); /* ends p->a */
+        void (*done)(struct pending *p);    /* ends p->a */
+        void (*gave_up)(struct pending *p); /* when it is canceled; may be NULL */
         bool canceled;
         bool again;           /* asked for the second time */
         pending_bound *bound; /* of a flow that may be done */
+        uint32_t flow;
         grant_give *give;
         void *parts;   /* of a schema, freed with this */
         uint32_t most; /* bytes of a part of one */

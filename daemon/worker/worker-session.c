@@ -149,9 +149,17 @@ static int session_cap_set(void *self, capnp_answer *a)
         return capnp_answer_return(a);
 }
 
-/* pending_bound */
+/* pending_bound. Who has given it up goes on with the reference that he has. */
 static int session_renewed(struct pending *p, bound_reader b, capnp_cap **ret_c)
 {
+        if (p->canceled) {
+                if (!worker_rebind(p->w, b)) {
+                        grants_follow(p->w);
+                        offers_follow(p->w);
+                }
+                (void)capnp_answer_fail(p->a, CAPNP_FAILED, "canceled");
+                return -1;
+        }
         if (!worker_bind(p->w, b) && !session_ref_new(p->w, ret_c)) {
                 grants_follow(p->w);
                 offers_follow(p->w);

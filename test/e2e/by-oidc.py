@@ -238,7 +238,7 @@ class Cases:
         return out
 
     def renewed(self, alias, do):
-        """A renewal that nobody waits for any more keeps none from the next one."""
+        """A renewal that nobody waits for any more keeps none from the next one, and no later yes makes it."""
         self.op.approved = False
         p = self.capos("renew", "--session", alias)
         heard.until(p.stderr, "127.0.0.1")
@@ -254,6 +254,8 @@ class Cases:
             p = self.capos("renew", "--session", alias, *words)
             said = p.communicate(timeout=60)
             expect(p.returncode, 2, f"{words}: {said}")
+        made = [r for r in self.audit() if r["what"] == "renewal" and r["session"] == record["session"]]
+        expect(len(made), 1, "renewals")
 
     def command(self, method, alias, do, found):
         """`capos login`, then what it has, a renewal by the same, and its end."""
