@@ -50,7 +50,7 @@ TEST_T(starts_and_ends, 60)
                 begun = now_ms();
                 CHECK(kill(i.pid, ends[k]) == 0);
                 CHECK_EQ(instance_wait(&i), 0);
-                CHECK(now_ms() - begun < 4000);
+                CHECK(now_ms() - begun < 40000);
                 CHECK(stat(path, &st) < 0 && errno == ENOENT);
         }
         instance_deinit(&i);
@@ -687,7 +687,7 @@ TEST_T(nobody_outlives_caposd, 60)
         CHECK_EQ(instance_wait(&i), -SIGKILL);
         for (unsigned k = 0; k < 6; k++)
                 for (unsigned t = 0; process_status(pids[k], "VmSize") >= 0; t++) {
-                        CHECK(t < 500);
+                        CHECK(t < WAIT_MS / 10);
                         pause_ms(10);
                 }
         instance_deinit(&i);

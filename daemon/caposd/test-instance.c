@@ -152,8 +152,8 @@ void instance_settle(const struct instance *i)
 {
         struct census now = {0}, last;
 
-        for (unsigned same = 0, t = 0; same < 3; t++) {
-                CHECK(t < 500);
+        for (unsigned same = 0, t = 0; same < 8; t++) {
+                CHECK(t < WAIT_MS / STEP_MS / 2);
                 last = now;
                 now = instance_census(i);
                 same = now.children && !memcmp(&now, &last, sizeof(now)) ? same + 1 : 0;
@@ -471,7 +471,7 @@ void instance_await_census(const struct instance *i, const struct census *c)
 {
         struct census now = {0};
 
-        for (unsigned t = 0; t < WAIT_MS / STEP_MS / 2; t++) {
+        for (unsigned t = 0; t < WAIT_MS / STEP_MS; t++) {
                 now = instance_census(i);
                 if (!memcmp(&now, c, sizeof(now)))
                         return;

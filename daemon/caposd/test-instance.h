@@ -9,7 +9,7 @@
 
 enum {
         CHILDREN = 9, /* sessiond, gateway, two zygotes, three services, two idle workers */
-        WAIT_MS = 15 * 1000,
+        WAIT_MS = 60 * 1000,
 };
 
 struct instance {

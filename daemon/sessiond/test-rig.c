@@ -536,6 +536,8 @@ void rig_stop(struct rig *g, bool kill_it)
 
 /* ---- time ----------------------------------------------------------------------------------- */
 
+enum { WAIT_MS = 100 * 1000 };
+
 static uint64_t now_ms(void)
 {
         struct timespec t;
@@ -555,7 +557,7 @@ static void rig_turn(struct rig *g, int most_ms)
 
 void rig_until(struct rig *g, const bool *flag)
 {
-        uint64_t end = now_ms() + 10000;
+        uint64_t end = now_ms() + WAIT_MS;
 
         while (!*flag) {
                 CHECK(now_ms() < end);
@@ -565,7 +567,7 @@ void rig_until(struct rig *g, const bool *flag)
 
 void rig_until_count(struct rig *g, const unsigned *n, unsigned least)
 {
-        uint64_t end = now_ms() + 10000;
+        uint64_t end = now_ms() + WAIT_MS;
 
         while (*n < least) {
                 CHECK(now_ms() < end);
@@ -727,7 +729,7 @@ void rig_stop_service(struct rig *g)
 int rig_worker_fd(struct rig *g, const char *address, uint64_t *ret_event)
 {
         struct packet p = {.type = PACKET_EVENT, .event = ++g->last_event};
-        uint64_t end = now_ms() + 10000;
+        uint64_t end = now_ms() + WAIT_MS;
         struct capos_io_addresses all;
         int fd;
 

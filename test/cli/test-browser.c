@@ -81,7 +81,7 @@ static void turn(struct rig *g, int times)
 
 static void run_until(struct rig *g, const bool *flag)
 {
-        for (int i = 0; i < 5000 && !*flag; i++) {
+        while (!*flag) {
                 turn(g, 1);
                 usleep(1000);
         }
@@ -166,7 +166,7 @@ static void answered(struct rig *g, int fd, const char *status)
         char text[URL] = "";
         ssize_t n = -1;
 
-        for (int i = 0; i < 5000 && n < 0; i++) {
+        while (n < 0) {
                 turn(g, 1);
                 n = recv(fd, text, sizeof(text) - 1, MSG_DONTWAIT);
                 usleep(1000);

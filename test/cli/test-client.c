@@ -85,11 +85,10 @@ static int call_motd(capnp_cap *cap, struct capos_error *ret_e)
 
 static void rig_run_until(struct rig *g, const bool *flag)
 {
-        for (int i = 0; i < 1000 && !*flag; i++) {
+        while (!*flag) {
                 CHECK_OK(capnp_vat_process(g->vat));
                 usleep(1000);
         }
-        CHECK(*flag);
 }
 
 TEST(methods_are_listed)
@@ -174,11 +173,10 @@ TEST(anonymous_logs_in_and_calls)
         CHECK_OK(call_motd(cap, NULL));
         CHECK_EQ(g.play.references, 1);
         cap = capnp_cap_unref(cap);
-        for (int n = 0; n < 100 && g.play.references; n++) {
+        while (g.play.references) {
                 CHECK_OK(capnp_vat_process(g.vat));
                 usleep(1000);
         }
-        CHECK_EQ(g.play.references, 0);
         rig_deinit(&g);
 }
 
@@ -383,7 +381,7 @@ static void on_given_up(capos_client *c, int r, void *arg)
 
 static void rig_run_until_asked(struct rig *g, const struct answers *n, unsigned times)
 {
-        for (int i = 0; i < 1000 && n->asked < times; i++) {
+        while (n->asked < times) {
                 CHECK_OK(capnp_vat_process(g->vat));
                 usleep(1000);
         }

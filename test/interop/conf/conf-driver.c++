@@ -192,7 +192,7 @@ void check_order(int line, const Watch &watch, size_t count)
 namespace
 {
 
-constexpr int DEADLINE_MS = 10000;
+constexpr int DEADLINE_MS = 60000;
 
 /* The child's part: run the case, leave the reason of a failure in the report. */
 int case_child(const conf::Case &c, const char *address, conf::Report &report)

@@ -27,7 +27,7 @@ import tempfile
 import threading
 import time
 
-START_S = 10
+START_S = 60
 RUN_S = 900
 SUMMARY = re.compile(r"(\d+) passed, (\d+) failed")
 
@@ -70,7 +70,7 @@ def server_stop(server):
     if server.poll() is None:
         server.send_signal(signal.SIGTERM)
         try:
-            server.wait(5)
+            server.wait(60)
         except subprocess.TimeoutExpired:
             server.kill()
             server.wait()

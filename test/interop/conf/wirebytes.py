@@ -554,7 +554,7 @@ def text_of_another_protocol(env):
         conn.close()
 
 
-@case(seconds=30)
+@case(seconds=300)
 def mutated_conversations(env):
     """Valid conversations with bits, words and lengths changed."""
     rng = random.Random(9)

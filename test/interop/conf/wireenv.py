@@ -11,7 +11,7 @@ import time
 import wirelib as w
 from wirelib import Closed, Conn, Failed, Hang
 
-CASE_S = 10
+CASE_S = 100
 PROBE_ID = 0x5A5A5A
 ENDS = ("abort", "closed")
 ANY = ("alive", "abort", "closed")
@@ -116,8 +116,7 @@ def check_eq(what, got, want):
 def eventually(env, what, want, ask):
     """Asks until the answer is the expected one."""
     got = None
-    end = min(env.deadline - 1, time.monotonic() + 5)
-    while time.monotonic() < end:
+    while time.monotonic() < env.deadline - 1:
         got = ask()
         if got == want:
             return

@@ -16,7 +16,7 @@ from wirelib import Cap, Closed, Failed, Struct, descriptor, split_frame, to_ans
 
 FLOOD = 24 << 20
 GROWTH_KB = 16 << 10
-FLOOD_S = 90
+FLOOD_S = 300
 STALL_S = 3
 
 

@@ -23,7 +23,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 
 import wirelib as w  # noqa: E402
 
-HOLD_S = 10
+HOLD_S = 60
 
 
 class Relay:

@@ -32,7 +32,7 @@ using namespace capos;
 namespace
 {
 
-constexpr int WAIT_S = 10;
+constexpr int WAIT_S = 60;
 
 struct Failed {
         kj::String why;

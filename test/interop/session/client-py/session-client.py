@@ -25,7 +25,7 @@ us = capnp.load(os.path.join(SCHEMA, "user_session.capnp"))
 chat_schema = capnp.load(os.path.join(SCHEMA, "chat.capnp"))
 system_info = capnp.load(os.path.join(SCHEMA, "system_info.capnp"))
 
-WAIT_S = 10
+WAIT_S = 60
 DISABLED = ["oidcDeviceCode", "oidcAuthorizationCodePkce", "passkey", "mtlsClientCert",
             "serviceCredential"]
 STALE = "denied.stale-session"
