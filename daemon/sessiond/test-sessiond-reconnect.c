@@ -314,7 +314,7 @@ TEST_T(not_after_the_lease, 60)
         struct back b = key_alice();
         char id[33];
 
-        start(&g, &(struct rig_options){.lease_ms = 3000, .max_lease_ms = 3000});
+        start(&g, &(struct rig_options){.lease_ms = 9000, .max_lease_ms = 9000});
         key_make(&waits);
         key_begin(&g, &w, "alice", &waits, id);
         key_drop(&g, &w);

@@ -19,7 +19,7 @@ from cheatlib import EXPORTER, SERVER_KEY, USER
 from sessionlib import Failed, Refused, Struct
 
 SCRIPT = "attack-cheats-reconnect"
-ENROL, MANY, WAITING, LEASE_MS = 6, 3000, 16, 4000
+ENROL, MANY, WAITING, LEASE_MS = 6, 3000, 16, 8000
 MOST_GROWN, TRIES = 1024 * 1024, 16
 HEAD = b"\0\0\0\x0bssh-ed25519\0\0\0 "
 

@@ -383,7 +383,7 @@ def the_reason_of_an_end_is_kept(g):
         says = g.error(4, "no-session", *args)
         holds("work ended at 20" in says and "revoked" in says, says)
     g.login("work")
-    g.ok("renew", "--password-stdin", "--duration", "2s", stdin=PASSWORD)
+    g.ok("renew", "--password-stdin", "--duration", "8s", stdin=PASSWORD)
     g.until(lambda: g.ok("sessions", "--json").json["sessions"] == [], "the agent lives on")
     says = g.error(4, "no-session", "whoami")
     holds("work ended at 20" in says and "expired" in says, says)

@@ -9,8 +9,12 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 
 from rig import (PASSWORD, Skip, agent_lives, case, equal, holds, keygen, typed)
+
+sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "interop", "conf"))
+import ports  # noqa: E402
 
 SSHD = "/usr/sbin/sshd"
 
@@ -23,9 +27,7 @@ def sshd(g):
         os.makedirs("/run/sshd", mode=0o755, exist_ok=True)
     for name in ("host", "user", "other"):
         keygen(g, name, "-t", "ed25519")
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        port = s.getsockname()[1]
+    port = ports.free_port()
     write(g, "sshd_config", f"""
 Port {port}
 ListenAddress 127.0.0.1

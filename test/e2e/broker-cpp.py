@@ -89,7 +89,7 @@ class Cases:
         owner = instance.profile("owner", ["session", "system_info", "chat", "vault", "conf"]).replace(
             "lease", "local = true, lease", 1)
         hasty = instance.profile("hasty", ["session", "system_info", "chat"]).replace(
-            '(name = "system_info"', '(name = "system_info", lease = "2s"', 1)
+            '(name = "system_info"', '(name = "system_info", lease = "6s"', 1)
         sealed = instance.profile("sealed", ["session", "system_info", "chat"]).replace(
             "lease", "atLeast = touched, lease", 1)
         modest = instance.profile("modest", ["session", "system_info"])
@@ -121,7 +121,7 @@ class Cases:
     # ---- the rows
 
     def ends_alone(self):
-        """A lease of two seconds beside one that goes on."""
+        """A lease of six seconds beside one that goes on."""
         with self.login("short") as c:
             leases = c.good("list")
             if not leases["system_info"] + 60000 < leases["chat"]:

@@ -204,7 +204,7 @@ class Cases:
 
     def nobody_shows_one(self):
         """When the instance waits no more, the command ends, and so does all that it has started."""
-        target = instance.Instance(manifest().replace("limits = (", 'limits = (person = "3s"', 1))
+        target = instance.Instance(manifest().replace("limits = (", 'limits = (person = "10s"', 1))
         target.start()
         try:
             def login(n, more):

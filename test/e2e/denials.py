@@ -60,7 +60,7 @@ def services():
 def profiles():
     """What the cases need beyond the ordinary profiles."""
     return [instance.profile("partial", ["session", "system_info", "brief"]),
-            instance.profile("short", ["session", "system_info"], lease_ms=2000),
+            instance.profile("short", ["session", "system_info"], lease_ms=6000),
             instance.profile("single", ["session", "system_info"], sessionsPerAccount=1),
             instance.profile("few", ["session", "system_info", "chat"], calls=8),
             instance.profile("open", ["session", ("system_info", "services"), "chat"])]
@@ -274,7 +274,7 @@ class Table:
                 return True
             return False
 
-        instance.until(ended, "the end of a lease of two seconds")
+        instance.until(ended, "the end of a lease of six seconds")
         self.everything_is_stale(session, caps, info)
 
     def stale_after_the_account_is_removed(self):

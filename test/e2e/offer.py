@@ -190,7 +190,7 @@ class Cases:
                 '(name = "panel"', f'(name = "panel", ui = {str(ui).lower()}{lease}')
 
         text = instance.manifest(services=[service], profiles=[
-            profile("brief", 4000), profile("hasty", lease=', lease = "4s"'), profile("other"),
+            profile("brief", 8000), profile("hasty", lease=', lease = "8s"'), profile("other"),
             profile("narrow", bounds=NARROW), profile("wide", bounds=WIDE)])
         return text.replace(instance.profile("operator", ["session", "system_info", "chat"]),
                             profile("operator", bounds=bounds))

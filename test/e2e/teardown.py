@@ -221,7 +221,7 @@ class Cases:
                 return True
             return False
 
-        until(ended, "the end of a lease of two seconds")
+        until(ended, "the end of a lease of six seconds")
         one.is_stale()
         self.goes_on(bystander)
         one.leave()
@@ -396,7 +396,7 @@ def main():
     if os.geteuid() != 0:
         print("# not root: descriptors of the daemons and the worker of a client can't be seen")
     text = instance.manifest(profiles=[
-        instance.profile("short", ["session", "system_info", "chat"], lease_ms=2000)])
+        instance.profile("short", ["session", "system_info", "chat"], lease_ms=6000)])
     try:
         with instance.Instance(text, user=False) as run:
             run.add_user(profiles=("operator", "short"))

@@ -27,16 +27,11 @@ import tempfile
 import threading
 import time
 
+from ports import free_port
+
 START_S = 60
 RUN_S = 900
 SUMMARY = re.compile(r"(\d+) passed, (\d+) failed")
-
-
-def free_port():
-    """A loopback port nobody listens on at this moment."""
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 def connectable(address):

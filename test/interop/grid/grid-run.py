@@ -25,6 +25,9 @@ import sys
 import textwrap
 import time
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "conf"))
+from ports import free_port  # noqa: E402
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(HERE)))
 PEERS = os.path.join(TOP, "test", "peers")
@@ -150,13 +153,10 @@ class Server:
     """A server of its own, at a socket file or on a port of its own, which ends with the with-block."""
 
     def __init__(self, peer, path=None):
-        with socket.socket() as s:
-            s.bind(("127.0.0.1", 0))
-            port = s.getsockname()[1]
-        self.address = f"unix:{path}" if path else f"127.0.0.1:{port}"
+        self.address = f"unix:{path}" if path else f"127.0.0.1:{free_port()}"
         self.process = subprocess.Popen(peer.serve + [self.address], stdin=subprocess.DEVNULL,
                                         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        end = time.monotonic() + 20
+        end = time.monotonic() + 120
         while time.monotonic() < end and self.process.poll() is None:
             try:
                 with socket.socket(socket.AF_UNIX if path else socket.AF_INET) as s:

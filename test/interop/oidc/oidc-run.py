@@ -27,6 +27,7 @@ sys.path.insert(0, os.path.join(HERE, "..", "..", "e2e"))
 import heard  # noqa: E402
 import instance  # noqa: E402
 import sessionlib as s  # noqa: E402
+from ports import free_port  # noqa: E402
 from sessionlib import Failed  # noqa: E402
 
 NAME = "interop-oidc"
@@ -52,12 +53,6 @@ def build():
     if r.returncode:
         raise Failed(f"npm ci: {r.stdout}")
     return to
-
-
-def free_port():
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return sock.getsockname()[1]
 
 
 class Provider:
