@@ -274,6 +274,26 @@ class Kinds(page.Cases):
         p.says("Done", ".pane .said")
         self.over(p)
 
+    def a_pane_with_a_form_is_refused(self):
+        """What was typed into a pane of fields and was not taken stays; what was taken is the service's again."""
+        p = self.lent()
+        self.open(p, "form", "form", "A form")
+        self.command("form", "go", "Go", fields=self.SHORT)
+        self.show("form", "form", {"fields": self.SHORT, "submit": "go"})
+        field = "document.querySelector('.pane-form input')"
+        p.fill(".pane-form input", "éèéèé")
+        p.click(".pane-form .go")
+        p.says("refused.command: longer than 8 bytes", ".pane .said")
+        self.show("form", "form", {"fields": self.SHORT, "submit": "go",
+                                   "complaints": [{"path": "text", "text": "too long"}]})
+        p.says("too long", ".pane-form")
+        equal(p.js(f"{field}.value"), "éèéèé", "what was refused")
+        p.fill(".pane-form input", "short")
+        p.click(".pane-form .go")
+        p.says("Done", ".pane .said")
+        p.until(f"{field}.value === ''", "what was taken")
+        self.over(p)
+
     def shown_again(self):
         """A transcript stands at its end when it is shown again, though that has gone on; or where somebody read."""
         p = self.lent()
@@ -336,7 +356,8 @@ class Kinds(page.Cases):
         self.rig.ok("session", "revoke", "--account", "alice", "chat", "--state", self.rig.state)
         p.says("denied.revoked-lease", "#outcome")
         p.says("was taken from this session", "#taken")
-        p.says("was closed: the instance has taken it back", "#notice")
+        p.says("3 panes of chat were closed (Channels, No channel, Members): the instance has taken it back",
+               "#notice")
         if self.screens:
             self.shoot(p, "taken-calls")
         p.click("#go-capabilities")
@@ -500,7 +521,7 @@ class Kinds(page.Cases):
 
 
 CASES = ["each_kind", "each_kind_changes", "all_kinds_at_once", "asked_about", "a_message_is_refused",
-         "a_form_is_refused", "shown_again", "consent", "by_the_palette", "forms_by_schema", "hostile_frame",
+         "a_form_is_refused", "a_pane_with_a_form_is_refused", "shown_again", "consent", "by_the_palette", "forms_by_schema", "hostile_frame",
          "taken_while_a_call_runs"]
 
 

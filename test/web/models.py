@@ -142,6 +142,6 @@ KINDS = {
     "form": (FORM, "This form has no fields.", ["Say at least why.", "Keep it quiet"], "input[type=datetime-local]"),
     "progress": (PROGRESS, "No step has been named yet.", ["the ninth part is being read"], ".step.failed"),
     "map": (MAP, "Nothing has been mapped yet.", ["Water", "A door"], "svg.map .here"),
-    "transcript": (TRANSCRIPT, "Nobody has said anything yet.", ["Is anybody in?", "A door falls shut below."],
+    "transcript": (TRANSCRIPT, "There is nothing to read yet.", ["Is anybody in?", "A door falls shut below."],
                    ".message.own"),
 }

@@ -97,8 +97,8 @@ function navigation(): Child {
         void wire.ask(o.running ? { withdraw: o.service } : { offer: o.service }).catch((e) =>
           store.gone.set(e.message));
       } }, h("span", { class: o.running ? "dot on" : "dot" }), h("bdi", null, o.title || o.service),
-    h("span", { class: "b" }, store.lost.get().has(o.service ?? "") ? "revoked"
-      : o.running ? "open" : o.again ? "again" : o.consent === "never" ? "never" : "")),
+    h("span", { class: "b" }, store.lost.get().get(o.service ?? "") ?? (o.running ? "open" : o.again ? "again"
+      : o.consent === "never" ? "never" : ""))),
     endOf(o), closedOf(o)]),
     h("h2", null, "This browser"), link("instances"), link("transcript"), handy()];
 }

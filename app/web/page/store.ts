@@ -36,8 +36,10 @@ export const session = new Signal<SessionInfo | null>(null);
 export const ended = new Signal<WebDown_Failure | null>(null);
 export const upstream = new Signal<WebDown_Line | null>(null);
 export const caps = new Signal<WebDown_Cap[] | null>(null);
-/* Those that were taken back: their leases are over, and the session is not. */
-export const lost = new Signal<Set<string>>(new Set());
+/* Those whose leases are over, and the session is not; and how that came: `revoked`, `ran out`; `over`: before this tab
+ * was told of it. */
+export const lost = new Signal<Map<string, string>>(new Map());
+const leases = new Map<string, number>(); /* until when, as it was told while that was to come */
 export const offers = new Signal<WebDown_Offer[]>([]);
 export const panes = new Signal<Map<number, Pane>>(new Map());
 export const layout = new Signal<WebDown_Layout | null>(null);
@@ -60,21 +62,18 @@ const KEPT_RECORDS = 500, KEPT_EVENTS = 200, KEPT_CALLS = 100;
 
 setInterval(() => clock.set(Date.now()), 1000);
 
-/* Whether a list has only what is also in another. */
-function within(a: Set<string>, b: Set<string>): boolean {
-  return [...a].every((x) => b.has(x));
-}
-
 effect(() => {
   const now = clock.get(), over = num(session.get()?.expiresAtMs);
-  const gone = new Set<string>();
+  const ended = new Map<string, string>();
   for (const { entry: e } of caps.get() ?? []) {
-    const ends = num(e?.leaseExpiresAtMs);
-    if (ends && ends <= now && ends < over)
-      gone.add(e?.name ?? "");
+    const ends = num(e?.leaseExpiresAtMs), name = e?.name ?? "", was = leases.get(name);
+    if (ends > now)
+      leases.set(name, Math.max(ends, was ?? 0)); /* this clock is late: a revocation may be to come by it */
+    else if (ends && ends < over)
+      ended.set(name, was === undefined ? "over" : was > ends ? "revoked" : "ran out");
   }
-  if (!within(gone, lost.peek()) || !within(lost.peek(), gone))
-    lost.set(gone);
+  if (JSON.stringify([...ended]) !== JSON.stringify([...lost.peek()]))
+    lost.set(ended);
 });
 
 /* Without a session, and nothing of one that was. What was done stays in the transcript. */
@@ -84,6 +83,7 @@ function clear(): void {
     (s as Signal<unknown>).set(null);
   for (const s of [offers, handles, events, calls])
     (s as Signal<unknown[]>).set([]);
+  leases.clear();
   for (const s of [panes, themes, probes])
     (s as Signal<Map<any, any>>).set(new Map());
   gone.set("");
@@ -141,12 +141,22 @@ function change(c: WebDown_Change): void {
   p.listen?.(c);
 }
 
-/* What nobody here has done is said; what a service closes it has its reasons for, and an end of the session says
- * itself. */
+/* What nobody here has done is said, of all panes that have gone for one reason since somebody has read it; what a
+ * service closes it has its reasons for, and an end of the session says itself. */
 const CLOSED: { [reason: string]: string } = {
   revoked: "the instance has taken it back", failed: "its service cannot be reached any more",
   dropped: "its service holds it no more",
 };
+
+let went: { service: string; why: string; titles: string[] } | null = null;
+
+function saidGone(service: string, title: string, why: string): void {
+  const last = went && gone.peek() && went.service === service && went.why === why ? went.titles : [];
+  const titles = [...last.filter((x) => x !== title), title];
+  went = { service, why, titles };
+  gone.set(titles.length === 1 ? `${service} ${title} was closed: ${why}`
+    : `${titles.length} panes of ${service} were closed (${titles.join(", ")}): ${why}`);
+}
 
 function closePane(g: WebDown_Gone): void {
   const all = new Map(panes.peek());
@@ -156,7 +166,7 @@ function closePane(g: WebDown_Gone): void {
   all.delete(g.surface);
   panes.set(all);
   if (CLOSED[g.reason ?? ""])
-    gone.set(`${p.info.serviceTitle ?? ""} ${p.info.title ?? ""} was closed: ${CLOSED[g.reason ?? ""]}`);
+    saidGone(p.info.serviceTitle ?? "", p.info.title ?? "", CLOSED[g.reason ?? ""]);
 }
 
 function ran(r: WebDown_Ran): void {

@@ -21,6 +21,19 @@ export class FormKind extends Kind {
     this.later = window.setTimeout(() => this.context.edit(this.filled?.values() ?? []), 300);
   }
 
+  /* What was sent is the service's when it was taken; what was refused, or typed since, stays. */
+  private send(submit: string, e: Event, values: WebUp_Value[]): void {
+    const sent = new Map(this.typed);
+    void this.context.run(submit, e, [], values).then((taken) => {
+      if (!taken)
+        return;
+      for (const [path, text] of sent)
+        if (this.typed.get(path) === text)
+          this.typed.delete(path);
+      this.draw(this.model);
+    });
+  }
+
   draw(model: UiModel): void {
     const form = model.form;
     const values = new Map((form?.values ?? []).map((v) => [v.path ?? "", format.raw(v.value)]));
@@ -37,8 +50,7 @@ export class FormKind extends Kind {
     this.filled = all;
     replace(this, h("form", { class: "pane-form", onsubmit: (e: Event) => {
       e.preventDefault();
-      this.typed.clear();
-      this.context.run(form.submit ?? "", e, [], all.values());
+      this.send(form.submit ?? "", e, all.values());
     } }, wrong.get("") ? h("p", { class: "tone-bad" }, wrong.get("")) : null, all.el,
     form.submit ? h("button", { class: "go", type: "submit", disabled: submit ? !submit.enabled : false,
                                 id: `p${this.context.surface}-submit` }, submit?.title || "Send") : null));

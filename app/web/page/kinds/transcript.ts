@@ -20,7 +20,7 @@ function message(m: UiMessage): HTMLElement {
 export class TranscriptKind extends Kind {
   private list = h("ol", { class: "messages", "aria-live": "polite", tabindex: 0 });
   private box = h("form", { class: "say" });
-  private nothing = empty("Nobody has said anything yet.", "message");
+  private nothing = empty("", "message");
   private model: UiModel = {};
   private again = stands(this.list);
 
@@ -72,6 +72,8 @@ export class TranscriptKind extends Kind {
     if (first)
       this.build();
     this.nothing.hidden = messages.length > 0;
+    (this.nothing.lastElementChild as Element).textContent = model.transcript?.send ? "Nobody has said anything yet."
+      : "There is nothing to read yet.";
     this.list.hidden = messages.length === 0;
     if (first || !change || change.replaced?.length || change.removed?.length) {
       replace(this.list, messages.map(message));

@@ -56,7 +56,8 @@ function taken(name: string, handle: number): string {
 
 /* Beside a name: it is known by it, and can be called no more. */
 function revoked(root: string): string {
-  return store.lost.get().has(root) ? " · revoked" : "";
+  const how = store.lost.get().get(root);
+  return how ? ` · ${how}` : "";
 }
 
 function aim(): Aim {
@@ -132,7 +133,8 @@ function target(): HTMLElement {
   store.handles.get().map((x) => h("option", { value: `h:${x.handle}` }, `#${x.handle} · ${x.interface ?? ""}${
     revoked(x.root)}`))),
   gone ? h("p", { class: "banner bad", role: "alert", id: "taken" }, icon("lock"), h("span", null, h("bdi", null, gone),
-           " was taken from this session: neither it nor what came from it can be called any more.")) : null);
+           store.lost.get().get(gone) === "revoked" ? " was taken from this session" : "'s lease is over",
+           ": neither it nor what came from it can be called any more.")) : null);
 }
 
 function body(s: WebDown_Schema, m: WebDown_Schema_Method): Child {
@@ -226,7 +228,7 @@ function held(): Child {
     all.map((x) => h("li", { class: revoked(x.root) ? "gone" : null },
     h("b", { class: "num" }, `#${x.handle}`),
     h("span", { class: "mono main" }, x.interface, h("span", { class: "m" }, ` from ${x.from} at ${x.path ?? ""}`)),
-    revoked(x.root) ? h("span", { class: "tone-bad" }, "revoked") : null,
+    revoked(x.root) ? h("span", { class: "tone-bad" }, store.lost.get().get(x.root)) : null,
     h("button", { type: "button", class: "small", id: `use-${x.handle}`, disabled: !!revoked(x.root), onclick: () =>
       store.target.set({ name: "", handle: x.handle, method: "" }) }, "Call on it"),
     h("button", { type: "button", class: "small", id: `forget-${x.handle}`, onclick: () => store.forget(x.handle) },

@@ -12,7 +12,7 @@ const shown = new Signal<string>("");
 
 function row(c: WebDown_Cap): HTMLElement {
   const name = c.entry?.name ?? "";
-  const state = store.lost.get().has(name) ? "revoked" : "";
+  const state = store.lost.get().get(name) ?? "";
   const left = format.num(c.entry?.leaseExpiresAtMs) - store.clock.get();
   return h("tr", { class: `${state ? "gone " : ""}${shown.get() === name ? "current" : ""}`, id: `cap-${name}` },
     h("th", { scope: "row" }, h("button", { type: "button", class: "link", id: `show-${name}`,

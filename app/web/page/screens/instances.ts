@@ -10,23 +10,25 @@ import { complain, complaint } from "./login";
 
 const busy = new Signal<number>(-1);
 const naming = new Signal<number>(-1);
+let named = ""; /* as it is typed */
 const removing = new Signal<number>(-1);
 
-function act(up: wire.Up, place: number): void {
+/* Whether it was done. */
+function act(up: wire.Up, place: number): Promise<boolean> {
   complaint.set("");
   busy.set(place);
-  wire.ask(up).catch(complain).finally(() => busy.set(-1));
+  return wire.ask(up).then(() => true, (e) => { complain(e); return false; }).finally(() => busy.set(-1));
 }
 
 function name(i: WebDown_Instance): Child {
   if (naming.get() !== i.place)
     return h("h2", null, h("bdi", null, i.name || i.address));
-  const input = h("input", { type: "text", value: i.name ?? "", id: `name-${i.place}`, "aria-label": "New name",
-                             maxlength: 64 });
-  return h("form", { class: "inline", onsubmit: (e: Event) => {
+  const input: HTMLInputElement = h("input", { type: "text", value: named, id: `name-${i.place}`,
+    "aria-label": "New name", maxlength: 64, oninput: () => { named = input.value; } });
+  return h("form", { class: "inline", onsubmit: async (e: Event) => {
     e.preventDefault();
-    naming.set(-1);
-    act({ rename: { place: i.place, name: input.value.trim() } }, i.place);
+    if (await act({ rename: { place: i.place, name: named.trim() } }, i.place))
+      naming.set(-1);
   } }, input, h("button", { type: "submit", class: "go" }, "Name it"),
   h("button", { type: "button", onclick: () => naming.set(-1) }, "Cancel"));
 }
@@ -35,7 +37,7 @@ function connect(i: WebDown_Instance): Child {
   if (store.session.get())
     return i.connected ? h("span", { class: "badge on" }, "this session") : null;
   return h("button", { type: "button", class: "go", id: `connect-${i.place}`, disabled: busy.get() >= 0,
-                       onclick: () => act({ connect: i.place }, i.place) },
+                       onclick: () => void act({ connect: i.place }, i.place) },
            busy.get() === i.place ? "Connecting …" : "Connect");
 }
 
@@ -47,7 +49,7 @@ function remove(i: WebDown_Instance): Child {
                          onclick: () => removing.set(i.place) }, "Remove");
   return [h("button", { type: "button", class: "danger", id: `remove-${i.place}`, onclick: () => {
     removing.set(-1);
-    act({ remove: i.place }, i.place);
+    void act({ remove: i.place }, i.place);
   } }, "Remove it"), h("button", { type: "button", class: "quiet", onclick: () => removing.set(-1) }, "Keep it")];
 }
 
@@ -61,7 +63,10 @@ function card(i: WebDown_Instance): HTMLElement {
       h("dt", null, "Last seen"), h("dd", null, format.moment(format.num(i.seenAtMs))),
       i.transport ? [h("dt", null, "Transport"), h("dd", null, i.transport === "tls" ? "TLS" : i.transport)] : null),
     h("div", { class: "line2" }, h("button", { type: "button", class: "quiet", id: `rename-${i.place}`,
-      onclick: () => naming.set(i.place) }, "Rename"), remove(i)));
+      onclick: () => {
+        named = i.name ?? "";
+        naming.set(i.place);
+      } }, "Rename"), remove(i)));
 }
 
 const note = new Signal<string>("");
