@@ -45,6 +45,7 @@ struct bridge {
         uint32_t last_tab;
         bool has_tabs;
         unsigned asks;               /* about the account's sessions that are under way */
+        unsigned completions;        /* … about what a field may be */
         uint64_t began_ms, acted_ms; /* on a clock that nobody sets */
         bool over;
         struct places *places;

@@ -13,6 +13,7 @@
 #include "base-list.h"
 #include "bridge.h"
 #include "calls.h"
+#include "complete.h"
 #include "confine.h"
 #include "enrol.h"
 #include "entry.h"
@@ -241,6 +242,7 @@ static bool up_is_an_act(web_up_reader up)
         case WEB_UP_SEEN:
         case WEB_UP_SESSIONS:
         case WEB_UP_PASSKEYS:
+        case WEB_UP_COMPLETE:
                 return false;
         case WEB_UP_RUN:
                 return web_up_run_trusted(web_up_run(up));
@@ -397,6 +399,9 @@ static bool up_compose(struct bridge *b, struct asker a, web_up_reader up)
                 return true;
         case WEB_UP_CONSENT:
                 panes_consent(b, a, web_up_consent(up));
+                return true;
+        case WEB_UP_COMPLETE:
+                complete_ask(b, a, web_up_complete(up));
                 return true;
         default:
                 return false;

@@ -125,6 +125,9 @@ struct WebUp {
     removePasskey @36 :Text;
     # Takes this one away, by its id. Answered by `done`, or `failed`: also with the end of this session, if it was made
     # by it.
+
+    complete @37 :Complete;
+    # Asks a service what a command's field may be, while a person types: `choices`.
   }
 
   struct Instance { place @0 :UInt16; name @1 :Text; address @2 :Text; }
@@ -184,6 +187,7 @@ struct WebUp {
   struct Theme { scheme @0 :Ui.UiThemeHint.Scheme; contrast @1 :Ui.UiThemeHint.Contrast;
                  motion @2 :Ui.UiThemeHint.Motion; density @3 :Ui.UiThemeHint.Density; }
   struct Consent { service @0 :Text; consent @1 :Ui.UiConsent; }
+  struct Complete { service @0 :Text; command @1 :Text; path @2 :Text; prefix @3 :Text; }
   struct Enrol { code @0 :Text; label @1 :Text; }
 }
 
@@ -257,6 +261,8 @@ struct WebDown {
 
     past @34 :Past;
     # A call of another tab's that has ended. A tab that comes is told the last ones, and the last of each `event`.
+
+    choices @35 :List(Cm.CommandChoice);
   }
 
   struct Greet {

@@ -19,6 +19,7 @@
 #include "chat-serve.h"
 
 #include "chat-show.h"
+#include "chat-view.h"
 #include "chat.capnp-c.h"
 
 #include <errno.h>
@@ -121,16 +122,23 @@ static void commands_complete(void *arg, const char *command, const char *path, 
 
 int chat_init(struct chat *c, capnp_vat *v)
 {
+        int r;
+
         *c = (struct chat){.vat = v, .now_ms = boot_ms};
         chat_people_init(&c->people);
         chat_rooms_init(&c->rooms);
-        return kit_commands_new(v, commands, sizeof(commands) / sizeof(commands[0]),
-                                commands_complete, c, &c->commands);
+        r = kit_commands_new(v, commands, sizeof(commands) / sizeof(commands[0]), commands_complete,
+                             c, &c->commands);
+        if (!r)
+                r = kit_commands_new(v, &chat_view_enter, 1, commands_complete, c,
+                                     &c->pane_commands);
+        return r;
 }
 
 void chat_stop(struct chat *c)
 {
         c->commands = kit_commands_free(c->commands);
+        c->pane_commands = kit_commands_free(c->pane_commands);
 }
 
 void chat_deinit(struct chat *c)
@@ -523,8 +531,11 @@ static int chat_serve_complete(void *self, capnp_answer *a)
 {
         struct chat *c = ((struct chat_guest *)self)->chat;
 
+        capnp_text command = command_surface_complete_param_command(a);
+
         chat_rooms_sweep(&c->rooms, chat_time(c));
-        return kit_commands_complete(c->commands, a);
+        return kit_commands_complete(
+                !strcmp(command.p, chat_view_enter.id) ? c->pane_commands : c->commands, a);
 }
 
 /* ---- guests ------------------------------------------------------------------------------- */

@@ -12,8 +12,8 @@ struct chat {
         capnp_vat *vat;
         struct chat_people people;
         struct chat_rooms rooms;
-        struct kit_commands *commands;
-        uint64_t (*now_ms)(void); /* a clock that never goes back */
+        struct kit_commands *commands, *pane_commands; /* the latter are only completed */
+        uint64_t (*now_ms)(void);                      /* a clock that never goes back */
 };
 
 /* One socket's view. Lives as long as the socket or its object. */

@@ -61,7 +61,7 @@ static const struct kit_command_field send_field[] = {{.path = "text",
                                                        .max_bytes = CHAT_TEXT_BYTES,
                                                        .lines = 2}};
 
-static const struct kit_command enter = {
+const struct kit_command chat_view_enter = {
         .id = "enter",
         .title = "Enter a channel",
         .summary = "Takes a place in it, as long as these panes are there, and shows it.",
@@ -219,7 +219,7 @@ static void list_begin(struct chat_view *v, enum chat_pane p)
                 ui_list_set_selectable(l, UI_LIST_SELECTION_ONE);
         kit_pane_send(v->pane[p], q);
         if (p == CHAT_PANE_CHANNELS)
-                command_offer(v, p, &enter, NULL);
+                command_offer(v, p, &chat_view_enter, NULL);
         v->begun[p] = true;
 }
 

@@ -4,6 +4,7 @@
 
 #include "chat-show.h"
 
+#include <capos/kit-commands.h>
 #include <capos/kit-ui.h>
 
 enum chat_pane { CHAT_PANE_CHANNELS, CHAT_PANE_TALK, CHAT_PANE_MEMBERS, CHAT_PANES };
@@ -18,6 +19,9 @@ struct chat_rows {
         struct chat_row *v; /* sorted by key */
         uint32_t n;
 };
+
+/* The command of the channels' pane: it is not among the service's own, for it needs panes. */
+extern const struct kit_command chat_view_enter;
 
 struct chat_view {
         struct capnp_i_list link; /* chat_show.views */

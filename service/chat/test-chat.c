@@ -265,13 +265,15 @@ TEST(commands_are_described)
         play_start(&p, program);
         play_open(&p, &c, 1, "");
         CHECK_OK(say_in(&c, "#den", "hello"));
-        q = command_surface_complete((command_surface_client){c.object});
-        command_surface_complete_set_command(q, "send");
-        command_surface_complete_set_path(q, "channel");
-        command_surface_complete_set_prefix(q, "#d");
-        CHECK_OK(capnp_question_wait(q));
-        CHECK_EQ(command_choice_list_len(command_surface_complete_choices(q)), 1);
-        q = capnp_question_free(q);
+        for (unsigned i = 0; i < 2; i++) {
+                q = command_surface_complete((command_surface_client){c.object});
+                command_surface_complete_set_command(q, i ? "enter" : "send"); /* a pane's, too */
+                command_surface_complete_set_path(q, "channel");
+                command_surface_complete_set_prefix(q, "#d");
+                CHECK_OK(capnp_question_wait(q));
+                CHECK_EQ(command_choice_list_len(command_surface_complete_choices(q)), 1);
+                q = capnp_question_free(q);
+        }
         q = command_surface_commands((command_surface_client){c.object});
         CHECK_OK(capnp_question_wait(q));
         CHECK_EQ(command_list_len(command_surface_commands_commands(q)), 4);

@@ -521,7 +521,8 @@ class Kinds(page.Cases):
 
 
 CASES = ["each_kind", "each_kind_changes", "all_kinds_at_once", "asked_about", "a_message_is_refused",
-         "a_form_is_refused", "a_pane_with_a_form_is_refused", "shown_again", "consent", "by_the_palette", "forms_by_schema", "hostile_frame",
+         "a_form_is_refused", "a_pane_with_a_form_is_refused", "shown_again", "consent", "by_the_palette",
+         "forms_by_schema", "hostile_frame",
          "taken_while_a_call_runs"]
 
 

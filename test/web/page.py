@@ -411,6 +411,7 @@ class Cases:
         p = self.session()
         p.click("#service-chat")
         p.says("No channel", ".pane")
+        p.says("you are in no channel", ".pane.of-transcript .empty")
         if self.screens:
             self.shoot(p, "panes-chat-empty")
         p.click("[id$='-c-enter']")
@@ -427,6 +428,11 @@ class Cases:
         self.says(p, "Found it, thank you.")
         for where in (".pane.of-transcript h2", ".pane.of-list"):
             p.says("#desk", where)
+        p.click("[id$='-c-enter']")
+        p.until("document.activeElement?.list?.options[0]?.value === '#desk'", "what its service says that it may be")
+        p.type("#nothing-of-this-name")
+        p.until("document.activeElement.list.options.length === 0", "… by what is typed")
+        p.key("Escape")
         label = p.text(".messages .author")
         holds(label and any(label in p.js(f"document.querySelectorAll('.pane')[{i}].innerText") for i in (1, 2)), label)
         equal(p.faults(), [], "faults of scripts")
@@ -755,16 +761,22 @@ class Cases:
             p.until(f"document.documentElement.dataset.scheme === '{scheme}'")
             for size, (w, h) in SIZES.items():
                 p.size(w, h)
-                p.until(f"innerWidth === {w}")
-                p.until(f"document.querySelector('#view').dataset.mode !== 'workspace' || "
-                        f"document.querySelectorAll('.pane').length < 2 || {'true' if w > 700 else 'false'} === "
-                        "!!document.querySelector('.room-of-panes .columns')", "the layout for this room")
+                self.has_its_layout(p, w)
                 p.until("document.getAnimations().every((a) => a.effect.getComputedTiming().iterations === Infinity)",
                         "nothing moves")
                 p.js("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
                 p.shot(os.path.join(self.screens, f"{name}-{scheme}-{size}.png"))
         p.media(scheme="light")
         p.size(*SIZES["wide"])
+        self.has_its_layout(p, SIZES["wide"][0])
+
+    @staticmethod
+    def has_its_layout(p, w):
+        """What is done next is done to panes that stay where they are."""
+        p.until(f"innerWidth === {w}")
+        p.until(f"document.querySelector('#view').dataset.mode !== 'workspace' || "
+                f"document.querySelectorAll('.pane').length < 2 || {'true' if w > 700 else 'false'} === "
+                "!!document.querySelector('.room-of-panes .columns')", "the layout for this room")
 
 
 CASES = ["without_a_code", "with_a_code", "a_code_twice", "nothing_can_be_added", "by_password", "refused", "anonymous",

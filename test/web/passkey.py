@@ -631,7 +631,7 @@ class Cases:
 
     # ---- pictures ----
 
-    shoot = page.Cases.shoot
+    shoot, has_its_layout = page.Cases.shoot, staticmethod(page.Cases.has_its_layout)
 
     def pictures(self):
         """The screens of enrolment and login, light and dark, on a desk and in a hand, for people to look at."""

@@ -180,6 +180,24 @@ def what_is_held_is_told_to_a_tab_that_comes(b):
 
 
 @case
+def what_a_field_may_be(b):
+    """A service says it of its commands; of what has none, or is not held, nobody is asked."""
+    t = b.logged_in()
+    t.ask("call", {"target": "chat", "method": "join", "params": json.dumps({"channel": "#field"})})
+    ask = {"service": "chat", "command": "enter", "path": "channel", "prefix": "#fi"}
+    r = t.ask("complete", ask)
+    holds("choices" in r, r)
+    found = r["choices"]
+    equal([c["value"]["text"] for c in found], ["#field"], "channels that begin so")
+    equal(t.ask("complete", {**ask, "prefix": "#fx"}).get("choices", []), [], "there is none")
+    for name in ("system_info", "nothing", ""):
+        equal(t.ask("complete", {**ask, "service": name})["failed"]["code"], "bridge.no-target", name)
+    t.ask("logout")
+    equal(t.ask("complete", ask)["failed"]["code"], "bridge.no-target", "after the end")
+    t.close()
+
+
+@case
 def a_listener_of_a_call_that_fails(b):
     """It is let go of: any number of such calls leaves room for more."""
     t = b.logged_in()

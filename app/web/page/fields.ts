@@ -3,6 +3,11 @@
 import * as format from "./format";
 import { Child, h } from "./view";
 
+/* What a field may be, by the first letters of it. */
+export type Complete = (path: string, prefix: string) => Promise<CommandChoice[]>;
+
+const REST_MS = 150;
+
 export interface Filled { el: HTMLElement; values: () => WebUp_Value[]; focus: () => void }
 
 type Control = HTMLInputElement | HTMLSelectElement | HTMLTextAreaElement;
@@ -42,9 +47,36 @@ function hint(f: CommandField): string {
   return [f.help, unit].filter(Boolean).join(" · ");
 }
 
+/* A field whose service may know what it may be: asked when a person comes to it, and when he rests at typing; one that
+ * has refused it once does not. */
+function completes(c: Control, f: CommandField, complete: Complete): Child {
+  if (!(c instanceof HTMLInputElement) || c.type !== "text")
+    return null;
+  const list = h("datalist", { id: `${c.id}-list` });
+  let later = 0, asked = "\0", knows = true;
+  const ask = (): void => {
+    const prefix = c.value;
+    if (prefix === asked || !knows)
+      return;
+    asked = prefix;
+    complete(f.path ?? "", prefix).then((all) => {
+      if (prefix === asked)
+        list.replaceChildren(...all.map((x) => h("option", { value: format.raw(x.value), label: x.detail || null },
+                                                  x.label || format.raw(x.value))));
+    }, () => { knows = false; });
+  };
+  c.setAttribute("list", list.id);
+  c.addEventListener("focus", ask);
+  c.addEventListener("input", () => {
+    clearTimeout(later);
+    later = window.setTimeout(ask, REST_MS);
+  });
+  return list;
+}
+
 /* All fields; `values` are what they begin with, `wrong` what is complained about, by path. */
 export function fields(all: CommandField[], prefix: string, values: Map<string, string>, wrong: Map<string, string>,
-                       changed: () => void): Filled {
+                       changed: () => void, complete: Complete): Filled {
   const controls: { f: CommandField; c: Control; typed: boolean }[] = [];
   const rows: Child[] = all.map((f) => {
     const path = f.path ?? "";
@@ -63,7 +95,7 @@ export function fields(all: CommandField[], prefix: string, values: Map<string, 
       return h("div", { class: "field flag" }, one.c, h("label", { for: id }, f.label || path), words);
     return h("div", { class: "field" },
              h("label", { for: id }, f.label || path, f.required ? h("span", { class: "must" }, " · needed") : null),
-             one.c, help || complaint ? words : null);
+             one.c, completes(one.c, f, complete), help || complaint ? words : null);
   });
   return {
     el: h("div", { class: "fields" }, rows),

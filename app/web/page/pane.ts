@@ -1,7 +1,7 @@
 /* A pane: the title of its service, from the instance and in the host's type; its own title; what the person can do to
  * it; its model; and its commands. A command that asks for something opens its fields in the pane, under its title. */
 
-import { fields } from "./fields";
+import { Complete, fields } from "./fields";
 import { icon } from "./icons";
 import { make } from "./kinds/all";
 import { Context, said } from "./kinds/kind";
@@ -39,9 +39,16 @@ function run(p: store.Pane, command: string, e: Event, selection: string[] = [],
   });
 }
 
+/* What its service says that a field may be. */
+function complete(p: store.Pane, command: string): Complete {
+  return (path, prefix) => wire.ask({ complete: { service: p.info.service, command, path, prefix } })
+    .then((d) => d.choices ?? []);
+}
+
 /* Asks for a command's fields, until it is taken or let be. Then the focus is where it was. */
 function askFor(p: store.Pane, s: Shown, c: Command, selection: string[]): void {
-  const all = fields(c.fields ?? [], `p${p.info.surface}-${c.id}`, new Map(), new Map(), () => undefined);
+  const all = fields(c.fields ?? [], `p${p.info.surface}-${c.id}`, new Map(), new Map(), () => undefined,
+                     complete(p, c.id ?? ""));
   const from = document.getElementById(`p${p.info.surface}-c-${c.id}`) ?? document.activeElement;
   const close = (): void => {
     const had = form.contains(document.activeElement);
@@ -101,6 +108,7 @@ function context(p: store.Pane): Context {
     },
     select: (keys) => wire.tell({ act: { surface, select: keys } }),
     edit: (values) => wire.tell({ act: { surface, edit: values } }),
+    complete: (command) => complete(p, command),
   };
 }
 

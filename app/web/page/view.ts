@@ -9,15 +9,15 @@ import { effect } from "./signal";
 
 export { effect, Signal } from "./signal";
 
-const TAGS = new Set(("a article aside b bdi button caption code dd details dialog div dl dt em fieldset footer form " +
-  "h1 h2 h3 h4 header hr i input label legend li main meter nav ol option output p pre section select small span " +
-  "strong summary table tbody td textarea tfoot th thead time tr ul").split(" "));
+const TAGS = new Set(("a article aside b bdi button caption code datalist dd details dialog div dl dt em fieldset " +
+  "footer form h1 h2 h3 h4 header hr i input label legend li main meter nav ol option output p pre section select " +
+  "small span strong summary table tbody td textarea tfoot th thead time tr ul").split(" "));
 const SVG_TAGS = new Set(["svg", "g", "path", "circle", "rect", "line", "text", "title", "desc", "polyline"]);
 const ATTRS = new Set(("id class role tabindex for name type value placeholder rows cols min max step required " +
   "disabled readonly checked selected multiple autocomplete autofocus spellcheck maxlength inputmode title lang dir " +
   "scope colspan rowspan datetime hidden open width height viewBox preserveAspectRatio d x y x1 x2 y1 y2 cx cy r rx " +
   "points fill stroke stroke-width stroke-dasharray stroke-dashoffset stroke-linecap stroke-linejoin vector-effect " +
-  "pathLength text-anchor transform opacity focusable download rel target low high optimum").split(" "));
+  "pathLength text-anchor transform opacity focusable download rel target low high optimum list label").split(" "));
 
 export type Child = Node | string | number | null | undefined | false | readonly Child[];
 export type Attrs = { [name: string]: string | number | boolean | null | undefined | ((e: any) => void) };

@@ -46,7 +46,8 @@ export class FormKind extends Kind {
     }
     for (const [path, text] of this.typed)
       values.set(path, text);
-    const all = fields(form.fields, `p${this.context.surface}`, values, wrong, () => this.changed());
+    const all = fields(form.fields, `p${this.context.surface}`, values, wrong, () => this.changed(),
+                       this.context.complete(form.submit ?? ""));
     this.filled = all;
     replace(this, h("form", { class: "pane-form", onsubmit: (e: Event) => {
       e.preventDefault();

@@ -4,6 +4,7 @@
  * A kind is told the whole model, and what of it has changed when it is not all of it. It draws at most once a frame.
  * */
 
+import { Complete } from "../fields";
 import { icon } from "../icons";
 import { Child, h } from "../view";
 
@@ -15,6 +16,8 @@ export interface Context {
   run: (command: string, e: Event, selection?: string[], values?: WebUp_Value[]) => Promise<boolean>;
   select: (keys: string[]) => void;
   edit: (values: WebUp_Value[]) => void;
+  /* What a field of a command may be. */
+  complete: (command: string) => Complete;
 }
 
 export abstract class Kind extends HTMLElement {

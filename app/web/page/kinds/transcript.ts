@@ -28,7 +28,10 @@ export class TranscriptKind extends Kind {
     const t = this.model.transcript;
     const input = this.box.querySelector("textarea");
     const offered = this.context.commands().find((o) => o.command?.id === t?.send);
+    const off = !t?.send || (offered && !offered.command?.enabled);
     this.box.hidden = !t?.send;
+    (this.nothing.lastElementChild as Element).textContent = !off ? "Nobody has said anything yet."
+      : offered?.command?.reason || "There is nothing to read yet.";
     if (input) {
       input.placeholder = t?.draft || "Say something";
       input.disabled = !!offered && !offered.command?.enabled;
@@ -72,8 +75,6 @@ export class TranscriptKind extends Kind {
     if (first)
       this.build();
     this.nothing.hidden = messages.length > 0;
-    (this.nothing.lastElementChild as Element).textContent = model.transcript?.send ? "Nobody has said anything yet."
-      : "There is nothing to read yet.";
     this.list.hidden = messages.length === 0;
     if (first || !change || change.replaced?.length || change.removed?.length) {
       replace(this.list, messages.map(message));

@@ -54,8 +54,9 @@ export function view(): Child {
     h("div", { class: "main" }, h("h1", null, "Transcript"),
       h("p", { class: "lead" },
         "What was done, and what came of it. Secrets, parameters and personal panes never enter it.")),
-    h("button", { type: "button", id: "export-json", onclick: exportJson }, icon("export", 14), "As JSON"),
-    h("button", { type: "button", id: "export-text", onclick: exportText }, icon("export", 14), "As text")),
+    h("div", { class: "answers" },
+      h("button", { type: "button", id: "export-json", onclick: exportJson }, icon("export", 14), "As JSON"),
+      h("button", { type: "button", id: "export-text", onclick: exportText }, icon("export", 14), "As text"))),
   live(h("p", { class: "m", role: "status" }), () => note.get()),
   live(h("ol", { class: "card records full" }), () => {
     const all = store.records.get().slice().reverse();
