@@ -109,12 +109,17 @@ static void ref_on_return(capnp_question *q, int r, void *arg)
 {
         struct shell_ref *ref = arg;
         struct shell *s = ref->shell;
-        char doing[SHELL_NAME + 1];
+        char doing[SHELL_NAME + 1], later[SHELL_NAME + 40];
 
         (void)snprintf(doing, sizeof(doing), "$%s", ref->name);
-        shell_input_hide(s->input);
+        (void)snprintf(later, sizeof(later), "%s has returned", doing);
         (void)r;
         (void)capnp_any_words(capnp_question_response_any(q), NULL);
+        if (shell_later(s, later)) {
+                capnp_vat_stop(s->c->vat);
+                return;
+        }
+        shell_input_hide(s->input);
         if (capnp_question_result(q) || capnp_question_check(q)) {
                 s->result = question_fail(s, q, doing);
                 s->failed = ref->number;

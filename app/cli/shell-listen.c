@@ -5,7 +5,7 @@
  * none.
  *
  * While a command of the shell's has the terminal, that command's lines are typed and drawn there:
- * what listeners are told meanwhile is printed when it is over.
+ * what happens meanwhile is kept, and printed when it is over.
  */
 #include "shell.h"
 
@@ -21,7 +21,7 @@ struct ear {
         char who[SHELL_NAME + 160]; /* `$m.listener` */
 };
 
-static void heard_print(struct shell *s, const char *line, size_t len)
+static void later_print(struct shell *s, const char *line, size_t len)
 {
         shell_input_hide(s->input);
         cli_print_line(stdout, "", line, len, cli_columns(stdout));
@@ -33,14 +33,20 @@ static void heard(struct shell *s, const char *first, const struct capnp_buf *te
         char *line = NULL;
         int n = asprintf(&line, "%s%.*s", first, (int)text->len, text->p);
 
-        if (n >= 0 && !s->later)
-                heard_print(s, line, (size_t)n);
-        else if (n < 0 || s->later_len + (size_t)n > SHELL_LATER)
-                s->later_left_out++;
-        else if (fprintf(s->later, "%s\n", line) < 0 || fflush(s->later))
-                s->later_left_out++;
+        if (n >= 0 && !shell_later(s, line))
+                later_print(s, line, (size_t)n);
         if (n >= 0)
                 free(line);
+}
+
+bool shell_later(struct shell *s, const char *line)
+{
+        if (!s->later)
+                return false;
+        if (s->later_len + strlen(line) > SHELL_LATER || fprintf(s->later, "%s\n", line) < 0 ||
+            fflush(s->later))
+                s->later_left_out++;
+        return true;
 }
 
 void shell_listen_hold(struct shell *s)
@@ -60,12 +66,12 @@ void shell_listen_release(struct shell *s)
         while (line && *line) {
                 size_t len = strcspn(line, "\n");
 
-                heard_print(s, line, len);
+                later_print(s, line, len);
                 line += len + (line[len] == '\n');
         }
         free(s->later_text);
         if (s->later_left_out)
-                printf("%u more that listeners were told meanwhile were left out\n",
+                printf("%u lines more of what has happened meanwhile were left out\n",
                        s->later_left_out);
         s->later_left_out = 0;
 }

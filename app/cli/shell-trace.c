@@ -69,16 +69,19 @@ static void trace_answer(const struct shell *s, const struct transcript_said *x,
 static void trace_on_said(void *arg, const struct transcript_said *x)
 {
         struct shell *s = arg;
-        char what[500];
+        const char *first = x->in ? "[trace] <- " : "[trace] -> ";
+        char what[500], line[520];
 
         if (x->is_call)
                 trace_call(s, x, what, sizeof(what));
         else
                 trace_answer(s, x, what, sizeof(what));
+        (void)snprintf(line, sizeof(line), "%s%s", first, what);
+        if (shell_later(s, line))
+                return;
         shell_input_hide(s->input);
         (void)fflush(stdout);
-        cli_print_line(stderr, x->in ? "[trace] <- " : "[trace] -> ", what, strlen(what),
-                       cli_columns(stderr));
+        cli_print_line(stderr, "", line, strlen(line), cli_columns(stderr));
         shell_input_show(s->input);
 }
 

@@ -96,7 +96,7 @@ struct shell {
         struct shell_asks asks;
         struct back back;                        /* the line between the agent and the instance */
         struct shell_asked traced[SHELL_TRACED]; /* the last ones, by their number */
-        /* What listeners are told while a command has the terminal; NULL: it is printed at once. */
+        /* What happens while a command has the terminal; NULL: it is printed at once. */
         FILE *later;
         char *later_text;
         size_t later_len;
@@ -174,9 +174,11 @@ void shell_back_begin(struct shell *s);
 int shell_listen(struct shell *s, const char *who, const struct capnp_method_info *m, char **params,
                  bool *ret_added) CAPNP_MUST_USE;
 
-/* From now on, what listeners are told is kept, up to SHELL_LATER bytes, or printed. */
+/* From now on, what happens is kept, up to SHELL_LATER bytes; or it is printed. */
 void shell_listen_hold(struct shell *s);
 void shell_listen_release(struct shell *s);
+/* Whether a line was kept. */
+bool shell_later(struct shell *s, const char *line);
 
 /* ---- shell-call.c */
 

@@ -1,6 +1,6 @@
-"""planted: what a peer has planted in its texts acts on no terminal: in panes, where the host refuses it, and in all
-that is printed of a service besides: comments, commands, their help, what is asked for them, what calls return, how
-they fail; and what people say in a channel. Looked for on the screen, and in the bytes that went there.
+"""planted: what a peer has planted in its texts acts on no terminal (R54, R55): in panes, where the host refuses it,
+and in all that is printed of a service besides: comments, commands, their help, what is asked for them, what calls
+return, how they fail; and what people say in a channel. Looked for on the screen, and in the bytes that went there.
 """
 import base64
 import json
@@ -208,7 +208,6 @@ def nothing_that_a_peer_says_in_the_shell_reaches_a_terminal(t):
     t.keys(f"$t = hostile.tell times=1 text:='{typed[:-1]}-3\"'")
     t.sees(rf"^\$t\.listener told .*{PLANTED}-3")
     t.sees(r"^\[trace\] <- call \d+: Listener\.told on ")
-    t.keys(".trace off")
     t.keys(".run hostile echo item.kind=", enter=False)
     t.key("Tab")  # the service says `plain`, and what would colour the line
     t.sees(r"^work> \.run hostile echo item\.kind=plain")
@@ -221,7 +220,9 @@ def nothing_that_a_peer_says_in_the_shell_reaches_a_terminal(t):
     t.sees(rf"^\d\d:\d\d:\d\d <\S+> \S*{PLANTED}-4$")
     t.sees(rf"^  \| 00:00:00 <{PLANTED}-5> a lie$")
     t.keys("/quit")
-    t.sees(rf"a lie$(?s:.*)^\$m\.listener event .*{PLANTED}-4(?s:.*)^work> *\Z")  # told when the command is over
+    t.sees(r"a lie$(?s:.*)^\[trace\] <- call \d+: ChatListener(?s:.*)"  # told when the command is over
+           rf"^\$m\.listener event .*{PLANTED}-4(?s:.*)^work> *\Z")
+    t.keys(".trace off")
     t.keys(".ui chat")
     t.sees(r"^ui> *\Z")
     t.keys("enter channel=#desk")
