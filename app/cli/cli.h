@@ -46,7 +46,7 @@ struct cli {
                 *account, *via, *expect, *certificate, *key, *method, *password_file, *key_id,
                 *passkey_command, *relying_party, *label, *issuer, *token_file, *since, *until,
                 *reason, *from, *expires, *supposed, *what, *outcome, *event, *source, *capability,
-                *of_session, *witness, *other, *interface;
+                *of_session, *witness, *other, *interface, *language;
         const char *profiles[CLI_WORDS];
         unsigned nprofiles;
         const char *listens[CLI_LISTENS];
@@ -242,6 +242,7 @@ int cmd_manifest_show(struct cli *c);
 int cmd_manifest_check(struct cli *c);
 int cmd_manifest_explain(struct cli *c);
 int cmd_manifest_connect(struct cli *c);
+int cmd_service_new(struct cli *c);
 int cmd_account_add(struct cli *c);
 int cmd_account_remove(struct cli *c);
 int cmd_account_list(struct cli *c);

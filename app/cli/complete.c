@@ -104,6 +104,7 @@ static const struct {
         {"manifest connect", 0, KIND_FILE},
         {"manifest connect", 1, KIND_FILE},
         {"cert import", 0, KIND_FILE},
+        {"service new", 0, KIND_NONE},
         {"manifest explain", 0, KIND_FILE},
         {"help", 0, KIND_COMMAND},
 };

@@ -401,6 +401,11 @@ static const struct cli_option connect_options[] = {
          offsetof(struct cli, interface)},
         {0}};
 
+static const struct cli_option service_new_options[] = {
+        {"language", 0, "LANGUAGE", "c (by the kit, the default) or python (behind a connector)",
+         offsetof(struct cli, language)},
+        {0}};
+
 static const struct cli_command commands[] = {
         {"up", "[--state DIR] [--listen WHERE]... [--manifest FILE]",
          "Start an instance, in the foreground",
@@ -442,6 +447,15 @@ static const struct cli_command commands[] = {
          "  capos manifest explain my.manifest --account ada --method key --from 192.0.2.7\n"
          "  capos manifest explain my.manifest --account new --profiles p --method password\n",
          cmd_manifest_explain, explain_options, 0, 1, false},
+        {"service new", "NAME [--language LANGUAGE]",
+         "Write a service of your own to start from, in a new folder",
+         "Writes NAME/ with a schema, a program, a manifest, a test and a Makefile. It works as\n"
+         "it is: `make check` there builds and tests it, `make run` starts an instance with it.\n"
+         "doc/service-authors.md goes on from there.\n\n"
+         "Examples:\n"
+         "  capos service new hello\n"
+         "  capos service new hello --language python\n",
+         cmd_service_new, service_new_options, 1, 1, false},
         {"account add", "NAME [--profile P]... [--password | --password-stdin | --password-file F]",
          "Make an account on the instance of this machine",
          "Asks for a password, twice, unless standard input is no terminal. An account can\n"

@@ -111,6 +111,23 @@ row login-json 0 '"outcome":"ok","profile":"operator"' \
         "${login[@]}" --account ada --profiles operator --method password --json
 
 # The message that the file says is the one that people read.
+
+# What a service of somebody's own begins with; test/install/walk.py goes on with it.
+row new 0 'make check' "$capos" service new tide_house2
+row new-is-named 0 'interface TideHouse2 @0x[89a-f][0-9a-f]{15} ' cat tide_house2/tide_house2.capnp
+row new-keeps-no-other-name 1 '^$' grep -rqi hello tide_house2
+row new-has-its-path 0 "program = \"$top/tide_house2/tide_house2\"" cat tide_house2/tide_house2.manifest
+row new-there 1 'tide_house2: it is there already' "$capos" service new tide_house2 --language python
+row new-python 0 '"language":"python"' "$capos" service new tide --language python --json
+row new-python-runs 0 '^tide/tide\.py$' find tide -name '*.py' -perm -u+x -not -name 'test-*'
+row new-language 2 'there is c and python' "$capos" service new x --language cobol
+for name in '' 1x x_ _x x__y x_1 X x-y ../x "$(printf %033d 0 | tr 0 x)"; do
+        row "new-name-$name" 2 'a service.s name has' "$capos" service new "$name"
+done
+row new-taken 2 'has a meaning already' "$capos" service new session
+row new-nowhere 1 'No such file' bash -c "mkdir gone && cd gone && rmdir ../gone && '$capos' service new x"
+row new-leaves-nothing 0 '^$' find . -name x
+
 export XDG_RUNTIME_DIR=$top/run
 mkdir -m 700 run
 coproc instance { exec "$capos" up --listen plain:127.0.0.1:0 --state state --manifest motd.m 2>log; }

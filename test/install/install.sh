@@ -11,6 +11,9 @@ build=$1
 source=$2
 top=$(mktemp -d)
 log=$build/meson-logs/install-log.txt
+# One test at a time installs.
+exec 9>"$build/meson-logs/install.lock"
+flock 9
 # The log says what an uninstall removes; one that somebody's real installation has written stays.
 [ ! -e "$log" ] || cp -p "$log" "$top/log"
 trap '[ ! -e "$top/log" ] || cp -p "$top/log" "$log"; rm -rf "$top"' EXIT
@@ -28,7 +31,7 @@ root=$top/root
 at=$root$prefix
 
 for file in bin/capos bin/capnpc-c share/capos/default.manifest share/man/man1/capos.1 share/man/man5/capos-manifest.5 \
-        include/capos/capnp.h include/capos/kit.h libexec/capos/capos-caposd \
+        include/capos/{capnp,kit,kit-play,harness}.h libexec/capos/capos-caposd \
         include/capos/{command,remote_session,remote_ui,user_session}.capnp \
         include/capos/{system_info,chat,service_control,manifest,c,cxx,go,java}.capnp; do
         [ -f "$at/$file" ] || fail "$file is not installed"
