@@ -456,9 +456,13 @@ def strangers_are_not_spoken_to():
                 except (s.w.Closed, OSError):
                     got = False
                 expect(got, good, admission)
-            with open(os.path.join(target.state, "audit.log"), encoding="utf-8") as f:
-                said = [r for r in map(json.loads, f) if r.get("what") == "connection"]
-            expect(len(said), 0 if good else 1, f"{admission}: records")
+
+            def records():
+                with open(os.path.join(target.state, "audit.log"), encoding="utf-8") as f:
+                    return sum(json.loads(line).get("what") == "connection" for line in f)
+            if not good:
+                instance.until(records, "the record")
+            expect(records(), 0 if good else 1, f"{admission}: records")
 
 
 def a_profile_is_for_some_addresses():

@@ -74,7 +74,7 @@ class Cases:
         peer = self.run.connect()
         q = peer.flow(DEVICE).send(0, s.Struct(b"", [b""]))
         instance.until(lambda: self.op.count("/device"), "a question at the provider")
-        expect(len(self.run.pids("fetcher")), 2, "fetchers")
+        instance.until(lambda: len(self.run.pids("fetcher")) == 2, "the end of the fetchers before")
         try:
             self.namespaces()
             self.no_powers()

@@ -245,15 +245,25 @@ class Cases:
         self.ends(how)
 
     def worker(self):
-        """That of the only connection there is."""
+        """That of the only connection there is; one of a connection before may still be about to go."""
+        found = []
+
+        def one():
+            try:
+                found[:] = self.workers()
+            except FileNotFoundError:
+                return False
+            return len(found) == 1
+        instance.until(one, lambda: f"one worker with a connection: {found}")
+        return found[0]
+
+    def workers(self):
         port = int(self.target.address.rsplit(":", 1)[1])
         with open("/proc/net/tcp", encoding="ascii") as f:
             rows = [line.split() for line in f.readlines()[1:]]
         inodes = {r[9] for r in rows if int(r[1].split(":")[1], 16) == port and r[3] == "01"}
-        found = {pid for pid in self.target.pids("worker") for fd in os.listdir(f"/proc/{pid}/fd")
-                 if os.readlink(f"/proc/{pid}/fd/{fd}")[8:-1] in inodes}
-        expect(len(found), 1, "workers with a connection")
-        return found.pop()
+        return {pid for pid in self.target.pids("worker") for fd in os.listdir(f"/proc/{pid}/fd")
+                if os.readlink(f"/proc/{pid}/fd/{fd}")[8:-1] in inodes}
 
     @instance.needs_root
     def worker_killed(self):
