@@ -100,6 +100,10 @@ class Client:
         self.peer.close()
 
 
+# Who copies himself for each connection or proof, and the two copies that wait for a connection.
+AT_REST = {"capos-worker": 3, "capos-prover": 1}
+
+
 def client_port(peer):
     return peer.sock.getsockname()[1]
 
@@ -146,7 +150,7 @@ class Cases:
                 "sessiond": held}
 
     def settle(self):
-        """Waits until two counts in a row, some time apart, are the same and nobody is there."""
+        """Waits until two counts in a row, some time apart, are the same and nobody is there, nor about to go."""
         last = [None]
 
         def same():
@@ -155,7 +159,8 @@ class Cases:
             except (OSError, Failed, Closed, Refused):
                 return False
             before, last[0] = last[0], now
-            return now["sessions"] == 0 and now == before and now
+            there = [now["processes"].get(name) for name in AT_REST]
+            return now["sessions"] == 0 and now == before and there == list(AT_REST.values()) and now
 
         return until(same, "quiet")
 
