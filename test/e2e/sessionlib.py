@@ -20,6 +20,7 @@ import wirelib as w  # noqa: E402
 from wirelib import Closed, Conn, Failed, Hang, Struct  # noqa: E402,F401
 
 WAIT_S = 60
+OVER = (3, 4)  # a command in a session that has ended: its agent is told so just now, or has been, and is gone
 KINDS = ["password", "publicKey", "oidcDeviceCode", "oidcAuthorizationCodePkce", "passkey",
          "mtlsClientCert", "guest", "anonymous", "serviceCredential"]
 PASSWORD, PUBLIC_KEY = 0, 1
