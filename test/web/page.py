@@ -11,6 +11,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -172,6 +173,24 @@ class Cases:
         p.click("#back")
         p.there("#connect-0")
         p.close()
+
+    def after_a_long_thought(self):
+        """The instance has let go of who did not log in for so long (here: of its own end): he is let in all the
+        same."""
+        p = self.at_login()
+        self.bridge.to_workers(signal.SIGKILL)
+        bridge.until(lambda: not self.connected(p), "the bridge has noticed")
+        self.log_in(p)
+        p.says("alice", "#session-account")
+        self.leave(p)
+
+    @staticmethod
+    def connected(p):
+        """Whether the page was told last that an instance is connected to."""
+        p.call("Page.getFrameTree")  # what has come so far is read by that
+        frames = [json.loads(e["params"]["response"]["payloadData"]) for e in p.events
+                  if e["method"] == "Network.webSocketFrameReceived"]
+        return any(i["connected"] for i in [f["instances"] for f in frames if "instances" in f][-1])
 
     def anonymous(self):
         p = self.at_login()
@@ -780,7 +799,8 @@ class Cases:
                 "!!document.querySelector('.room-of-panes .columns')", "the layout for this room")
 
 
-CASES = ["without_a_code", "with_a_code", "a_code_twice", "nothing_can_be_added", "by_password", "refused", "anonymous",
+CASES = ["without_a_code", "with_a_code", "a_code_twice", "nothing_can_be_added", "by_password", "refused",
+         "after_a_long_thought", "anonymous",
          "what_is_off_says_why", "the_whole_path", "a_long_click", "references_come_back", "what_is_held_is_told_anew",
          "panes_of_a_service", "panes_of_chat", "a_question_drops_from_the_frame",
          "a_capability_is_taken", "a_line_that_is_dead", "two_tabs", "reload_and_back", "by_keyboard", "landmarks",

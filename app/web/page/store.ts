@@ -102,6 +102,20 @@ export async function leave(): Promise<void> {
   clear();
 }
 
+/* Asks an instance for a session. It lets nobody wait for long who has none: who has thought for a while is connected
+ * to it again, and has not to know of that. */
+export async function enter(up: wire.Up, step?: (s: WebDown_Step) => void): Promise<WebDown> {
+  const place = methods.peek()?.instance;
+  try {
+    return await wire.ask(up, undefined, step);
+  } catch (e) {
+    if (!(e instanceof wire.Refused) || e.code !== "bridge.not-connected" || place === undefined)
+      throw e;
+  }
+  await wire.ask({ connect: place });
+  return wire.ask(up, undefined, step);
+}
+
 /* What is said again, and is as it was, redraws nothing: a form that somebody fills in stays. */
 function other<T>(s: Signal<T>, v: T): void {
   if (JSON.stringify(s.peek()) !== JSON.stringify(v))

@@ -87,7 +87,7 @@ function start(login: wire.Sent<WebUp_Login>, renews: boolean): void {
   const mine = ++now;
   complaint.set("");
   busy.set(true);
-  wire.ask(renews ? { renew: login } : { login }, undefined, stepped).then(settled, (e) => {
+  store.enter(renews ? { renew: login } : { login }, stepped).then(settled, (e) => {
     if (mine === now)
       complain(e);
   });

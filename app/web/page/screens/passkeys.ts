@@ -35,7 +35,7 @@ async function enrol(done: () => void): Promise<void> {
   busy.set(true);
   said.set(null);
   try {
-    const d = await wire.ask({ enrol: { code: code.trim(), label } });
+    const d = await store.enter({ enrol: { code: code.trim(), label } });
     await wire.ask({ enrolled: await passkey.create(d.enrolment as PasskeyOptions) });
     busy.set(false);
     code = "";
