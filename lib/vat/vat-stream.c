@@ -74,10 +74,10 @@ static int stream_read_once(capnp_conn *c)
         if (n == -EAGAIN)
                 return 0;
         if (n <= 0 && !capnp_i_stream_end_counts(c)) {
-                c->end_error = (int)n;
+                c->end_error = n ? (int)n : c->end_error; /* the kernel says it once */
                 return 0;
         }
-        n = n ? n : c->end_error; /* the kernel says it once */
+        n = n ? n : c->end_error;
         if (n < 0)
                 return (int)n;
 
