@@ -1,7 +1,6 @@
 #!/usr/bin/env python3
 """basics: what an attack is measured by works when nobody attacks."""
 import os
-import os
 import re
 import signal
 import subprocess

@@ -14,6 +14,7 @@ import tempfile
 
 import attacklib as a
 import certlib
+import instance
 import sessionlib as s
 from confine import can_have
 

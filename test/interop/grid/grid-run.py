@@ -153,7 +153,8 @@ class Server:
     """A server of its own, at a socket file or on a port of its own, which ends with the with-block."""
 
     def __init__(self, peer, path=None):
-        self.address = f"unix:{path}" if path else f"127.0.0.1:{free_port()}"
+        port = 0 if path else free_port()
+        self.address = f"unix:{path}" if path else f"127.0.0.1:{port}"
         self.process = subprocess.Popen(peer.serve + [self.address], stdin=subprocess.DEVNULL,
                                         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         end = time.monotonic() + 120
