@@ -1,7 +1,7 @@
 /*
  * unconfined: in the place of daemon-sandbox.c and daemon-filter.c of daemon/common, for programs
  * that run under a tool which translates them. Never installed, and used by nothing but
- * bench/instructions.
+ * bench/instructions and bench/connector.
  */
 #include "daemon-filter.h"
 
