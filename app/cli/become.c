@@ -10,21 +10,40 @@
 #include <string.h>
 #include <unistd.h>
 
-int become(struct cli *c, const char *const *argv)
+/* The folder that this program is in, with a slash behind it. */
+static void become_folder(char *to, size_t room)
+{
+        ssize_t len = readlink("/proc/self/exe", to, room - 1);
+
+        to[len > 0 ? len : 0] = 0;
+        if (strrchr(to, '/'))
+                strrchr(to, '/')[1] = 0;
+}
+
+bool become_find(const char *name, char *ret_path, size_t room)
 {
         static const char *const places[] = {"", "../libexec/capos/", "../lib/capos/"};
+        char self[2048];
+        int n;
+
+        become_folder(self, sizeof(self));
+        for (unsigned i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+                n = snprintf(ret_path, room, "%s%s%s", self, places[i], name);
+                if (n > 0 && (size_t)n < room && access(ret_path, X_OK) == 0)
+                        return true;
+        }
+        return false;
+}
+
+int become(struct cli *c, const char *const *argv)
+{
         char self[2048], path[2200];
-        ssize_t len = readlink("/proc/self/exe", self, sizeof(self) - 1);
 
         if (transcript_end(c, EXIT_OK))
                 return EXIT_FAILED;
-        self[len > 0 ? len : 0] = 0;
-        if (strrchr(self, '/'))
-                strrchr(self, '/')[1] = 0;
-        for (unsigned i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
-                (void)snprintf(path, sizeof(path), "%s%s%s", self, places[i], argv[0]);
+        become_folder(self, sizeof(self));
+        if (become_find(argv[0], path, sizeof(path)))
                 (void)execv(path, (char **)(uintptr_t)argv);
-        }
         return cli_fail(c, EXIT_FAILED, "failed", "%s: %s (looked beside %scapos)", argv[0],
                         strerror(errno), self);
 }

@@ -41,7 +41,7 @@ struct cli {
         /* What some of them take. */
         bool password_stdin, password, anonymous, guest, lng, follow, end_others, all, pem, new_key,
                 verbose, non_interactive, watch, again, yes, far, service_account, server_key,
-                touched;
+                touched, demo;
         const char *state, *listen, *manifest, *profile, *identity, *alias, *lines, *duration,
                 *account, *via, *expect, *certificate, *key, *method, *password_file, *key_id,
                 *passkey_command, *relying_party, *label, *issuer, *token_file, *since, *until,

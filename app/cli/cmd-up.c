@@ -3,10 +3,12 @@
  * looked for beside this program, as it is built, and where it is installed. `capos manifest` is
  * answered by the same program, for it is the one that reads manifests.
  *
- * Who starts an instance knows it: caposd is told in which file that is kept.
+ * Who starts an instance knows it: caposd is told in which file that is kept. With --demo it is
+ * demo.c's.
  */
 #include "become.h"
 #include "client-known.h"
+#include "demo.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,6 +25,8 @@ int cmd_up(struct cli *c)
         if (c->json)
                 return cli_fail(c, EXIT_USAGE, "usage",
                                 "up prints no JSON: `capos status --json` says where it listens");
+        if (c->demo)
+                return demo_run(c);
         if (c->state || (state && *state)) {
                 argv[n++] = "--state";
                 argv[n++] = c->state ? c->state : state;

@@ -45,8 +45,7 @@ static int greet_fail_other(const struct cli *c, const char *address, const char
                         "%s: this is not a capOS instance: %s (%s)", address, what, CHECK);
 }
 
-/* Whether an address is this machine's own, as it is written. */
-static bool place_is_here(const struct capos_address *a)
+bool greet_is_here(const struct capos_address *a)
 {
         static const char *const here[] = {"localhost:", "127.", "[::1]:"};
 
@@ -65,7 +64,7 @@ static int greet_fail_transport(const struct cli *c, const struct greet_place *p
         if (p->at.transport == CAPOS_TRANSPORT_PLAIN)
                 return cli_fail(c, EXIT_NO_CONNECTION, "transport", "%s: %s: write tls:%s", p->text,
                                 e->text, p->at.where);
-        if (!place_is_here(&p->at))
+        if (!greet_is_here(&p->at))
                 return cli_fail(c, EXIT_NO_CONNECTION, "transport",
                                 "%s: %s: is this a capOS instance? (%s)", p->text, e->text, CHECK);
         return cli_fail(c, EXIT_NO_CONNECTION, "transport",

@@ -15,6 +15,8 @@ struct greet_place {
 
 /* Reads an address, where the port may be left out. An exit code. */
 int greet_place_read(const struct cli *c, const char *word, struct greet_place *ret) CAPNP_MUST_USE;
+/* Whether an address is this machine's own, as it is written. */
+bool greet_is_here(const struct capos_address *a);
 /* Connects anew, c->client: over the Unix socket of an instance of this machine where there is one.
  * 0, or what capos_client_new() says. */
 int greet_connect(struct cli *c, const struct greet_place *p) CAPNP_MUST_USE;

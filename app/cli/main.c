@@ -23,6 +23,8 @@ static const struct cli_option up_options[] = {
          offsetof(struct cli, listen)},
         {"manifest", 0, "FILE", "what the instance consists of (default: built in)",
          offsetof(struct cli, manifest)},
+        {"demo", 0, NULL, "all there is to play with, for guests, here and in a browser",
+         offsetof(struct cli, demo)},
         {0},
 };
 
@@ -407,14 +409,17 @@ static const struct cli_option service_new_options[] = {
         {0}};
 
 static const struct cli_command commands[] = {
-        {"up", "[--state DIR] [--listen WHERE]... [--manifest FILE]",
+        {"up", "[--state DIR] [--listen WHERE]... [--manifest FILE | --demo]",
          "Start an instance, in the foreground",
          "Prints `remote CapSet: tls ADDR PORT sha256:…` when it is ready. Ctrl-C ends it.\n"
          "An address without a word in front is TLS; what is plain is for loopback addresses\n"
          "only. Port 0 is a free one; beside a port there is always a Unix socket. A manifest\n"
-         "of your own begins with `capos manifest show`; capos-manifest(5) has its fields.\n\n"
+         "of your own begins with `capos manifest show`; capos-manifest(5) has its fields.\n"
+         "With --demo it has games, a guide and chat, lets guests in, says what to type and which\n"
+         "address to open, and nothing is left of it but what --state names.\n\n"
          "Examples:\n"
          "  capos up\n"
+         "  capos up --demo\n"
          "  capos up --state ~/capos --listen 127.0.0.1:0 --listen unix:/tmp/capos.sock\n",
          cmd_up, up_options, 0, 0, false},
         {"manifest show", "", "Print the manifest that is built in, to start your own from",

@@ -31,7 +31,7 @@ root=$top/root
 at=$root$prefix
 
 for file in bin/capos bin/capnpc-c share/capos/default.manifest share/man/man1/capos.1 share/man/man5/capos-manifest.5 \
-        include/capos/{capnp,kit,kit-play,harness}.h libexec/capos/capos-caposd \
+        include/capos/{capnp,kit,kit-play,harness}.h libexec/capos/capos-{caposd,guide} \
         include/capos/{command,remote_session,remote_ui,user_session}.capnp \
         include/capos/{system_info,chat,service_control,manifest,c,cxx,go,java}.capnp; do
         [ -f "$at/$file" ] || fail "$file is not installed"
