@@ -119,8 +119,18 @@ const struct adv_line *adv_player_line(const struct adv_player *p, uint64_t afte
         return best;
 }
 
+/* Whoever opens the service without a session, as it is done to see what it is, at the start. */
+static bool player_is_nobody(const struct adv_player *p)
+{
+        static const uint8_t nobody[ADV_KEY_BYTES];
+
+        return !p->is_kept && !memcmp(p->key, nobody, sizeof(nobody));
+}
+
 static bool player_is_here(const struct adv_player *p)
 {
+        if (player_is_nobody(p))
+                return false;
         return p->sockets || (p->seen_ms && p->hall->now_ms() - p->seen_ms < ADV_HERE_MS);
 }
 
@@ -265,7 +275,7 @@ static int hall_give_way(struct adv_hall *h)
         for (struct capnp_i_list *l = h->players.next; l != &h->players; l = l->next) {
                 struct adv_player *p = player_of(l);
 
-                if (!player_is_here(p) && (!first || p->seen_ms < first->seen_ms))
+                if (!p->sockets && !player_is_here(p) && (!first || p->seen_ms < first->seen_ms))
                         first = p;
         }
         if (!first)
@@ -324,7 +334,7 @@ int adv_player_enter(struct adv_hall *h, const uint8_t *key, bool is_kept,
         if (r)
                 return r;
         p->sockets++;
-        if (!was_here)
+        if (!was_here && player_is_here(p))
                 room_note(p, p->game.now.room, "is here.");
         *ret_p = p;
         return 0;

@@ -238,6 +238,23 @@ TEST(somebody_is_here_a_while_after_he_was_seen)
         end();
 }
 
+/* The session manager opens a service to see what it is, for a caller that is nobody. */
+TEST(the_check_at_the_start_is_not_seen)
+{
+        struct adv_player *a, *check;
+        uint64_t was;
+
+        begin();
+        a = enter(1, false);
+        was = a->sequence;
+        check = enter(0, false);
+        CHECK_EQ(others(a), 0);
+        adv_player_leave(check);
+        CHECK_EQ(others(a), 0);
+        CHECK_EQ(a->sequence, was);
+        end();
+}
+
 TEST(nobody_speaks_unasked_more_than_once_in_a_while)
 {
         struct adv_player *a;
@@ -474,6 +491,26 @@ TEST(who_is_away_makes_room)
         adv_player_leave(p);
         clock_now += ADV_HERE_MS;
         CHECK_EQ(enter(0, true)->game.now.turn, 1); /* and finds his game */
+        end();
+}
+
+/* … and has a socket, as everybody: it makes no room before that has gone. */
+TEST(the_check_makes_room_when_it_has_gone)
+{
+        struct adv_player *p = NULL, *check;
+        uint8_t key[ADV_KEY_BYTES] = {0};
+
+        begin();
+        check = enter(0, false);
+        for (uint32_t i = 1; i < ADV_PLAYERS; i++) {
+                key[0] = (uint8_t)i;
+                key[1] = (uint8_t)(i >> 8);
+                CHECK_EQ(adv_player_enter(&hall, key, true, &p), 0);
+        }
+        key[2] = 1;
+        CHECK_EQ(adv_player_enter(&hall, key, true, &p), ADV_E_FULL);
+        adv_player_leave(check);
+        CHECK_EQ(adv_player_enter(&hall, key, true, &p), 0);
         end();
 }
 
