@@ -208,6 +208,7 @@ struct capos_ui_prompt {
 struct capos_ui_ran {
         capos_ui_surface *surface;              /**< whose command; NULL: the pane is gone */
         const char *command;                    /**< its id */
+        uint64_t number;                        /**< capos_ui_act.number */
         const struct capnp_method_info *method; /**< what was called */
         capnp_question *question;               /**< has returned; NULL: nothing was called */
         int r;                                  /**< 0: done; CAPNP_E_EXCEPTION: see why; or what
@@ -639,6 +640,7 @@ struct capos_ui_act {
                                                   only change what is shown */
         uint32_t nselection;                 /**< how many */
         bool trusted;                        /**< a person did it with a real device just now */
+        uint64_t number;                     /**< the front end's own: capos_ui_ran has it again */
 };
 
 /**

@@ -133,6 +133,7 @@ void capos_ui_move(capos_ui_surface *s, const struct capos_ui_move *m)
 
 void capos_ui_show(capos_ui_surface *s)
 {
+        s->offer->ui->acted = 0;
         s->front = ++s->offer->ui->fronts;
         ui_relayout(s->offer->ui);
 }

@@ -21,6 +21,7 @@ struct run {
         capos_ui *ui;
         capos_ui_surface *surface; /* counted */
         char command[33], capability[NAME_BYTES + 1];
+        uint64_t number;
         uint64_t interface; /* of the reference */
         struct ui_target target;
         enum capos_ui_effect effect;
@@ -45,6 +46,7 @@ static void run_end(struct run *run, enum ui_outcome_which how, int r, const cha
         const struct capos_ui_ran ran = {
                 .surface = s,
                 .command = run->command,
+                .number = run->number,
                 .method = &run->target.method,
                 .question = run->question,
                 .r = r,
@@ -216,8 +218,8 @@ static void run_unasked(struct run *run)
         run_call(run);
 }
 
-static int activate_call(capos_ui_surface *s, command_reader c, struct ui_args *args,
-                         struct capos_ui_why *why)
+static int activate_call(capos_ui_surface *s, command_reader c, uint64_t number,
+                         struct ui_args *args, struct capos_ui_why *why)
 {
         struct ui_judge j = ui_surface_judge(s);
         struct ui_refused refused;
@@ -230,6 +232,7 @@ static int activate_call(capos_ui_surface *s, command_reader c, struct ui_args *
         r = run_new(s, c, &t, &run);
         if (r)
                 return r;
+        run->number = number;
         r = run_prepare(run, c, args, why);
         if (!r && !ui_command_asks(run->effect, t.is_other, ui_args_typed(args))) {
                 run_unasked(run);
@@ -320,7 +323,9 @@ int capos_ui_activate(capos_ui_surface *s, const struct capos_ui_act *a,
         r = ui_args_fill(&args, command_fields(c), a->values, a->nvalues, false, ret_why);
         if (r)
                 return r;
-        return calls ? activate_call(s, c, &args, ret_why) : activate_view(s, a, &args);
+        if (a->trusted)
+                s->offer->ui->acted = s->offer->number;
+        return calls ? activate_call(s, c, a->number, &args, ret_why) : activate_view(s, a, &args);
 }
 
 int capos_ui_edit(capos_ui_surface *s, const struct capos_ui_value *values, uint32_t n,

@@ -95,6 +95,19 @@ static void change_tell(capos_ui_surface *s, const struct ui_change *c)
                 UI_TELL(s->offer->ui, changed, s, &change);
 }
 
+/* Whether a service may have a pane shown that it wishes to be shown again: once, for what a person
+ * has done in its panes. */
+static bool is_shown_again(capos_ui_surface *s, const struct ui_change *c)
+{
+        capos_ui *ui = s->offer->ui;
+
+        if (!(c->what & UI_CHANGED_SPEC) || ui->acted != s->offer->number)
+                return false;
+        ui->acted = 0;
+        s->front = ++ui->fronts;
+        return true;
+}
+
 static int serve_apply(void *self, capnp_answer *a)
 {
         capos_ui_surface *s = self;
@@ -123,7 +136,7 @@ static int serve_apply(void *self, capnp_answer *a)
                 (remote_ui_surface_apply_out_builder){capnp_answer_results(a)}, s->pane->revision);
         r = capnp_answer_return(a);
         change_tell(s, &change);
-        if (change.what & UI_CHANGED_LAYOUT)
+        if (change.what & UI_CHANGED_LAYOUT || is_shown_again(s, &change))
                 ui_relayout(ui);
         if (change.what & UI_CHANGED_THEME) {
                 s->offer->theme_at_ms = ui_now(ui);

@@ -37,6 +37,8 @@ struct capos_ui {
         uint32_t theme_by;                       /* the number of the offer that wished it */
         uint16_t columns, rows;
         uint32_t numbers, panes; /* given so far, to offers and to panes */
+        uint32_t acted; /* the number of the offer in whose panes a person has done something last,
+                           and has not looked elsewhere since; 0: none */
         uint64_t prompt_ids, fronts;
         uint64_t wake_ms; /* what was told last; 0: nothing */
 };

@@ -53,6 +53,7 @@ TEST(what_runs_at_once)
         CHECK_EQ(p.calls[0], 1);
         CHECK_EQ(p.ran, 1);
         CHECK_EQ(p.ran_r, 0);
+        CHECK_EQ(p.ran_number, 1);
         CHECK_EQ(p.reports, 1);
         CHECK_EQ(play_poll(&p, s), 1);
         CHECK(strstr(p.last, "command = \"m0\", payload = (outcome = (done = void)), userInitiated "
@@ -297,6 +298,47 @@ TEST(a_new_offer_does_not_begin_anew)
         play_close(&p);
 }
 
+/* The first pane wishes to be shown again. Whether it is. */
+static bool shown_again(struct play *p, capnp_cap *first)
+{
+        struct capos_ui_pane i;
+        char patch[256];
+
+        (void)snprintf(
+                patch, sizeof(patch),
+                "(kind = openSurface, payload = (spec = (surfaceId = \"a\", title = \"Again\", "
+                "kind = log, safetyClass = ordinary, modelSchema = %" PRIu64 ")))",
+                UI_LOG_ID);
+        CHECK_OK(play_apply(p, first, patch));
+        capos_ui_surface_info(capos_ui_surface_at(p->ui, 0), &i);
+        return i.visible;
+}
+
+TEST(an_act_brings_a_pane_to_the_front_once)
+{
+        capnp_cap *first, *second;
+        struct play p;
+
+        CHECK_OK(play_open(&p));
+        play_offer(&p);
+        capos_ui_resize(p.ui, 40, 20);
+        first = play_pane(&p, 'a', "log", "ordinary");
+        second = play_pane(&p, 'b', "log", "ordinary");
+        command_add(&p, second, 0, "", "");
+        capos_ui_show(play_at(&p));
+        CHECK(!shown_again(&p, first)); /* nobody has done anything */
+        CHECK_OK(play_act(&p, "m0"));
+        CHECK(shown_again(&p, first));
+        capos_ui_show(play_at(&p));
+        CHECK(!shown_again(&p, first)); /* it was for that act */
+        CHECK_OK(play_act(&p, "m0"));
+        capos_ui_show(play_at(&p));
+        CHECK(!shown_again(&p, first)); /* a person looks at something else by now */
+        capnp_cap_unref(first);
+        capnp_cap_unref(second);
+        play_close(&p);
+}
+
 TEST(a_question_goes_with_its_pane)
 {
         struct play p;
@@ -311,6 +353,7 @@ TEST(a_question_goes_with_its_pane)
         CHECK_OK(play_call(&p, s, SURFACE(SURFACE_CLOSE), "()"));
         CHECK_EQ(p.prompts_gone, 1);
         CHECK_EQ(p.ran, 1);
+        CHECK_EQ(p.ran_number, p.acts);
         CHECK_EQ(p.calls[3], 0);
         p.now_ms += 500;
         CHECK(!capos_ui_answer(p.ui, p.prompt_id, true));

@@ -242,6 +242,7 @@ static void on_ran(void *arg, const struct capos_ui_ran *r)
 
         p->ran++;
         p->ran_r = r->r;
+        p->ran_number = r->number;
         note(p->ran_why, sizeof(p->ran_why), r->why);
 }
 
@@ -540,7 +541,7 @@ void play_saved(struct play *p, char *ret, size_t bytes)
 
 int play_act(struct play *p, const char *command)
 {
-        const struct capos_ui_act act = {.command = command, .trusted = true};
+        const struct capos_ui_act act = {.command = command, .trusted = true, .number = ++p->acts};
         struct capos_ui_why why;
         int r = capos_ui_activate(play_at(p), &act, &why);
 

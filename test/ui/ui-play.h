@@ -44,6 +44,7 @@ struct play {
         uint64_t prompt_id;
         enum capos_ui_prompt_kind prompt_kind;
         int ran_r;
+        uint64_t ran_number, acts; /* each act of play_act() has a number */
         char ran_why[CAPOS_UI_WORDS], why_over[CAPOS_UI_WORDS];
         uint64_t wake_ms;
         struct capos_ui_theme theme;
