@@ -6,10 +6,10 @@
  * Each direction has a buffer; it is filled when it is empty. Writing never waits: as much is
  * written as there is room for (PIPE_BUF, of which poll() knows that a pipe has room).
  */
+#include "client-local.h"
 #include "client.h"
 #include "greet.h"
 #include "io-socket.h"
-#include "local.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -103,7 +103,7 @@ static void pipe_run(int instance)
 
 int cmd_pipe(struct cli *c)
 {
-        char local[LOCAL_ADDRESS];
+        char local[CLIENT_LOCAL_ADDRESS];
         struct capos_io_addresses all;
         struct greet_place place;
         const char *address;
@@ -112,7 +112,8 @@ int cmd_pipe(struct cli *c)
         if (r)
                 return r;
 
-        address = place.at.named ? place.text : local_address(place.text, local, sizeof(local));
+        address = place.at.named ? place.text
+                                 : client_local_address(place.text, local, sizeof(local));
         if (strncmp(address, "unix:", 5) != 0)
                 return cli_fail(c, EXIT_NO_CONNECTION, "no-instance",
                                 "%s: no instance of this machine has a Unix socket for it: it is "

@@ -6,8 +6,8 @@
  */
 #include "greet.h"
 
+#include "client-local.h"
 #include "client.h"
-#include "local.h"
 #include "tls-file.h"
 #include "transcript.h"
 #include "via.h"
@@ -155,7 +155,7 @@ static int greet_connect_showing(struct cli *c, const char *address, struct capo
 
 static int greet_dial(struct cli *c, const struct greet_place *p)
 {
-        char local[LOCAL_ADDRESS], whole[CAPOS_ADDRESS_WHERE + CAPOS_ADDRESS_CA + 64];
+        char local[CLIENT_LOCAL_ADDRESS], whole[CAPOS_ADDRESS_WHERE + CAPOS_ADDRESS_CA + 64];
         struct capos_trust trust = {.expect = c->expect};
         const char *address = p->text;
 
@@ -163,7 +163,7 @@ static int greet_dial(struct cli *c, const struct greet_place *p)
         if (c->via)
                 return via_connect(c, p);
         if (!p->at.named && !c->certificate)
-                address = local_address(p->text, local, sizeof(local));
+                address = client_local_address(p->text, local, sizeof(local));
         if (address == p->text) {
                 greet_whole(p, whole, sizeof(whole));
                 address = whole;

@@ -8,6 +8,7 @@
 #include "entry.h"
 
 #include "client-known.h"
+#include "client-local.h"
 #include "client-page.h"
 #include "client-words.h"
 #include "client.h"
@@ -264,17 +265,22 @@ static void entry_on_methods(capos_client *c, int r, void *arg)
 int entry_dial(struct bridge *b, const struct place *p, capos_client **ret_c)
 {
         struct capos_trust trust = {.expect = NULL};
-        char whole[PLACE_TEXT];
+        char whole[PLACE_TEXT], local[CLIENT_LOCAL_ADDRESS];
+        const char *address = p->at.where;
         int r = 0;
 
         place_whole(p, whole);
+        if (!p->at.named && !b->o->certificate)
+                address = client_local_address(p->at.where, local, sizeof(local));
+        if (address == p->at.where)
+                address = whole;
         if (b->o->certificate && p->at.transport == CAPOS_TRANSPORT_TLS) {
                 r = client_shown_read(b->o->certificate, false, &trust.certificates);
                 if (!r)
                         r = client_shown_read(b->o->key, true, &trust.key);
         }
         if (!r)
-                r = capos_client_connect(b->vat, whole, &trust, NULL, ret_c);
+                r = capos_client_connect(b->vat, address, &trust, NULL, ret_c);
         capos_i_tls_bytes_free(&trust.certificates);
         capos_i_tls_bytes_free(&trust.key);
         return r;

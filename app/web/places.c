@@ -7,6 +7,7 @@
 #include "places.h"
 
 #include "client-known.h"
+#include "client.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -203,7 +204,8 @@ static void place_write(struct bridge *b, uint16_t i, web_down_instance_builder 
         web_down_instance_set_name(to, p->name);
         web_down_instance_set_address(to, text);
         web_down_instance_set_fingerprint(to, s.fingerprint);
-        web_down_instance_set_transport(to, capos_transport_name(p->at.transport));
+        web_down_instance_set_transport(to, connected ? b->client->transport
+                                                      : capos_transport_name(p->at.transport));
         web_down_instance_set_seen_at_ms(to, p->seen_ms);
         web_down_instance_set_connected(to, connected);
         web_down_instance_set_fixed(to, p->fixed);

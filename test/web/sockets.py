@@ -25,8 +25,8 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 import instance  # noqa: E402
 import sessionlib  # noqa: E402
 
-from bridge import (DEADLINE, PASSWORD, Answer, Bridge, Browser, Closed, Socket, equal, holds, keygen,  # noqa: E402
-                    read_all, until)
+from bridge import (DEADLINE, PASSWORD, Answer, Bridge, Browser, Closed, Rig, Socket, equal, holds,  # noqa: E402
+                    keygen, read_all, until)
 from table import ROWS, row  # noqa: E402
 import strangers  # noqa: E402,F401  (its rows)
 
@@ -868,6 +868,21 @@ def many_questions_to_an_instance_that_does_not_answer(b):
         other.to_workers(signal.SIGCONT)
         t.down("sessions")
         return got
+    finally:
+        other.close()
+
+
+@row("unix unix")
+def localhost_is_the_socket_of_this_machine(_):
+    """As with `capos login`: where an instance has one, nothing goes over TCP, and the kernel says whose it is."""
+    rig = Rig(BIN, None)
+    other = Bridge(BIN, "--instance", f"home=localhost:{rig.address.rsplit(':', 1)[1]}", rig=rig)
+    try:
+        t = other.browser().tab()
+        holds("methods" in t.ask("connect", 1), "no methods")
+        met = t.down(lambda f: any(i["connected"] for i in f.get("instances", [])))["instances"][1]["transport"]
+        r = t.ask("login", {"kind": "password", "account": "alice", "secret": PASSWORD})
+        return f"{met} {r['session']['transport']}"
     finally:
         other.close()
 

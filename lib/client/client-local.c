@@ -2,14 +2,15 @@
  * The Unix socket of an instance of this machine.
  *
  * An instance that listens at a TCP port has a Unix socket beside it, named by that port
- * (daemon/caposd/listen.c). Over it, the two sides know from the kernel who the other is: this
- * command is not led to another user's listener, and the instance can tell its users apart. So
- * `localhost` means that socket where there is one. `127.0.0.1` and all other addresses mean TCP.
+ * (daemon/caposd/listen.c). Over it, the two sides know from the kernel who the other is: a client
+ * is not led to another user's listener, and the instance can tell its users apart. So to `capos`,
+ * and to its bridge, `localhost` means that socket where there is one. `127.0.0.1` and all other
+ * addresses mean TCP.
  *
  * Only root and the user himself can have put one where it is looked for; whether it is them who
  * listen there is asked of the kernel all the same.
  */
-#include "local.h"
+#include "client-local.h"
 
 #include <stdbool.h>
 #include <stdio.h>
@@ -40,7 +41,7 @@ static bool socket_serves(const char *path)
         return serves;
 }
 
-const char *local_address(const char *address, char *to, size_t room)
+const char *client_local_address(const char *address, char *to, size_t room)
 {
         static const char host[] = "localhost:";
         const char *folders[] = {secure_getenv("XDG_RUNTIME_DIR"), "/run"};
