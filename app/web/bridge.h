@@ -53,6 +53,8 @@ struct bridge {
         char passkey_label[65]; /* of the passkey that is being registered; "": it has none */
         struct calls *calls;
         struct panes *panes;
+        struct panes_kept *panes_kept; /* of panes, while the line is down; NULL: nothing */
+        uint32_t numbered;             /* panes so far: none has the number of another */
         struct records *records;
         capos_client *client;         /* to the instance that was chosen; NULL: none */
         struct capos_ui_theme system; /* what the person's system is set to */

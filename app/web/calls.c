@@ -733,10 +733,19 @@ void calls_cancel(struct bridge *b, struct asker a, uint32_t id)
         bridge_done(b, a);
 }
 
+/* That a handle is no more, to tabs which were told of it. */
+static void forgotten_tell(struct bridge *b, unsigned tabs, uint32_t handle)
+{
+        struct down d = down_new(0);
+
+        if (d.m)
+                web_down_set_forgotten(d.d, handle);
+        down_send(b, tabs, &d);
+}
+
 void calls_forget(struct bridge *b, struct asker a, uint32_t handle)
 {
         struct handle *h = handle_find(b, handle);
-        struct down d;
 
         if (!h) {
                 bridge_fail(b, a, "bridge.no-target", "there is no such handle");
@@ -744,10 +753,7 @@ void calls_forget(struct bridge *b, struct asker a, uint32_t handle)
         }
         handle_drop(h);
         bridge_done(b, a);
-        d = down_new(0);
-        if (d.m)
-                web_down_set_forgotten(d.d, handle);
-        down_send(b, tabs_beside(b, a), &d);
+        forgotten_tell(b, tabs_beside(b, a), handle);
 }
 
 /* ---- life ----------------------------------------------------------------------------------- */
@@ -774,9 +780,14 @@ void calls_clear(struct bridge *b)
                         bridge_fail(b, s->calls[i].a, "bridge.canceled", "the session is over");
                         call_end(&s->calls[i]);
                 }
-        for (unsigned i = 0; i < HANDLES; i++)
-                if (s->handles[i].number)
-                        handle_drop(&s->handles[i]);
+        for (unsigned i = 0; i < HANDLES; i++) {
+                struct handle *h = &s->handles[i];
+
+                if (h->number && *h->from)
+                        forgotten_tell(b, bridge_tabs(b), h->number);
+                if (h->number)
+                        handle_drop(h);
+        }
         for (unsigned i = 0; i < s->nheld; i++)
                 s->held[i].cap = capnp_cap_unref(s->held[i].cap);
         s->nheld = 0;

@@ -58,7 +58,7 @@ static void entry_hang_up(struct bridge *b)
         e->asks_trust = e->asks_step = e->asks_secret = false;
         e->line = capnp_timer_free(e->line);
         if (b->client)
-                e->ops->leave(b);
+                e->ops->leave(b, false);
         b->client = capos_client_free(b->client);
         b->is_connected = b->is_in = b->busy = b->learning = false;
 }
@@ -207,12 +207,19 @@ static void line_on_back(capos_client *c, int r, void *arg)
         places_tell(b, NULL);
 }
 
+void entry_again(struct bridge *b, struct asker a)
+{
+        if (b->entry->line)
+                capos_client_reconnect_now(b->client);
+        bridge_done(b, a);
+}
+
 /* It comes back by itself, where its login has left what that takes. */
 static bool line_restore(struct bridge *b, const struct capos_error *why)
 {
         if (!capos_client_can_reconnect(b->client))
                 return false;
-        b->entry->ops->leave(b);
+        b->entry->ops->leave(b, true);
         if (capos_client_reconnect(b->client, 0, line_on_back, b))
                 return false;
         b->busy = true;

@@ -10,8 +10,9 @@ struct entry_ops {
         void (*in)(struct bridge *b, struct asker a, bool renewed);
         /* It is over, by whoever's doing. e code 0: it was logged out. */
         void (*out)(struct bridge *b, const struct capos_error *e);
-        /* All references are about to go, and the client's schemas perhaps. */
-        void (*leave)(struct bridge *b);
+        /* All references are about to go, and the client's schemas perhaps. dropped: the line has,
+         * and the session goes on when that is there again. */
+        void (*leave)(struct bridge *b, bool dropped);
 };
 
 int entry_new(struct bridge *b, const struct entry_ops *ops) CAPNP_MUST_USE;
@@ -32,6 +33,8 @@ void entry_give_up(struct bridge *b, struct asker a);
 /* Whether a login or a renewal is under way. */
 bool entry_runs(const struct bridge *b);
 void entry_logout(struct bridge *b, struct asker a);
+/* While the line is down: does not wait for the next try. */
+void entry_again(struct bridge *b, struct asker a);
 /* A browser has come back from an identity provider, with this query. */
 void entry_back(struct bridge *b, const char *query, size_t len);
 

@@ -28,6 +28,7 @@ void pane_write(const capos_ui_surface *s, bool model, web_down_pane_builder to)
         web_down_pane_set_kind(to, (enum ui_surface_kind)p.kind);
         web_down_pane_set_safety_class(to, (enum ui_safety_class)p.safety_class);
         web_down_pane_set_revision(to, p.revision);
+        web_down_pane_set_id(to, p.id);
         web_down_pane_set_pinned(to, p.pinned);
         web_down_pane_set_stays(to, !model);
         if (!model)

@@ -6,7 +6,8 @@
  * lasts is asked about in the frame.
  *
  * What is kept of an account is loaded from its `settings` before anything is offered, and saved
- * there.
+ * there. A line that drops ends the workspace; the one that comes when it is there again begins
+ * with what was arranged, also of personal panes, and lends hosts to whom had one.
  */
 #include "panes.h"
 
@@ -35,8 +36,15 @@ struct lent {
         capos_ui_offer *offer; /* NULL: it has ended … */
         char code[CODE];       /* … so */
         char why[CAPOS_UI_WORDS];
+        bool lost;          /* … by nobody's will: with its service, or with the line */
         capnp_timer *again; /* it is lent one anew; NULL: not */
         char name[NAME];    /* "": this place is free */
+};
+
+/* What outlasts a line that drops. */
+struct panes_kept {
+        capos_ui_arranged *arranged; /* NULL: nothing, or it is a workspace's again */
+        char open[OFFERS][NAME];     /* who was lent a host; "": nobody */
 };
 
 struct panes {
@@ -200,6 +208,7 @@ static void on_opened(void *arg, capos_ui_surface *s)
         struct capos_ui_pane i;
 
         capos_ui_surface_info(s, &i);
+        p->b->numbered = i.number;
         feed_opened(p->feed, s);
         theme_tell(p->b, NULL, i.number, capos_ui_look_peek(p->ui, i.offer));
 }
@@ -236,8 +245,9 @@ static void on_prompt_gone(void *arg, uint64_t id)
 
 static void on_ran(void *arg, const struct capos_ui_ran *r)
 {
+        struct asker a = {(uint32_t)(r->number >> 32), (uint32_t)r->number};
         struct bridge *b = bridge_of(arg);
-        struct down d = down_new(0);
+        struct down d = down_new(a.id);
         struct capos_ui_pane p = {.number = 0};
         struct capos_error e = {0};
 
@@ -258,7 +268,7 @@ static void on_ran(void *arg, const struct capos_ui_ran *r)
                         failure_write(web_down_ran_init_failure(w), &e);
         }
         record_error(b, "command", r->method ? r->method->name : "", &e);
-        down_tell(b, NULL, &d);
+        down_answer(b, a, &d);
 }
 
 /* ---- offers --------------------------------------------------------------------------------- */
@@ -403,7 +413,8 @@ static void on_ended(void *arg, capos_ui_offer *o, enum capos_ui_close_reason ho
                 if (!l->code[0])
                         (void)snprintf(l->code, sizeof(l->code), "%s", ends[how]);
                 (void)snprintf(l->why, sizeof(l->why), "%s", why);
-                if (how == CAPOS_UI_CLOSED_LOST && !p->ending)
+                l->lost = how == CAPOS_UI_CLOSED_LOST;
+                if (l->lost && !p->ending)
                         lent_again(l);
                 record_add(p->b, "offer", l->name, ends[how], "");
                 offers_tell(p, NULL);
@@ -420,10 +431,12 @@ static void settings_on_saved(capnp_question *q, int r, void *arg)
         struct panes *p = arg;
 
         p->asked = NULL;
-        if (!r)
-                p->version = ui_settings_save_version(q);
-        else
+        if (r) {
                 p->settings = capnp_cap_unref(p->settings);
+        } else {
+                p->version = ui_settings_save_version(q);
+                capos_ui_saved_kept(p->ui);
+        }
         capnp_question_free(q);
         settings_save(p);
 }
@@ -468,15 +481,40 @@ static const struct capos_ui_front_ops front_ops = {
         .saved = on_saved,
 };
 
-/* What a person has said may compose always does so. */
+static void kept_free(struct bridge *b)
+{
+        if (b->panes_kept)
+                capos_ui_arranged_free(b->panes_kept->arranged);
+        free(b->panes_kept);
+        b->panes_kept = NULL;
+}
+
+/* Whether its panes were there when the line dropped. */
+static bool was_open(const struct panes *p, const char *name)
+{
+        const struct panes_kept *k = p->b->panes_kept;
+
+        for (unsigned i = 0; k && i < OFFERS; i++)
+                if (!strcmp(k->open[i], name))
+                        return true;
+        return false;
+}
+
+/* What a person has said may compose always does so, and what did before the line dropped goes on,
+ * unless he has said since that it never may. */
 static void panes_offer_kept(struct panes *p)
 {
         struct capos_ui_why why;
         struct capos_cap_entry e;
 
-        for (uint32_t i = 0; capos_client_entry(p->b->client, i, &e); i++)
-                if (entry_composes(&e) && capos_ui_consent_of(p->ui, e.name) == CAPOS_UI_ALWAYS)
-                        (void)offer_begin(p, &e, false, &why);
+        for (uint32_t i = 0; capos_client_entry(p->b->client, i, &e); i++) {
+                enum capos_ui_consent c = capos_ui_consent_of(p->ui, e.name);
+                bool goes_on = c != CAPOS_UI_NEVER && was_open(p, e.name);
+
+                if (entry_composes(&e) && (c == CAPOS_UI_ALWAYS || goes_on))
+                        (void)offer_begin(p, &e, goes_on, &why);
+        }
+        kept_free(p->b);
         offers_tell(p, NULL);
 }
 
@@ -494,6 +532,7 @@ static void settings_on_loaded(capnp_question *q, int r, void *arg)
         }
         capnp_question_free(q);
         panes_offer_kept(p);
+        settings_save(p);
 }
 
 static void settings_load(struct panes *p)
@@ -527,11 +566,14 @@ void panes_begin(struct bridge *b)
                                          .schema = capos_client_schema_peek(b->client),
                                          .columns = COLUMNS,
                                          .rows = ROWS,
+                                         .panes = b->numbered,
                                          .user = b->system,
                                          .ops = &front_ops,
                                          .arg = p};
 
-        panes_end(b);
+        panes_drop(b);
+        if (b->panes_kept)
+                config.arranged = b->panes_kept->arranged;
         (void)capos_client_info(b->client, &info);
         config.account = info.account;
         if (p)
@@ -545,17 +587,39 @@ void panes_begin(struct bridge *b)
         feed_begin(p->feed, p->ui);
         p->b = b;
         b->panes = p;
+        if (b->panes_kept) {
+                b->panes_kept->arranged = NULL;
+                p->unsaved = true; /* it may have been on its way there when the line dropped */
+        }
         settings_load(p);
 }
 
-void panes_end(struct bridge *b)
+/* For the workspace that comes next. Without memory that begins as if nothing had been. */
+static void panes_keep(struct panes *p)
+{
+        struct panes_kept *k = p->b->panes_kept;
+        bool begins = !k; /* else it has dropped again before anybody was lent anything */
+
+        if (begins)
+                k = p->b->panes_kept = calloc(1, sizeof(*k));
+        for (unsigned i = 0; begins && k && i < OFFERS; i++)
+                if (p->lent[i].offer || p->lent[i].lost)
+                        (void)snprintf(k->open[i], NAME, "%s", p->lent[i].name);
+        p->ending = true;
+        if (k)
+                k->arranged = capos_ui_end(p->ui);
+        else
+                capos_ui_free(p->ui);
+        p->ui = NULL;
+}
+
+void panes_drop(struct bridge *b)
 {
         struct panes *p = b->panes;
 
         if (!p)
                 return;
-        p->ending = true;
-        p->ui = capos_ui_free(p->ui);
+        panes_keep(p);
         for (unsigned i = 0; i < OFFERS; i++)
                 capnp_timer_free(p->lent[i].again);
         b->panes = NULL;
@@ -564,6 +628,12 @@ void panes_end(struct bridge *b)
         p->wake = capnp_timer_free(p->wake);
         p->feed = feed_free(p->feed);
         free(p);
+}
+
+void panes_end(struct bridge *b)
+{
+        panes_drop(b);
+        kept_free(b);
 }
 
 void panes_tell(struct bridge *b, const struct bridge_tab *t)
@@ -755,7 +825,8 @@ void panes_run(struct bridge *b, struct asker a, web_up_run_reader r)
         struct capos_ui_act act = {.command = web_up_run_command(r).p,
                                    .values = values,
                                    .selection = keys,
-                                   .trusted = web_up_run_trusted(r)};
+                                   .trusted = web_up_run_trusted(r),
+                                   .number = (uint64_t)a.tab << 32 | a.id};
         struct capos_ui_why why = {.text = ""};
         int result;
 

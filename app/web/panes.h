@@ -4,9 +4,12 @@
 
 #include "bridge.h"
 
-/* Makes one for the session that has begun; what can compose is offered as its consent says. */
+/* Makes one for the session that has begun; what can compose is offered as its consent says, or as
+ * it was when panes_drop() ended the one before. */
 void panes_begin(struct bridge *b);
-/* Ends it, and with it every offer. */
+/* Ends it, and with it every offer, because the line has dropped. */
+void panes_drop(struct bridge *b);
+/* … for good: also after panes_drop(). */
 void panes_end(struct bridge *b);
 /* All that there is, to a tab that is new. */
 void panes_tell(struct bridge *b, const struct bridge_tab *t);

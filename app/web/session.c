@@ -216,10 +216,13 @@ static void on_stale(struct bridge *b, const struct capos_error *e)
 }
 
 /* The client goes, and what stands on it. */
-static void on_leave(struct bridge *b)
+static void on_leave(struct bridge *b, bool dropped)
 {
         holdings_unwatch(b);
-        panes_end(b);
+        if (dropped)
+                panes_drop(b);
+        else
+                panes_end(b);
         probes_end(b);
         calls_clear(b);
 }
@@ -315,6 +318,9 @@ static bool up_enter(struct bridge *b, struct asker a, web_up_reader up)
                 return true;
         case WEB_UP_LOGOUT:
                 entry_logout(b, a);
+                return true;
+        case WEB_UP_AGAIN:
+                entry_again(b, a);
                 return true;
         default:
                 return false;

@@ -128,6 +128,9 @@ struct WebUp {
 
     complete @37 :Complete;
     # Asks a service what a command's field may be, while a person types: `choices`.
+
+    again @38 :Void;
+    # While the line to the instance is down: tries it at once, not after the next wait.
   }
 
   struct Instance { place @0 :UInt16; name @1 :Text; address @2 :Text; }
@@ -241,7 +244,7 @@ struct WebDown {
     prompt @23 :Prompt;
     promptGone @24 :UInt64;
     ran @25 :Ran;
-    # A command that was run has ended.
+    # A command has ended, to the tab that ran it, with the id of its `run`.
 
     offers @26 :List(Offer);
     record @27 :Record;
@@ -257,7 +260,7 @@ struct WebDown {
     # References that the session has got: all that it has to a tab that comes, new ones to those that did not call.
 
     forgotten @33 :UInt32;
-    # Another tab has let go of this handle.
+    # This handle is no more: another tab has let go of it, or the line to the instance has dropped.
 
     past @34 :Past;
     # A call of another tab's that has ended. A tab that comes is told the last ones, and the last of each `event`.
@@ -387,6 +390,9 @@ struct WebDown {
     commands @10 :List(Offered);
     stays @11 :Bool;
     # Model and commands are what they were, and left out: the title, the summary or `pinned` is another.
+
+    id @12 :Data $base64;
+    # What its service calls it: by that a pane is known which comes again.
   }
   struct Offered { command @0 :Cm.Command; effect @1 :Cm.CommandEffect; asks @2 :Bool; }
   # effect: as the host judges it.

@@ -764,6 +764,14 @@ CAPNP_PUBLIC int capos_client_reconnect(capos_client *c, uint32_t for_ms, capos_
 CAPNP_PUBLIC const char *capos_client_reconnect_why_peek(const capos_client *c);
 
 /**
+ * Tries at once, for a person who does not want to wait, and begins with short waits again. Nothing
+ * happens while it is being tried, or when it does not come back.
+ *
+ * @param c  the client
+ */
+CAPNP_PUBLIC void capos_client_reconnect_now(capos_client *c);
+
+/**
  * The session itself, a RemoteSession.
  *
  * @param c  the client

@@ -144,6 +144,18 @@ const char *capos_client_reconnect_why_peek(const capos_client *c)
         return c->back.why;
 }
 
+void capos_client_reconnect_now(capos_client *c)
+{
+        struct client_back *b = &c->back;
+        capnp_timer *now;
+
+        if (!b->running || !b->timer || capnp_timer_new(c->vat, 0, back_try, c, &now))
+                return;
+        capnp_timer_free(b->timer);
+        b->timer = now;
+        b->wait_ms = FIRST_WAIT_MS;
+}
+
 int capos_client_reconnect(capos_client *c, uint32_t for_ms, capos_done *done, void *arg)
 {
         struct client_back *b = &c->back;

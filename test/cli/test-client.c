@@ -652,8 +652,10 @@ TEST(a_line_that_drops)
         old = capos_client_get(g.c, "system_info", SYSTEM_INFO_ID);
         for (unsigned n = 0; n < 3; n++) {
                 rig_cut(&g);
+                capos_client_reconnect_now(g.c); /* nothing is to be waited for */
                 CHECK_OK(capos_client_reconnect(g.c, 0, NULL, NULL));
                 CHECK_EQ(capos_client_reconnect(g.c, 0, NULL, NULL), -EBUSY);
+                capos_client_reconnect_now(g.c);
                 CHECK_EQ(rig_login(&g, CAPOS_AUTH_ANONYMOUS, NULL, NULL), -EBUSY);
                 CHECK_OK(capos_client_wait(g.c, 0));
                 CHECK(capos_client_info(g.c, &i));

@@ -357,6 +357,35 @@ class Cases(page.Cases):
         equal(self.back(**answer), "400 state", "the redirect, after the login")
         self.leave(p)
 
+    def oidc_among_many_redirects(self):
+        """Whoever sends others than the one that is waited for, however many, is told so, and keeps nobody out."""
+        self.op.claims = {"groups": "admins"}
+        p, url = self.at_provider()
+        answer = dict(urllib.parse.parse_qsl(self.op.browse(url)))
+        said = {self.back(**{**answer, "state": f"{n:022d}"}) for n in range(300)}
+        equal(said, {"400 state"}, "other states")
+        equal(self.back(**answer), "303", "the redirect")
+        self.is_in(p, "alice", "operator", "oidc authorization code pkce")
+        self.leave(p)
+
+    def oidc_of_a_provider_that_is_not_there(self):
+        """It does not say where its pages are: the page has what the instance says of that, and not that a name or a
+        secret is wrong."""
+        other = oplib.Provider()
+        other.answers["/.well-known/openid-configuration"] = lambda h, _: h.answer(503, {})
+        try:
+            self.reload(self.manifest().replace(self.op.url, other.url))
+            p = self.at("oidcAuthorizationCodePkce")
+            p.click("#login")
+            p.says("identity provider", "#complaint")
+            p.until("document.querySelector('#login')?.disabled === false", "it can be tried again")
+            holds("secret is wrong" not in p.text("#complaint"), p.text("#complaint"))
+            equal(p.faults(), [], "faults of scripts")
+            self.away(p)
+        finally:
+            self.reload(self.manifest())
+            other.stop()
+
     def oidc_state_of_another_session(self):
         """Two browsers wait. What comes back is handed to the one whose state it has, and a code that the other one was
         given is worth nothing there; the other waits on, and its own lets it in."""
@@ -646,8 +675,10 @@ class Cases(page.Cases):
 
 CASES = ["without_a_code", "with_a_code", "a_code_twice", "a_code_that_is_late", "a_page_of_another_port",
          "password_of_nobody", "ssh_key_that_is_not_there", "ssh_key", "ssh_key_of_another", "guest", "guest_refused",
-         "anonymous", "oidc_by_redirect", "oidc_handed_on_once", "oidc_state_of_another_session", "oidc_of_nobody",
-         "oidc_said_no_to", "oidc_of_a_provider_that_fails", "oidc_too_late", "oidc_whose_process_is_killed",
+         "anonymous", "oidc_by_redirect", "oidc_handed_on_once", "oidc_among_many_redirects",
+         "oidc_state_of_another_session", "oidc_of_nobody", "oidc_said_no_to", "oidc_of_a_provider_that_fails",
+         "oidc_of_a_provider_that_is_not_there",
+         "oidc_too_late", "oidc_whose_process_is_killed",
          "oidc_given_up",
          "device_code", "device_code_that_expires", "device_code_said_no_to", "device_code_given_up",
          "certificate", "tls_by_another_name", "certificate_without_tls",

@@ -34,12 +34,13 @@ HERE_DONE = "document.querySelector('#outcome')?.innerText.includes('done in')"
 
 
 def manifest(guide):
-    """An operator may have panes of the guide and of chat."""
+    """An operator may have panes of the guide and of chat, and the guide for half of the time that his session has."""
     text = instance.manifest(services=[instance.service("guide", os.path.abspath(guide), sessionlib.type_id(
         "guide", "Guide", root="example/ui"))])
-    grants = instance.profile("operator", ["session", "system_info", "chat", "guide"])
+    grants = instance.profile("operator", ["session", "system_info", "chat", "guide"], lease_ms=3600000)
     for name in ("chat", "guide"):
         grants = grants.replace(f'(name = "{name}"', f'(name = "{name}", ui = true')
+    grants = grants.replace('(name = "guide"', '(name = "guide", lease = "30m"')
     return re.sub(r'\(name = "operator", lease.*?\)\)', lambda _: grants, text, count=1)
 
 
@@ -408,12 +409,78 @@ class Cases:
         equal(p.faults(), [], "faults of scripts")
         self.leave(p)
 
-    def the_bridge_dies(self):
-        """What a person sees stays, and says how old it may be."""
+    LATER = "{ const now = Date.now; Date.now = () => now() + 45 * 60 * 1000; }"
+
+    def a_lease_runs_out(self):
+        """Sooner than the session, by the clock of the machine that the browser is on: who has seen it run is told that
+        it has run out, and who comes later that it is over."""
         p = self.session()
-        self.bridge.web.kill()
-        p.there("#bridge-down")
-        p.says("alice", "#session-account")
+        p.there("#service-guide:enabled")
+        p.js(self.LATER)
+        p.until("document.querySelector('#service-guide').disabled", "its panes are not offered")
+        p.says("ran out", "#service-guide")
+        p.click("#go-capabilities")
+        p.says("ran out", "#cap-guide.gone")
+        p.call("Page.addScriptToEvaluateOnNewDocument", source=self.LATER)
+        p.reload()
+        p.says("over", "#cap-guide.gone")
+        p.says("over", "#service-guide")
+        equal(p.js("[!!document.querySelector('.gone:not(#cap-guide)'), document.body.innerText.includes('revoked')]"),
+              [False, False], "what else has ended, or was revoked")
+        self.leave(p)
+
+    def what_comes_again_with_the_line(self):
+        """The line to the instance drops while somebody types. When it is there again, so are his panes, where he had
+        put them, and what he has typed and not sent; references are not, and the page lists none."""
+        p = self.session()
+        p.click("#go-calls")
+        p.choose("#target", "c:chat")
+        p.until("[...document.querySelectorAll('#method option')].some((o) => o.value === 'join')")
+        p.choose("#method", "join")
+        p.fill("#arg-channel", "#held")
+        p.click("#call")
+        p.says("ChatMembership", "#handles")
+        p.click("#service-chat")
+        p.click("[id$='-c-enter']")
+        p.fill("[id$='-enter-channel']", "#draft")
+        p.key("Enter")
+        p.there(".say textarea:enabled")
+        p.click(".pane.of-transcript [id$='-pin']")
+        p.there(".pane.of-transcript [id$='-pin'][aria-pressed=true]")
+        p.fill(".say textarea", "Half a sen")
+        p.click("[id$='-c-enter']")
+        p.fill("[id$='-enter-channel']", "#hal")
+        self.bridge.to_workers(signal.SIGKILL)
+        p.says("reconnect done", "aside")
+        p.until("document.querySelector('.say textarea:enabled')?.value === 'Half a sen'", "what was to be said")
+        p.until("document.querySelector('[id$=-enter-channel]')?.value === '#hal'", "a command's field")
+        p.there(".pane.of-transcript [id$='-pin'][aria-pressed=true]")
+        p.says("#draft", ".pane.of-transcript h2")
+        equal(p.text("#notice"), "", "what is said of panes that are there")
+        p.click("[id$='-enter-channel']")
+        p.key("Enter")
+        p.says("#hal", ".pane.of-transcript h2")
+        p.click("#go-calls")
+        p.there("#target")
+        equal(p.js("document.querySelectorAll('#handles li').length"), 0, "references that are gone")
+        equal(p.faults(), [], "faults of scripts")
+        self.leave(p)
+
+    def the_bridge_dies(self):
+        """What a person sees stays, and says how old it may be. What is asked for then (here: since workers do nothing)
+        nobody has refused."""
+        p = self.session()
+        p.says("Hello from", "#motd")  # all that there is to learn of the session is known
+        self.bridge.to_workers(signal.SIGSTOP)
+        try:
+            p.reload()
+            p.there("#motd .skeleton-line")
+            self.bridge.web.kill()
+            p.there("#bridge-down")
+            p.says("alice", "#session-account")
+            p.there("#motd .skeleton-line")
+        finally:
+            self.bridge.to_workers(signal.SIGCONT)
         if self.screens:
             self.shoot(p, "bridge-down")
         p.reload()
@@ -596,7 +663,7 @@ class Cases:
         p.size(*SIZES["wide"])
 
     def on_a_phone(self):
-        """The menu has what the frame has no room for, and Escape closes it."""
+        """The menu has what the frame has no room for, and Escape closes it. Who has entered a channel is in it."""
         p = self.session()
         p.size(*SIZES["phone"])
         for name, title in (("renew", "Renew the lease"), ("reset", "Reset the layout?")):
@@ -611,6 +678,12 @@ class Cases:
         p.until("document.body.dataset.menu === 'yes'", "the menu is open")
         p.key("Escape")
         p.until("document.body.dataset.menu === 'no' && document.activeElement?.id === 'menu'", "Escape closes it")
+        p.click("#menu")
+        p.click("#service-chat")
+        p.click(".pane.of-list [id$='-c-enter']")
+        p.fill("[id$='-enter-channel']", "#phone")
+        p.key("Enter")
+        p.there(".say textarea:enabled")
         p.size(*SIZES["wide"])
         self.leave(p)
 
@@ -803,8 +876,9 @@ CASES = ["without_a_code", "with_a_code", "a_code_twice", "nothing_can_be_added"
          "after_a_long_thought", "anonymous",
          "what_is_off_says_why", "the_whole_path", "a_long_click", "references_come_back", "what_is_held_is_told_anew",
          "panes_of_a_service", "panes_of_chat", "a_question_drops_from_the_frame",
-         "a_capability_is_taken", "a_line_that_is_dead", "two_tabs", "reload_and_back", "by_keyboard", "landmarks",
-         "nothing_is_kept", "at_200_percent", "on_a_phone", "doors", "states", "pictures", "the_bridge_dies"]
+         "a_capability_is_taken", "a_lease_runs_out", "what_comes_again_with_the_line", "a_line_that_is_dead",
+         "two_tabs", "reload_and_back", "by_keyboard", "landmarks", "nothing_is_kept", "at_200_percent",
+         "on_a_phone", "doors", "states", "pictures", "the_bridge_dies"]
 PICTURES = ("doors", "states", "pictures")
 
 

@@ -15,9 +15,10 @@ import sys
 import time
 
 from bridge import DEADLINE, until
-from staging import Mirror, Staged, LISTS, equal, holds, instance
+from staging import Mirror, Staged, LISTS, STAGE, equal, holds, instance
 
 CASES = []
+SAY = 9  # Stage.say
 QUEUE = 4 << 20
 
 
@@ -272,11 +273,11 @@ def offer(b):
     return [f["offers"] for f in b.mirror.heard if "offers" in f][-1][0]
 
 
-def lent_again(b):
+def lent_again(b, safety="ordinary"):
     """The stage has a host that knows no pane: the first one can be opened."""
     def opened():
         r = b.mirror.ask("call", {"target": "stage", "method": "open", "params": json.dumps({"spec": {
-            "surfaceId": b.id("one"), "title": "one", "kind": "log", "safetyClass": "ordinary",
+            "surfaceId": b.id("one"), "title": "one", "kind": "log", "safetyClass": safety,
             "modelSchema": LOG_SCHEMA}})})
         return json.loads(r.get("returned", {"json": '{"outcome": "not there"}'})["json"])["outcome"] == ""
     until(opened, "a pane again")
@@ -333,6 +334,46 @@ def a_service_that_has_died_is_offered_anew(b):
     told = [f["offers"] for f in late.heard if "offers" in f]
     equal(told[-1][0]["code"], "denied.revoked-lease", "a tab that is new")
     late.tab.close()
+
+
+@case
+def what_comes_again_with_the_line(b):
+    """Who was lent a host is lent one anew, without a word of the person's, and a pane is where he had put it, also one
+    that is personal; it has another number. Of references he is told that they are gone."""
+    _, handles = joined(b, "many", count=3)
+    n = b.open("one", "log", "personal")
+    equal(b.mirror.ask("act", {"surface": n, "pin": True}).get("done", 0), None)
+    b.mirror.until(lambda: b.mirror.panes[n].get("pinned"))
+    key = b.mirror.panes[n].get("id")
+    b.mirror.heard.clear()
+    b.to_workers(signal.SIGKILL)
+    b.mirror.until(lambda: [f for f in b.mirror.heard if "line" in f and not f["line"].get("down")])
+    equal((b.mirror.panes, sorted(f["forgotten"] for f in b.mirror.heard if "forgotten" in f)), ({}, sorted(handles)))
+    b.mirror.until(lambda: [f for f in b.mirror.heard if "offers" in f] and offer(b)["running"])
+    lent_again(b, "personal")
+    b.mirror.until(lambda: b.mirror.panes)
+    (again, p), = b.mirror.panes.items()
+    equal((again > n, p["pinned"], p.get("id")), (True, True, key))
+
+
+@case
+def who_ran_a_command_is_told_how_it_ended(b):
+    """By the number of what was asked; another tab that runs the same hears nothing of it."""
+    n = b.open("one", "log")
+    b.patch("one", "addCommand", {"command": {
+        "id": "say", "title": "Say", "fields": [{"path": "text", "label": "Words", "kind": "text"}],
+        "run": {"call": {"interfaceId": str(STAGE), "methodId": SAY}}}})
+    second = Mirror(b.person.tab())
+    run = {"surface": n, "command": "say", "trusted": True}
+    for tab, other, text in ((b.mirror, second, "one"), (second, b.mirror, "two")):
+        for m in (tab, other):
+            m.heard.clear()
+        id = tab.tab.up("run", {**run, "values": [{"path": "text", "text": text, "typed": True}]})
+        tab.until(lambda: [f for f in tab.heard if "ran" in f])  # noqa: B023
+        equal([f["id"] for f in tab.heard if "ran" in f], [id])
+        other.ask("instances")
+        equal([f for f in other.heard if "ran" in f], [])
+    second.tab.close()
 
 
 def themes(tab):

@@ -11,7 +11,14 @@ import * as store from "./store";
 import { Child, effect, h, replace, Signal } from "./view";
 import * as wire from "./wire";
 
-interface Shown { el: HTMLElement; commands: HTMLElement; asking: HTMLElement; end: () => void }
+interface Shown {
+  p: store.Pane; el: HTMLElement; asking: HTMLElement; end: () => void;
+  draft: () => store.Draft;
+  asks: { command: string; selection: string[]; values: () => WebUp_Value[] } | null;
+}
+
+/* Why a pane goes that nobody has wanted to go: what was typed into it waits for it. "": another line to the bridge. */
+const AGAIN = new Set(["failed", "session-ended", "dropped", ""]);
 
 const shown = new Map<number, Shown>();
 
@@ -25,12 +32,13 @@ function run(p: store.Pane, command: string, e: Event, selection: string[] = [],
   const calls = !!p.commands.peek().find((o) => o.command?.id === command)?.command?.run?.call;
   p.said.set("…");
   return new Promise((done) => {
-    const mine: store.Running = { command, over: (taken) => {
+    const mine: store.Running = { id: 0, over: (taken) => {
       p.running = p.running.filter((x) => x !== mine);
       done(taken);
     } };
     p.running.push(mine);
-    wire.ask({ run: { surface: p.info.surface, command, selection, values, trusted: e.isTrusted } }).then(() => {
+    wire.ask({ run: { surface: p.info.surface, command, selection, values, trusted: e.isTrusted } },
+             (id) => { mine.id = id; }).then(() => {
       if (p.said.peek() === "…")
         p.said.set("");
       if (!calls)
@@ -45,10 +53,13 @@ function complete(p: store.Pane, command: string): Complete {
     .then((d) => d.choices ?? []);
 }
 
-/* Asks for a command's fields, until it is taken or let be. Then the focus is where it was. */
-function askFor(p: store.Pane, s: Shown, c: Command, selection: string[]): void {
-  const all = fields(c.fields ?? [], `p${p.info.surface}-${c.id}`, new Map(), new Map(), () => undefined,
+/* Asks for a command's fields, until it is taken or let be. Then the focus is where it was. begun: what was typed into
+ * them before, in a pane that has come again. */
+function askFor(p: store.Pane, s: Shown, c: Command, selection: string[], begun?: Map<string, string>): void {
+  const all = fields(c.fields ?? [], `p${p.info.surface}-${c.id}`, begun ?? new Map(), new Map(), () => undefined,
                      complete(p, c.id ?? ""));
+  const values = (): WebUp_Value[] =>
+    all.values().map((v) => ({ ...v, typed: v.typed || !!begun?.has(v.path ?? "") }));
   const from = document.getElementById(`p${p.info.surface}-c-${c.id}`) ?? document.activeElement;
   const close = (): void => {
     const had = form.contains(document.activeElement);
@@ -56,6 +67,7 @@ function askFor(p: store.Pane, s: Shown, c: Command, selection: string[]): void 
       return;
     replace(s.asking);
     s.asking.hidden = true;
+    s.asks = null;
     const back = document.getElementById(from?.id || " ") ?? from;
     if (had && back instanceof HTMLElement)
       back.focus();
@@ -65,7 +77,7 @@ function askFor(p: store.Pane, s: Shown, c: Command, selection: string[]): void 
     if (form.ariaBusy === "true")
       return;
     form.ariaBusy = "true";
-    if (await run(p, c.id ?? "", e, selection, all.values()))
+    if (await run(p, c.id ?? "", e, selection, values()))
       close();
     form.ariaBusy = "false";
   }, onkeydown: (e: KeyboardEvent) => {
@@ -75,8 +87,21 @@ function askFor(p: store.Pane, s: Shown, c: Command, selection: string[]): void 
     h("button", { type: "button", class: "cancel", onclick: close }, "Cancel"),
     h("button", { class: "go", type: "submit" }, c.title ?? ""))));
   s.asking.hidden = false;
+  s.asks = { command: c.id ?? "", selection, values };
   replace(s.asking, form);
-  all.focus();
+  if (!begun)
+    all.focus();
+}
+
+/* Goes on with what was typed into the pane that was this one. */
+function resume(s: Shown): void {
+  const { p } = s, asked = store.drafts.get(p.key)?.asked;
+  const c = p.commands.get().find((o) => o.command?.id === asked?.command)?.command;
+  if (!asked || !c?.enabled)
+    return;
+  delete store.drafts.get(p.key)?.asked;
+  if (!s.asks)
+    askFor(p, s, c, asked.selection, asked.typed);
 }
 
 /* Runs a command, or asks for its fields first. */
@@ -178,13 +203,19 @@ function build(p: store.Pane): Shown {
   const touched = new Signal(0);
   const told = new Signal("");   /* what stands around the model; most changes leave it alone */
   let waiting: (WebDown_Change | null)[] = [];
+  const s: Shown = { p, el, asking, asks: null, end: () => { for (const e of ends) e(); p.listen = null; },
+                     draft: () => ({ typed: kind.draft(), asked: s.asks ? { ...s.asks,
+                       typed: new Map(s.asks.values().filter((v) => v.typed).map((v) => [v.path ?? "", v.text ?? ""]))
+                     } : undefined }) };
   kind.context = context(p);
+  kind.resume(store.drafts.get(p.key)?.typed ?? new Map());
   kind.classList.add("model");
   /* The pane outlives the drawing of the layout that it was first in: its effects do, too. */
   const ends = [
     effect(() => { told.get(); replace(head, title(p)); }, true),
     effect(() => { p.commands.get(); kind.recommand(); }, true),
     effect(() => { told.get(); replace(below, commands(p)); }, true),
+    effect(() => resume(s), true),
     effect(() => look.mark(el, store.themes.get().get(surface)), true),
     effect(() => {
       touched.get();
@@ -196,7 +227,7 @@ function build(p: store.Pane): Shown {
     }, true),
   ];
   p.listen = (change) => { waiting.push(change); touched.set(touched.peek() + 1); };
-  return { el, commands: below, asking, end: () => { for (const e of ends) e(); p.listen = null; } };
+  return s;
 }
 
 /* The element of a pane: the same one as long as the pane is there, wherever it moves. */
@@ -212,10 +243,13 @@ export function element(surface: number): HTMLElement | null {
   return s.el;
 }
 
-/* Lets go of elements whose panes are gone. */
+/* Lets go of elements whose panes are gone; another may have the number. */
 export function tidy(): void {
   for (const [surface, s] of shown)
-    if (!store.panes.peek().has(surface)) {
+    if (store.panes.peek().get(surface) !== s.p) {
+      store.drafts.delete(s.p.key);
+      if (AGAIN.has(s.p.over))
+        store.drafts.set(s.p.key, s.draft());
       s.end();
       shown.delete(surface);
     }

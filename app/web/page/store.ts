@@ -8,7 +8,13 @@ import { applied } from "./model";
 import { effect, Signal } from "./view";
 
 /* A command that calls, until it has ended. */
-export interface Running { command: string; over: (taken: boolean) => void }
+export interface Running { id: number; over: (taken: boolean) => void }
+
+/* What a person has typed into a pane and not sent, by field; and of the command that was asking for its fields. */
+export interface Draft {
+  typed?: Map<string, string>;
+  asked?: { command: string; selection: string[]; typed: Map<string, string> };
+}
 
 export interface Pane {
   info: WebDown_Pane;
@@ -17,6 +23,8 @@ export interface Pane {
   said: Signal<string>;          /* how the last command ended */
   running: Running[];            /* those of this tab that are under way, oldest first */
   listen: ((change: WebDown_Change | null) => void) | null;
+  key: string;                   /* the same of one that comes again, for the same account */
+  over: string;                  /* why it has gone; "": it has not, or nobody has said so */
 }
 
 /* root: the capability that it came from; it is taken back with that. */
@@ -55,7 +63,8 @@ export const probes = new Signal<Map<string, WebDown_Probed>>(new Map());
 export const gone = new Signal<string>("");
 export const clock = new Signal<number>(Date.now());
 
-/* What only this tab knows. */
+/* What only this tab knows. A draft waits for its pane to come again, when that has gone by nobody's will. */
+export const drafts = new Map<string, Draft>();
 export const target = new Signal<{ name: string; handle: number; method: string } | null>(null);
 
 const KEPT_RECORDS = 500, KEPT_EVENTS = 200, KEPT_CALLS = 100;
@@ -89,17 +98,23 @@ function clear(): void {
   gone.set("");
 }
 
-/* This browser is let in no more: nothing of what it was told is left. */
-export function forgetAll(): void {
+function forgetTold(): void {
   clear();
   records.set([]);
   instances.set(null);
+}
+
+/* This browser is let in no more: nothing of what it was told is left. */
+export function forgetAll(): void {
+  forgetTold();
+  drafts.clear();
 }
 
 /* Back to the list of instances, for every tab that hears of it. */
 export async function leave(): Promise<void> {
   await wire.ask({ disconnect: null });
   clear();
+  drafts.clear();
 }
 
 /* Asks an instance for a session. It lets nobody wait for long who has none: who has thought for a while is connected
@@ -141,7 +156,8 @@ function pane(p: WebDown_Pane): void {
     all.set(p.surface, before);
   } else {
     all.set(p.surface, { info: p, commands: new Signal(p.commands ?? []), model: p.model ?? {},
-                         said: new Signal(""), running: [], listen: null });
+                         said: new Signal(""), running: [], listen: null, over: "",
+                         key: JSON.stringify([session.peek()?.account, p.service, p.id]) });
   }
   panes.set(all);
 }
@@ -162,14 +178,22 @@ const CLOSED: { [reason: string]: string } = {
   dropped: "its service holds it no more",
 };
 
-let went: { service: string; why: string; titles: string[] } | null = null;
+let went: { service: string; why: string; titles: string[]; said: string } | null = null;
 
 function saidGone(service: string, title: string, why: string): void {
   const last = went && gone.peek() && went.service === service && went.why === why ? went.titles : [];
   const titles = [...last.filter((x) => x !== title), title];
-  went = { service, why, titles };
-  gone.set(titles.length === 1 ? `${service} ${title} was closed: ${why}`
-    : `${titles.length} panes of ${service} were closed (${titles.join(", ")}): ${why}`);
+  const said = titles.length === 1 ? `${service} ${title} was closed: ${why}`
+    : `${titles.length} panes of ${service} were closed (${titles.join(", ")}): ${why}`;
+  went = { service, why, titles, said };
+  gone.set(said);
+}
+
+/* Panes that went with the line come again with it, and the line is a notice of its own. */
+function lineOf(v: WebDown_Line): void {
+  if (v.down && gone.peek() === went?.said)
+    gone.set("");
+  upstream.set(v.down ? v : null);
 }
 
 function closePane(g: WebDown_Gone): void {
@@ -178,16 +202,17 @@ function closePane(g: WebDown_Gone): void {
   if (!p)
     return;
   all.delete(g.surface);
+  p.over = g.reason ?? "";
   panes.set(all);
   if (CLOSED[g.reason ?? ""])
     saidGone(p.info.serviceTitle ?? "", p.info.title ?? "", CLOSED[g.reason ?? ""]);
 }
 
-function ran(r: WebDown_Ran): void {
+function ran(r: WebDown_Ran, id: number): void {
   const p = panes.peek().get(r.surface);
   const failed = r.failure && (r.failure.code || r.failure.text);
   p?.said.set(failed ? `! ${wire.worded(r.failure?.code, r.failure?.text)}` : "Done");
-  p?.running.find((x) => x.command === r.command)?.over(!failed);
+  p?.running.find((x) => x.id === id)?.over(!failed);
 }
 
 function theme(t: WebDown_PaneTheme): void {
@@ -244,7 +269,7 @@ function begin(info: SessionInfo): void {
 }
 
 const takers: { [K in keyof WebDown]?: (v: any, d: WebDown) => void } = {
-  greet: (v) => { forgetAll(); greet.set(v); },
+  greet: (v) => { forgetTold(); greet.set(v); },
   instances: (v) => other(instances, v),
   key: (v) => unknownKey.set(v),
   methods: (v) => { unknownKey.set(null); methods.set(v); },
@@ -257,7 +282,7 @@ const takers: { [K in keyof WebDown]?: (v: any, d: WebDown) => void } = {
   event: (v) => events.set([v, ...events.peek()].slice(0, KEPT_EVENTS)),
   probed: (v: WebDown_Probed) => probes.set(new Map(probes.peek()).set(v.probe, v)),
   ended: (v) => { step.set(null); prompt.set(null); ended.set(v); },
-  line: (v: WebDown_Line) => upstream.set(v.down ? v : null),
+  line: (v) => lineOf(v),
   pane: (v) => pane(v),
   change: (v) => change(v),
   commands: (v: WebDown_Commands) => recommand(panes.peek().get(v.surface), v.commands),
@@ -266,7 +291,7 @@ const takers: { [K in keyof WebDown]?: (v: any, d: WebDown) => void } = {
   theme: (v) => theme(v),
   prompt: (v) => prompt.set(v),
   promptGone: (v) => { if (prompt.peek() && num(prompt.peek()?.prompt) === num(v)) prompt.set(null); },
-  ran: (v) => ran(v),
+  ran: (v, d) => ran(v, d.id),
   offers: (v) => other(offers, v),
   record: (v) => records.set([...records.peek(), v].slice(-KEPT_RECORDS)),
   sessions: (v) => other(sessions, v),

@@ -70,8 +70,9 @@ function answered(d: WebDown): void {
   const who = waiting.get(d.id);
   if (!who)
     return;
-  if (d.step) {
-    who.step?.(d.step);
+  if (d.step || d.ran) { /* its answer is `done` */
+    if (d.step)
+      who.step?.(d.step);
     return;
   }
   waiting.delete(d.id);

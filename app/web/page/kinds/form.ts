@@ -58,4 +58,8 @@ export class FormKind extends Kind {
   }
 
   recommand(): void { this.draw(this.model); }
+
+  draft(): Map<string, string> { return this.typed; }
+
+  resume(typed: Map<string, string>): void { this.typed = typed; }
 }

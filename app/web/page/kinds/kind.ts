@@ -25,6 +25,9 @@ export abstract class Kind extends HTMLElement {
   abstract draw(model: UiModel, change: WebDown_Change | null): void;
   /* The commands have changed. */
   recommand(): void { /* most show none */ }
+  /* What a person has typed here and not sent, by field; and gets it again, before it draws for the first time. */
+  draft(): Map<string, string> { return new Map(); }
+  resume(_typed: Map<string, string>): void { /* most have no place to type */ }
 }
 
 export function tone(t: UiTone | undefined): string {

@@ -23,6 +23,7 @@ export class TranscriptKind extends Kind {
   private nothing = empty("", "message");
   private model: UiModel = {};
   private again = stands(this.list);
+  private begun = "";
 
   private speak(): void {
     const t = this.model.transcript;
@@ -66,7 +67,15 @@ export class TranscriptKind extends Kind {
       onkeydown: (e: KeyboardEvent) => (e.key === "Enter" && !e.shiftKey && !e.isComposing ? this.send(e) : undefined),
     }), h("button", { class: "go", type: "submit", "aria-label": "Send" }, icon("arrow"), h("span", null, "Send")));
     this.box.addEventListener("submit", (e) => this.send(e));
+    (this.box.querySelector("textarea") as HTMLTextAreaElement).value = this.begun;
   }
+
+  draft(): Map<string, string> {
+    const text = this.box.querySelector("textarea")?.value;
+    return new Map(text ? [["", text]] : []);
+  }
+
+  resume(typed: Map<string, string>): void { this.begun = typed.get("") ?? ""; }
 
   draw(model: UiModel, change: WebDown_Change | null): void {
     const messages = model.transcript?.messages ?? [];

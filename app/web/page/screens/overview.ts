@@ -101,22 +101,23 @@ function greets(): WebDown_Cap | undefined {
 function message(): Child {
   const m = motd.get();
   return greets() ? h("p", { class: "motd", id: "motd" }, icon("message"), m === null
-    ? h("span", { class: "skeleton-line", "aria-label": "Loading" })
+    ? h("span", { class: "skeleton-line", role: "img", "aria-label": "Loading" })
     : h("bdi", null, m || "The instance has no message today.")) : null;
 }
 
 /* Each session is told it, and each line of a page: what was asked on one that has dropped is nothing to this one. */
-let whose = "";
+const whose = new Signal<string>("");
+let asked = "";
 
 function ask(): void {
-  const c = greets(), asked = whose;
-  if (!c || motd.get() !== null || !store.alive())
+  const c = greets(), now = whose.get();
+  if (!c || !now || asked === now || !store.alive())
     return;
-  motd.set("");
+  asked = now;
   void store.call({ name: c.entry?.name ?? "", handle: 0 }, "motd", "{}").then((x) => {
-    if (asked !== whose)
-      return;
     const r = x.result.peek(), f = x.failure.peek();
+    if (now !== whose.peek() || f?.code === "bridge.offline") /* it is asked anew on the next line */
+      return;
     const out = r ? JSON.parse(r.json || "{}") as { [name: string]: unknown } : {};
     motd.set(r ? String(Object.values(out).find((v) => typeof v === "string") ?? "")
       : `Refused: ${f?.code || f?.text || "nobody has said why"}`);
@@ -158,9 +159,9 @@ let timer = 0;
 export function begin(): void {
   effect(() => {
     const s = store.session.get(), id = s ? `${store.greet.get()?.nonce} ${s.id}` : "";
-    if (id !== whose)
+    if (id !== whose.peek())
       motd.set(null);
-    whose = id;
+    whose.set(id);
   });
 }
 

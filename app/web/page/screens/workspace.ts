@@ -43,6 +43,9 @@ function build(nodes: WebDown_Layout_Node[], at: { i: number }): Built {
 
 function nothing(): Child {
   const offers = store.offers.get().filter((o) => !store.lost.get().has(o.service ?? ""));
+  if (store.upstream.get())
+    return h("div", { class: "empty" }, icon("plug", 28), h("h2", null, "No panes just now"),
+             h("p", null, "They come again with the line to the instance, and so does what you have typed."));
   if (!offers.length)
     return h("div", { class: "empty" }, icon("grid", 28), h("h2", null, "No panes"),
              h("p", null, "None of this session's services composes panes. Its capabilities can be called."));
@@ -63,7 +66,9 @@ function tree(l: WebDown_Layout | null): Child {
 
 function paint(): void {
   const l = store.layout.get(), all = store.panes.get();
-  const want = JSON.stringify([l, [...all.keys()], all.size ? 0 : [store.offers.get(), [...store.lost.get()]]]);
+  const want = JSON.stringify([l, [...all.keys()], all.size ? 0 : [store.offers.get(), [...store.lost.get()],
+                                                                   !!store.upstream.get()]]);
+  pane.tidy();
   if (want === drawn && room.firstChild)
     return;
   drawn = want;
@@ -72,7 +77,6 @@ function paint(): void {
   replace(room, all.size ? tree(l) : nothing());
   for (const [e, y] of scrolls)
     e.scrollTop = y;
-  pane.tidy();
 }
 
 function measure(): void {
