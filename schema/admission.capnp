@@ -75,10 +75,25 @@ struct Notice {
 
     renewed @2 :Bound;
     # The leases are longer.
+
+    traced @4 :Bool;
+    # Whether somebody wants to know of each call (`trace`).
   }
 
   why @3 :Text;
   # Of revoked: why, for people.
+}
+
+struct TraceRow {
+  # A call that is over, or was refused.
+
+  atMs @0 :UInt64;
+  micros @1 :UInt64;
+  capability @2 :Text;
+  interfaceId @3 :UInt64;
+  method @4 :UInt16;
+  bytes @5 :UInt64;
+  outcome @6 :Text;
 }
 
 interface GrantEnd {
@@ -151,4 +166,7 @@ interface Admission {
 
   passkeyRemove @19 (id :Text) -> ();
   # RemoteSession.passkeyRemove.
+
+  trace @20 (calls :List(TraceRow), leftOut :UInt32) -> ();
+  # While somebody wants to know (Notice.traced): at most 64 rows, five times a second, and how many calls more there were.
 }

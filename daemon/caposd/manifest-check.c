@@ -10,6 +10,7 @@
 
 #include "certificates.h"
 #include "daemon-admin.h"
+#include "daemon-instance.h"
 #include "daemon-packets.h"
 #include "daemon-quantity.h"
 #include "daemon-text.h"
@@ -123,6 +124,8 @@ static void check_service_name(struct check *c, const char *member, uint32_t i)
                 check_fault_in(c, member, "name", "`session` is not a service");
         if (text_is(name, DAEMON_ADMIN))
                 check_fault_in(c, member, "name", "`admin` is the instance's own");
+        if (daemon_instance_is(name))
+                check_fault_in(c, member, "name", "`instance` and `trace` are the instance's own");
         for (uint32_t k = 0; k < i; k++) {
                 if (!text_equal(name, service_name(service_list_get(l, k))))
                         continue;
@@ -170,6 +173,8 @@ static void check_grant(struct check *c, const char *profile, grant_list bundle,
         snprintf(member, sizeof(member), "%s.bundle[%u]", profile, i);
         if (text_is(name, DAEMON_ADMIN))
                 check_admin(c, member, g);
+        else if (daemon_instance_is(name))
+                check_fault_in(c, member, "name", "services have it alone, by their `grants`");
         else if (!text_is(name, SESSION) && !service_exists(c->m, name))
                 check_fault_in(c, member, "name", "there is no service of this name");
         if (!transfer_name(grant_transfer(g)))

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "daemon-admin.h"
+#include "daemon-instance.h"
 #include "daemon-text.h"
 #include "manifest-connect.h"
 #include "manifest-fault.h"
@@ -106,6 +107,25 @@ static void check_powers(struct check *c, const char *member, service_reader hol
         }
 }
 
+/* What is held is the instance's own, and about everybody. */
+static void check_instance(struct check *c, const char *member, service_reader holder,
+                           grant_reader g)
+{
+        unsigned facets = daemon_instance_facets(grant_name(g), grant_facet(g));
+
+        if (!facets)
+                fault_in(c, member, "facet",
+                         "`instance` has `metrics` and `audit`; empty: both; `trace` has none");
+        if (facets & INSTANCE_AUDIT && !has_power(holder, POWER_AUDIT))
+                fault_in(c, member, "name",
+                         "the instance hands out powers (`audit`) by it, and this service does "
+                         "not say so");
+        if (facets & (INSTANCE_METRICS | INSTANCE_CALLS) && !has_power(holder, POWER_DEBUG))
+                fault_in(c, member, "name",
+                         "the instance hands out powers (`debug`) by it, and this service does "
+                         "not say so");
+}
+
 static void check_grant(struct check *c, const struct holders *h, uint32_t i, uint32_t k)
 {
         grant_list l = service_grants(service_at(c, i));
@@ -116,6 +136,8 @@ static void check_grant(struct check *c, const struct holders *h, uint32_t i, ui
         (void)snprintf(member, sizeof(member), "services[%u].grants[%u]", i, k);
         if (text_is(grant_name(g), "session") || text_is(grant_name(g), DAEMON_ADMIN))
                 fault_in(c, member, "name", "services hold services, and this is a session's");
+        else if (daemon_instance_is(grant_name(g)))
+                check_instance(c, member, service_at(c, i), g);
         else if (whom == services_count(c))
                 fault_in(c, member, "name", "there is no service of this name");
         else if (whom == i || holds(h, whom, i))

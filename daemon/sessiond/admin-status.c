@@ -9,7 +9,7 @@
 #include "session.h"
 #include "sessiond.h"
 
-static uint32_t admin_descriptors(const struct sessiond *s)
+uint32_t admin_descriptors(const struct sessiond *s)
 {
         uint32_t n = 0;
 

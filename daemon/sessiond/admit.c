@@ -149,6 +149,12 @@ static struct grant *admission_revoked(struct admission *ad)
         return NULL;
 }
 
+/* Whether the worker tells of calls, and should not, or the other way round. */
+static bool admission_traces_wrongly(const struct admission *ad)
+{
+        return ad->session && ad->told_trace != ad->origin.s->live.traced;
+}
+
 static void admission_deliver(struct admission *ad)
 {
         capnp_answer *a = ad->watcher;
@@ -158,6 +164,9 @@ static void admission_deliver(struct admission *ad)
         if (ad->ended_notice) {
                 notice_set_ended(admission_watch_results_init_notice(a), ad->ended_reason);
                 ad->ended_notice = false;
+        } else if (!g && !ad->session->notice) {
+                ad->told_trace = ad->origin.s->live.traced;
+                notice_set_traced(admission_watch_results_init_notice(a), ad->told_trace);
         } else if (!g) {
                 ad->session->notice = false;
                 tally_follow(&ad->tallied, ad->session);
@@ -189,6 +198,19 @@ static void admission_notify(struct admission *ad)
         admission_expect_ack(ad);
 }
 
+/* It can wait: no worker is killed for it. */
+static void admission_tell_trace(struct admission *ad)
+{
+        if (ad->watcher && !admission_is_over(ad) && admission_traces_wrongly(ad))
+                admission_deliver(ad);
+}
+
+void admissions_trace(struct sessiond *s)
+{
+        for (struct capnp_i_list *l = s->admissions.next; l != &s->admissions; l = l->next)
+                admission_tell_trace(CAPNP_I_OF(l, struct admission, link));
+}
+
 static void admission_on_watch_cancel(capnp_answer *a, void *arg)
 {
         struct admission *ad = arg;
@@ -209,6 +231,8 @@ int admission_wait(struct admission *ad, capnp_answer *a)
         (void)capnp_answer_keep(a, admission_on_watch_cancel, ad);
         if (ad->ended_notice || admission_revoked(ad) || (ad->session && ad->session->notice))
                 admission_notify(ad);
+        else
+                admission_tell_trace(ad);
         return 0;
 }
 
@@ -366,6 +390,7 @@ void admission_bind(struct admission *ad, struct session *e)
         admission_set_deadline(ad, 0);
         admission_tell_gateway(ad);
         flows_bound(&ad->flows);
+        admission_tell_trace(ad);
 }
 
 /* ---- life ----------------------------------------------------------------------------------- */

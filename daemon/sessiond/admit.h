@@ -8,6 +8,7 @@
 #include "origin.h"
 #include "session.h"
 #include "tally.h"
+#include "trace.h"
 
 #include <capos/capnp.h>
 
@@ -55,6 +56,8 @@ struct admission {
         struct registering *registering;                /* a passkey, passkey-own.c; NULL: none */
         void (*registering_end)(struct registering *r); /* … which has no more to be one */
         struct tallied tallied;
+        struct trace_rate traced;
+        bool told_trace; /* the worker tells of each call */
         unsigned illegal, reports, refusals, enrols; /* enrols: keys that were refused */
         uint64_t reports_at_ms;                      /* when `reports` was last what it is */
         bool gone; /* the object that is served has no reference any more */
@@ -93,6 +96,8 @@ int admission_refuse_illegal(struct admission *ad, capnp_answer *a, const char *
 void admission_refused(struct admission *ad);
 /* Admission.watch. Takes a. */
 int admission_wait(struct admission *ad, capnp_answer *a);
+/* Calls of sessions are traced from now on, or not any more: workers are told. */
+void admissions_trace(struct sessiond *s);
 /* Adds a record of something that concerns this connection. capability: may be NULL. */
 void admission_audit(struct admission *ad, const char *what, const char *outcome,
                      const char *capability);

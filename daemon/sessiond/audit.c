@@ -55,6 +55,8 @@ static void audit_write(struct audit *a, struct capos_audit_record r)
                         r.source = a->actor->source;
         }
         audit_log_write(&a->log, &r);
+        if (a->wrote)
+                a->wrote(a->wrote_arg, &r, a->log.chain.records);
         audit_tick_later(a);
 }
 

@@ -23,6 +23,9 @@ struct audit {
         struct capnp_i_list held; /* answers that wait for the disk */
         struct audit_log log;
         struct audit_counts counts;
+        /* Told of each record that was written, and its number in the log. NULL: nobody is. */
+        void (*wrote)(void *arg, const struct capos_audit_record *r, uint64_t number);
+        void *wrote_arg;
         uint64_t refused; /* since the disk is full */
         bool full;
 };

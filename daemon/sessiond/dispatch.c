@@ -20,6 +20,7 @@
 #include "reconnect.h"
 #include "sessiond.h"
 #include "tally.h"
+#include "trace.h"
 
 enum { ANY = ADMISSION_FRESH | ADMISSION_BOUND | ADMISSION_ENDED };
 
@@ -50,6 +51,7 @@ static const struct {
         {"passkeyAdd", ADMISSION_FRESH | ADMISSION_BOUND, true, passkey_own_add},
         {"passkeys", ADMISSION_BOUND, false, passkey_own_list},
         {"passkeyRemove", ADMISSION_BOUND, true, passkey_own_remove},
+        {"trace", ADMISSION_BOUND | ADMISSION_ENDED, false, trace_rows},
 };
 
 enum { CALLS = sizeof(calls) / sizeof(calls[0]) };
@@ -106,6 +108,7 @@ static const struct admission_ops gate = {
         .passkey_add = dispatch_call,
         .passkeys = dispatch_call,
         .passkey_remove = dispatch_call,
+        .trace = dispatch_call,
 };
 
 _Static_assert(sizeof(gate) ==

@@ -27,7 +27,13 @@
 #include "asker.h"
 #include "user_session.capnp-c.h"
 
-enum { GRANT_LOOK_MS = 100 };
+enum {
+        GRANT_LOOK_MS = 100,
+        OWN_MESSAGE_BYTES = 64 * 1024, /* of what comes to what we serve ourselves … */
+        OWN_SEGMENTS = 8,
+        OWN_ANSWERS = 16, /* … and how much at once */
+        OWN_REFS = 64,
+};
 
 uint64_t grant_interface(const struct policy_grant *p)
 {
@@ -176,5 +182,31 @@ int grant_make(struct grant *g, int *ret_worker, int *ret_service)
 
         *ret_worker = ends[0];
         *ret_service = ends[1];
+        return 0;
+}
+
+int grant_serve(struct grant *g, capnp_cap *root, int *ret_fd)
+{
+        const struct capnp_limits limits = {
+                .message_bytes = OWN_MESSAGE_BYTES,
+                .segments = OWN_SEGMENTS,
+                .answers = OWN_ANSWERS,
+                .refs = OWN_REFS,
+                .held_bytes = (uint64_t)4 * OWN_MESSAGE_BYTES,
+                .data_only = true,
+                .wipe = true,
+        };
+        int ends[2], r = grant_make(g, &ends[0], &ends[1]);
+
+        if (r)
+                return r;
+
+        r = capnp_conn_new(g->vat, ends[1], &limits, root, &g->own);
+        if (r) {
+                grant_close(g);
+                close(ends[0]);
+                return r;
+        }
+        *ret_fd = ends[0];
         return 0;
 }

@@ -51,6 +51,10 @@ bool grant_is_open(struct grant *g);
 /* Makes its socket; it has none: *ret_worker and *ret_service are the ends, the
  * caller's. 0, or -errno. */
 int grant_make(struct grant *g, int *ret_worker, int *ret_service) CAPNP_MUST_USE;
+/* Likewise, of something that we serve ourselves: root, on our end, whose messages are as an
+ * admission's: small, without references and descriptors. 0, *ret_fd is the other one's end, the
+ * caller's; -errno. */
+int grant_serve(struct grant *g, capnp_cap *root, int *ret_fd) CAPNP_MUST_USE;
 /* Shuts the socket, and throws away what is queued in it: a call is through only if the service had
  * read it before. Nothing happens when there is none. */
 void grant_close(struct grant *g);

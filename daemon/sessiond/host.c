@@ -23,6 +23,7 @@
 #include "daemon-text.h"
 #include "follow.h"
 #include "grant.h"
+#include "instance.h"
 #include "service_control.capnp-c.h"
 #include "services.h"
 #include "session-names.h"
@@ -155,7 +156,11 @@ static int host_get(void *self, capnp_answer *a)
                 return get_deny(v, a, p->name, CAPOS_DENIED_WRONG_INTERFACE);
 
         g = held_grant(v, p);
-        r = g ? service_open(service_of(v->s, p->service), g, &fd) : -ENOMEM;
+        if (!g)
+                r = -ENOMEM;
+        else
+                r = p->service->own ? instance_open(v->s, g, &fd)
+                                    : service_open(service_of(v->s, p->service), g, &fd);
         return r ? get_fail(v, a, p, r) : get_return(v, g, a, fd);
 }
 

@@ -16,9 +16,11 @@
 #include "admin.capnp-c.h"
 #include "daemon-admin.h"
 #include "daemon-capacity.h"
+#include "daemon-instance.h"
 #include "daemon-log.h"
 #include "daemon-quantity.h"
 #include "daemon-text.h"
+#include "instance.capnp-c.h"
 #include "manifest.capnp-c.h"
 #include "networks.h"
 
@@ -35,12 +37,29 @@ static const struct policy_service policy_admin = {
         .own = true,
 };
 
+/* Likewise: what happens to everybody. Services alone have them. */
+static const struct policy_service policy_instance[] = {
+        {.name = DAEMON_INSTANCE,
+         .interface_id = INSTANCE_VIEW_ID,
+         .powers = true,
+         .own = true,
+         .held = true},
+        {.name = DAEMON_TRACE,
+         .interface_id = CALL_TRACE_ID,
+         .powers = true,
+         .own = true,
+         .held = true},
+};
+
 static const struct policy_service *policy_service(const struct policy *p, const char *name)
 {
         for (unsigned i = 0; i < p->nservices; i++)
                 if (!strcmp(p->services[i].name, name))
                         return &p->services[i];
 
+        for (unsigned i = 0; i < sizeof(policy_instance) / sizeof(policy_instance[0]); i++)
+                if (!strcmp(policy_instance[i].name, name))
+                        return &policy_instance[i];
         return strcmp(name, DAEMON_ADMIN) ? NULL : &policy_admin;
 }
 
@@ -119,7 +138,9 @@ static struct policy_grant policy_grant(const struct policy *p, grant_reader r)
         if (g.service && !g.lease_ms)
                 g.lease_ms = g.service->lease_ms;
         if (g.service)
-                g.narrow = facets_narrow(g.service->own ? &p->admin : &g.service->facets, g.facet);
+                g.narrow = facets_narrow(g.service == &policy_admin ? &p->admin
+                                                                    : &g.service->facets,
+                                         g.facet);
         return g;
 }
 
@@ -145,6 +166,8 @@ static int policy_grants(struct policy *p, struct policy_profile *f, grant_list 
                 struct policy_grant *g = &f->grants[f->ngrants++];
 
                 *g = policy_grant(p, grant_list_get(list, i));
+                if (g->service && g->service->held)
+                        return policy_complain("profile", f->name, g->name);
                 if (g->service && !policy_may_grant(f, g->service))
                         return CAPNP_E_POISON;
                 if (g->service == &policy_admin &&
@@ -175,7 +198,11 @@ static int policy_held(struct policy *p, service_list list)
                         struct policy_grant *g = &s->grants[s->ngrants++];
 
                         *g = policy_grant(p, grant_list_get(l, k));
-                        if (!g->service || g->service->own)
+                        if (g->service && g->service->held &&
+                            !daemon_instance_facets(capnp_text_of(g->name),
+                                                    capnp_text_of(g->facet)))
+                                return CAPNP_E_POISON; /* caposd has said so */
+                        if (!g->service || (g->service->own && !g->service->held))
                                 return policy_complain("service", s->name, g->name);
                 }
         }

@@ -28,7 +28,8 @@ struct policy_service {
         uint64_t lease_ms;           /* the longest that it is granted for; 0: any */
         bool remote;                 /* for profiles that are not local, too */
         bool powers;                 /* for profiles that are elevated, alone */
-        bool own;                    /* it is `admin`, which nobody is started for */
+        bool own;                    /* the instance's, which nobody is started for: `admin` … */
+        bool held;                   /* … or what services alone have */
         uint32_t disclosure;         /* what it may know of its callers: bits of enum disclosure */
         struct policy_facets facets; /* what is known of them: check.c */
         struct policy_grant *grants; /* what it holds of others */

@@ -199,6 +199,8 @@ static int sessiond_init_state(struct sessiond *s)
                 r = store_init(&s->store);
         if (!r)
                 r = audit_init(&s->audit, s->vat, FD_STATE, &s->store);
+        if (!r)
+                r = live_init(&s->live, s);
         return r;
 }
 
@@ -303,6 +305,7 @@ bool sessiond_deinit(struct sessiond *s)
         daemon_link_deinit(&s->gate);
         if (s->audit.log.fd >= 0)
                 audit_deinit(&s->audit);
+        live_deinit(&s->live);
         all = sessiond_settle(s);
         s->vat = capnp_vat_free(s->vat);
         store_deinit(&s->store);

@@ -16,6 +16,7 @@
 #include "identity.h"
 #include "issuers.h"
 #include "ledgers.h"
+#include "live.h"
 #include "passkey-codes.h"
 #include "policy.h"
 #include "prove.h"
@@ -40,6 +41,7 @@ struct sessiond {
         struct reload reload;
         struct store store;
         struct audit audit;
+        struct live live;
         struct ledgers ledgers;
         struct prover prover;
         struct fetcher fetcher;

@@ -9,6 +9,7 @@
 #include "worker-offer.h"
 #include "worker-pending.h"
 #include "worker-tally.h"
+#include "worker-trace.h"
 #include "worker-watch.h"
 
 enum { LINGER_MS = 60 * 1000 };
@@ -35,6 +36,7 @@ void worker_end(struct worker *w, const char *reason)
         worker_move(w, WORKER_ENDED);
         worker_cut(w, reason);
         tally_report(w);
+        trace_report(w);
         w->admission = capnp_cap_unref(w->admission);
         capnp_conn_on_close(w->sessiond, NULL, NULL);
         capnp_conn_close(w->sessiond, (capnp_exception){CAPNP_DISCONNECTED, "over"});

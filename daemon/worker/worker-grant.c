@@ -20,6 +20,7 @@
 #include "remote_ui.capnp-c.h"
 #include "worker-grant.h"
 #include "worker-tally.h"
+#include "worker-trace.h"
 #include "worker-user.h"
 #include "worker-watch.h"
 
@@ -62,6 +63,7 @@ static int grant_pass_not(struct grant *g, const struct tally_row *call, enum ca
 {
         (void)!tally_call(g->w, g->name, call->iface, call->method, call->bytes,
                           capos_i_quota_code(q));
+        trace_refused(g->w, g->name, call, capos_i_quota_code(q));
         *why = grant_over_quota(g->w, q, detail);
         return -EDQUOT;
 }
@@ -74,6 +76,7 @@ static int grant_pass(void *self, bool inward, uint64_t iface, uint16_t method, 
         struct worker *w = g->w;
 
         if (inward && iface == UI_COMPOSER_ID && !w->composing) {
+                trace_refused(w, g->name, &call, capos_denial_code(CAPOS_DENIED_UI));
                 *why = grant_denial(w, CAPOS_DENIED_UI, "a host is lent by RemoteSession.offerUi");
                 return -EPERM;
         }
@@ -83,6 +86,7 @@ static int grant_pass(void *self, bool inward, uint64_t iface, uint16_t method, 
                 return grant_pass_not(g, &call, CAPOS_I_QUOTA_BYTES, "too many bytes in flight",
                                       why);
         if (inward && !tally_call(w, g->name, iface, method, bytes, "ok")) {
+                trace_refused(w, g->name, &call, capos_i_quota_code(CAPOS_I_QUOTA_REPORTS));
                 *why = grant_over_quota(w, CAPOS_I_QUOTA_REPORTS,
                                         "too many calls for the audit log");
                 return -EDQUOT;
@@ -97,6 +101,7 @@ static int grant_pass(void *self, bool inward, uint64_t iface, uint16_t method, 
 static int grant_has(void *self, uint64_t iface, uint16_t method, uint64_t bytes,
                      capnp_exception *why)
 {
+        const struct tally_row call = {.iface = iface, .method = method, .bytes = bytes};
         const char *code = capos_denial_code(CAPOS_DENIED_METHOD);
         struct grant *g = self;
 
@@ -104,6 +109,7 @@ static int grant_has(void *self, uint64_t iface, uint16_t method, uint64_t bytes
                 return 0;
 
         (void)!tally_call(g->w, g->name, iface, method, bytes, code);
+        trace_refused(g->w, g->name, &call, code);
         *why = (capnp_exception){CAPNP_FAILED,
                                  capos_i_refusal(g->w->refusal, code,
                                                  "the capability was granted without this method")};
@@ -143,6 +149,8 @@ static int grant_transfer(void *self, bool inward, capnp_cap *c, capnp_exception
         worker_report(g->w, (struct worker_event){.name = capos_denial_code(CAPOS_DENIED_TRANSFER),
                                                   .capability = g->name,
                                                   .detail = ""});
+        trace_refused(g->w, g->name, &(struct tally_row){.iface = 0},
+                      capos_denial_code(CAPOS_DENIED_TRANSFER));
         *why = grant_denial(g->w, CAPOS_DENIED_TRANSFER,
                             "this capability may not be passed to a service");
         return -EPERM;
@@ -158,10 +166,28 @@ static void grant_reason(void *self, capnp_exception why, char *out)
         capos_i_mark(out, CAPOS_I_SERVICE, why.reason);
 }
 
+static uint64_t grant_mark(void *self, bool inward)
+{
+        const struct grant *g = self;
+
+        return inward && g->w->trace ? trace_now_us() : 0;
+}
+
+/* What is cut while the session goes on was taken back. */
+static void grant_back(void *self, const struct capnp_membrane_back *b)
+{
+        const struct grant *g = self;
+
+        trace_back(g->w, g->name, b,
+                   g->revoked ? CAPOS_DENIED_REVOKED_LEASE : CAPOS_DENIED_STALE_SESSION);
+}
+
 static const struct capnp_membrane_ops grant_policy = {
         .pass = grant_pass,
         .has = grant_has,
         .end = grant_pass_end,
+        .mark = grant_mark,
+        .back = grant_back,
         .transfer = grant_transfer,
         .reason = grant_reason,
 };
@@ -444,9 +470,9 @@ void grant_revoke(struct worker *w, capnp_text name, capnp_text why)
         revoked_note(w, name);
         w->user_revoked |= text_is(name, "session");
         if (g) {
+                g->revoked = true;
                 grant_cut(g, capos_i_refusal(w->refusal,
                                              capos_denial_code(CAPOS_DENIED_REVOKED_LEASE), why.p));
-                g->revoked = true;
         }
         watch_tell(w);
 }

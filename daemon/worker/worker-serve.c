@@ -20,6 +20,7 @@
 #include "worker-session.h"
 #include "worker-tally.h"
 #include "worker-tls.h"
+#include "worker-trace.h"
 #include "worker-user.h"
 #include "worker-zygote.h"
 
@@ -41,6 +42,9 @@ static void worker_notice(struct worker *w, notice_reader n)
         case NOTICE_REVOKED:
                 offers_revoke(w, notice_revoked(n), notice_why(n));
                 grant_revoke(w, notice_revoked(n), notice_why(n));
+                break;
+        case NOTICE_TRACED:
+                trace_follow(w, notice_traced(n));
                 break;
         case NOTICE_RENEWED:
                 if (worker_rebind(w, notice_renewed(n)))
@@ -74,6 +78,7 @@ static void worker_client_closed(capnp_conn *c, void *arg)
 {
         (void)c;
         tally_report(arg);
+        trace_report(arg);
         worker_done(arg);
 }
 
@@ -149,6 +154,7 @@ static void worker_close(struct worker *w)
         offers_end_all(w, w->ended);
         grant_end_all(w);
         tally_deinit(&w->tally);
+        trace_follow(w, false);
         w->admission = capnp_cap_unref(w->admission);
         w->client = capnp_conn_unref(w->client);
         if (w->sessiond)

@@ -42,6 +42,8 @@ struct tally {
         uint64_t filled_ms; /* … as of then; 0: none yet */
 };
 
+struct trace;
+
 /* What was taken of something that there is so much of in a second; empties by the time. */
 struct offer_rate {
         uint64_t used_m; /* in thousandths */
@@ -73,6 +75,7 @@ struct worker {
         capnp_answer *watchers[WATCHERS];  /* who waits for the next one; NULL: nobody */
         struct capnp_i_quota calls, bytes; /* in flight across membranes, both ways */
         struct tally tally;
+        struct trace *trace; /* NULL: nobody wants to know of each call */
         struct capnp_i_list offers; /* struct offer: those that have not ended */
         struct capnp_i_quota noffers;
         struct offer_rate reports;  /* of the client's hosts, that are recorded */

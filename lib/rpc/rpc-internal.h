@@ -316,7 +316,10 @@ struct crossing {
         capnp_membrane *membrane;
         capnp_cap *to; /* what was called, for a policy that looks; else NULL */
         bool inward;
+        uint8_t end; /* enum capnp_membrane_end … */
+        uint8_t kind;
         uint64_t bytes;
+        uint64_t mark; /* its policy's; 0: it has none */
 };
 
 /*

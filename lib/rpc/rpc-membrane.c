@@ -115,9 +115,29 @@ static void membrane_end(capnp_membrane *m, uint64_t bytes)
         m->vat->asking--;
 }
 
+/* … which the policy has marked. */
+static void membrane_back(const struct crossing *x)
+{
+        capnp_membrane *m = x->membrane;
+        struct capnp_membrane_back b = {.mark = x->mark,
+                                        .iface = x->call->iface,
+                                        .bytes = x->bytes,
+                                        .method = x->call->method,
+                                        .end = (enum capnp_membrane_end)x->end,
+                                        .kind = (enum capnp_kind)x->kind};
+
+        if (b.end == CAPNP_MEMBRANE_DROPPED && m->revoked)
+                b.end = CAPNP_MEMBRANE_CUT;
+        m->vat->asking++;
+        m->ops->back(m->self, &b);
+        m->vat->asking--;
+}
+
 void capnp_i_crossing_free(struct crossing *x)
 {
         capnp_i_list_remove(&x->link);
+        if (x->mark)
+                membrane_back(x);
         membrane_end(x->membrane, x->bytes);
         if (x->to)
                 capnp_cap_unref(x->to);
@@ -406,6 +426,19 @@ static bool membrane_objects(struct wrap *w, struct call *c, capnp_exception *wh
         return objects;
 }
 
+static uint64_t membrane_mark(capnp_membrane *m, bool inward)
+{
+        uint64_t mark;
+
+        if (!m->ops || !m->ops->mark || !m->ops->back)
+                return 0;
+
+        m->vat->asking++;
+        mark = m->ops->mark(m->self, inward);
+        m->vat->asking--;
+        return mark;
+}
+
 /* Remembers that c is inside, or outside. -ENOMEM */
 static int membrane_note(struct wrap *w, struct call *c, uint64_t bytes)
 {
@@ -418,7 +451,9 @@ static int membrane_note(struct wrap *w, struct call *c, uint64_t bytes)
                                .call = c,
                                .membrane = w->membrane,
                                .inward = w->inward,
-                               .bytes = bytes};
+                               .end = CAPNP_MEMBRANE_DROPPED,
+                               .bytes = bytes,
+                               .mark = membrane_mark(w->membrane, w->inward)};
         if (x->membrane->looks)
                 x->to = capnp_cap_ref(w->inner);
         w->membrane->refs++;
@@ -512,8 +547,13 @@ static void membrane_return_one(struct crossing *x, struct call *c)
         char text[512];
 
         capnp_i_list_remove(&x->link);
+        if (!c->canceled && !m->revoked)
+                x->end = c->failed ? CAPNP_MEMBRANE_FAILED : CAPNP_MEMBRANE_RETURNED;
+        x->kind = c->failed ? (uint8_t)capnp_i_call_exception(c).kind : 0;
         if (!c->failed && c->results &&
             membrane_cross_caps(m, &c->results->msg, !x->inward, &why)) {
+                x->end = CAPNP_MEMBRANE_FAILED;
+                x->kind = (uint8_t)why.kind;
                 c->results = capnp_i_frame_unref(c->results);
                 capnp_i_call_set_exception(c, why.kind, why.reason);
                 return;
