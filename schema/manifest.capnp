@@ -115,11 +115,12 @@ struct Grant {
 
   name @0 :Text;
   # What clients ask for; the name of a service, or `session`, or `admin`: the instance's own capability to manage its
-  # accounts, sessions and audit log from elsewhere, for profiles that are `elevated`.
+  # accounts, sessions and audit log from elsewhere, for profiles that are `elevated`. Of what a service holds, also
+  # `instance` and `trace`: the instance's own, how it stands and what its sessions call.
 
   facet @1 :Text;
   # Which face of the service; services define their own. Empty: the ordinary one. Those of `admin` are `accounts`,
-  # `sessions` and `audit`; empty: all of it.
+  # `sessions` and `audit`, of `instance` `metrics` and `audit`; empty: all of it.
 
   transfer @2 :Transfer = session;
   # Whether the client may pass it on.
@@ -299,7 +300,8 @@ struct Service {
   grants @13 :List(Grant);
   # What it holds of other services, by name and facet alone: it asks for it when it needs it (`kit_get()`), and calls
   # come there from a caller whose kind is `service`. What is held has no more `powers` than the holder says of itself,
-  # and nobody holds in a circle. It is no part of any session. Not with `connect`. At most 64.
+  # and nobody holds in a circle. It is no part of any session. Who holds `trace` says `powers = [debug]`, who holds
+  # `instance` `[audit, debug]`. Not with `connect`. At most 64.
 }
 
 struct Entry {

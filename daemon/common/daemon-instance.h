@@ -6,7 +6,7 @@
 #include "daemon-text.h"
 
 #define DAEMON_INSTANCE "instance"
-#define DAEMON_TRACE "trace"
+#define DAEMON_TRACE    "trace"
 
 /* What may be asked; a set. */
 enum instance_facet {

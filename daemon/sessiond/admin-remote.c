@@ -28,8 +28,7 @@ int admin_open(struct grant *g, int *ret_fd)
                 return CAPNP_E_LIMIT;
 
         grant_close(g); /* what is left in the last one */
-        r = asker_new(g->session,
-                      daemon_admin_facets((capnp_text){facet, (uint32_t)strlen(facet)}),
+        r = asker_new(g->session, daemon_admin_facets((capnp_text){facet, (uint32_t)strlen(facet)}),
                       &g->asker);
         if (!r)
                 r = admin_calls_serve(g->session->s, asker_ref(g->asker), &root);

@@ -57,7 +57,7 @@ struct admission {
         void (*registering_end)(struct registering *r); /* … which has no more to be one */
         struct tallied tallied;
         struct trace_rate traced;
-        bool told_trace; /* the worker tells of each call */
+        bool told_trace;                             /* the worker tells of each call */
         unsigned illegal, reports, refusals, enrols; /* enrols: keys that were refused */
         uint64_t reports_at_ms;                      /* when `reports` was last what it is */
         bool gone; /* the object that is served has no reference any more */

@@ -39,9 +39,12 @@ static int serve_metrics(void *self, capnp_answer *a)
                 const char *name;
                 uint64_t value;
         } all[] = {
-                {"sessions", s->nsessions},           {"workers", s->workers},
-                {"descriptors", admin_descriptors(s)}, {"records", s->live.written},
-                {"refusals", s->live.refused},         {"calls", s->live.last},
+                {"sessions", s->nsessions},
+                {"workers", s->workers},
+                {"descriptors", admin_descriptors(s)},
+                {"records", s->live.written},
+                {"refusals", s->live.refused},
+                {"calls", s->live.last},
         };
         enum { N = sizeof(all) / sizeof(all[0]) };
         instance_metric_list_builder l;

@@ -303,8 +303,7 @@ static int trace_start(struct live *l)
                 return 0;
 
         l->calls = calloc(LIVE_CALLS, sizeof(*l->calls));
-        if (!l->calls ||
-            capnp_timer_new(l->s->vat, LIVE_ASKED_MS, trace_on_timer, l, &l->off)) {
+        if (!l->calls || capnp_timer_new(l->s->vat, LIVE_ASKED_MS, trace_on_timer, l, &l->off)) {
                 free(l->calls);
                 l->calls = NULL;
                 return -ENOMEM;

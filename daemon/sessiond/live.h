@@ -10,11 +10,11 @@
 struct sessiond;
 
 enum {
-        LIVE_CALLS = 1024,   /* that are kept, … */
-        LIVE_RECORDS = 256,  /* … likewise */
-        LIVE_AT_ONCE = 64,   /* that are told at once */
-        LIVE_WAITERS = 8,    /* who wait for more */
-        LIVE_WAIT_MS = 10000, /* … and for so long, at most */
+        LIVE_CALLS = 1024,     /* that are kept, … */
+        LIVE_RECORDS = 256,    /* … likewise */
+        LIVE_AT_ONCE = 64,     /* that are told at once */
+        LIVE_WAITERS = 8,      /* who wait for more */
+        LIVE_WAIT_MS = 10000,  /* … and for so long, at most */
         LIVE_ASKED_MS = 10000, /* after somebody has asked, calls are traced */
         LIVE_WORD_BYTES = 64,
 };

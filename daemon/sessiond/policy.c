@@ -138,9 +138,8 @@ static struct policy_grant policy_grant(const struct policy *p, grant_reader r)
         if (g.service && !g.lease_ms)
                 g.lease_ms = g.service->lease_ms;
         if (g.service)
-                g.narrow = facets_narrow(g.service == &policy_admin ? &p->admin
-                                                                    : &g.service->facets,
-                                         g.facet);
+                g.narrow = facets_narrow(
+                        g.service == &policy_admin ? &p->admin : &g.service->facets, g.facet);
         return g;
 }
 

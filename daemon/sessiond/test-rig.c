@@ -128,7 +128,7 @@ static int manifest_memfd(const struct rig_options *o)
         if (o->held) {
                 grant_builder h = grant_list_builder_get(service_init_grants(v, 1), 0);
 
-                grant_set_name(h, "echo");
+                grant_set_name(h, o->holds ? o->holds : "echo");
                 grant_set_facet(h, o->held);
         }
         if (o->pseudonym)

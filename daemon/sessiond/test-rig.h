@@ -43,6 +43,7 @@ struct rig_options {
         const char *admin; /* a profile has this facet of `admin`, `boss`; "": all of it */
         bool humble;       /* … which is not elevated */
         const char *held;  /* the service holds itself, with this facet; NULL: nothing */
+        const char *holds; /* … not itself, but what has this name */
         const char *dir;   /* a folder that exists already, to start again in */
 };
 

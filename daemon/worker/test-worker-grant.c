@@ -1,6 +1,7 @@
 /*
  * What a worker lets pass between its client and a service, and what it says when it does not.
  */
+#include <poll.h>
 #include <string.h>
 #include <time.h>
 
@@ -711,6 +712,73 @@ TEST_T(what_could_not_be_recorded_is_told_again, 120)
                 rig_notice_ended(&r, "expired");
                 rig_settle(&r);
                 CHECK_EQ(r.tallied_calls, 100);
+        }
+        rig_close(&r);
+}
+
+/* ---- each call, while somebody wants to know ------------------------------------------------- */
+
+/* All of them have been told. */
+static void told(struct rig *r, unsigned rows)
+{
+        struct pollfd p = {.fd = capnp_vat_fd(r->vat), .events = POLLIN};
+
+        while (r->traced_rows + r->left_out < rows) {
+                (void)poll(&p, 1, 10);
+                CHECK_OK(capnp_vat_process(r->vat));
+        }
+        CHECK_EQ(r->traced_rows + r->left_out, rows);
+}
+
+TEST_T(calls_are_told_while_somebody_wants_to_know, 60)
+{
+        struct rig r = {.nmethods = TELL + 1, .service_says = "a secret"};
+        rig_open(&r);
+        {
+                CAP session = rig_enter(&r);
+                CAP a = rig_get(&r, session, "a");
+                CAP b = rig_get(&r, session, "b");
+                capnp_question *q;
+
+                CHECK_OK(rig_call(&r, a, ECHO, NULL, NULL));
+                rig_notice_traced(&r, true);
+                CHECK_EQ(r.traced_rows, 0);
+                CHECK_OK(rig_call(&r, a, ECHO, NULL, NULL));
+                CHECK(rig_call(&r, a, FAIL, NULL, NULL));
+                CHECK(rig_call(&r, a, TELL + 1, NULL, NULL));
+                told(&r, 3);
+                CHECK_STR(r.traced, "a 0 ok;a 2 failed;a 5 denied.method;");
+                q = rig_begin(&r, b, HOLD, NULL);
+                capnp_question_send(q, NULL, NULL);
+                rig_settle(&r);
+                rig_notice_revoked(&r, "b");
+                CHECK(rig_finish(q));
+                told(&r, 4);
+                CHECK_STR(r.traced, "a 0 ok;a 2 failed;a 5 denied.method;"
+                                    "b 1 denied.revoked-lease;");
+                rig_notice_traced(&r, false);
+                CHECK_OK(rig_call(&r, a, ECHO, NULL, NULL));
+                rig_notice_ended(&r, "expired");
+                CHECK_EQ(r.traced_rows, 4);
+        }
+        rig_close(&r);
+}
+
+TEST_T(a_flood_of_good_calls_hides_none_that_was_refused, 60)
+{
+        enum { FLOOD = 1000 };
+        struct rig r = {.nmethods = TELL + 1};
+        rig_open(&r);
+        {
+                CAP session = rig_enter(&r);
+                CAP a = rig_get(&r, session, "a");
+
+                rig_notice_traced(&r, true);
+                for (unsigned i = 0; i < FLOOD; i++)
+                        CHECK_OK(rig_call(&r, a, ECHO, NULL, NULL));
+                CHECK(rig_call(&r, a, TELL + 1, NULL, NULL));
+                told(&r, FLOOD + 1);
+                CHECK(strstr(r.traced, "a 5 denied.method;"));
         }
         rig_close(&r);
 }

@@ -323,6 +323,25 @@ static int ask_tally(void *self, capnp_answer *a)
         return capnp_answer_keep(a, NULL, NULL);
 }
 
+static int ask_trace(void *self, capnp_answer *a)
+{
+        struct rig *r = self;
+        trace_row_list l = admission_trace_param_calls(a);
+
+        CHECK(trace_row_list_len(l) <= 64);
+        for (uint32_t i = 0; i < trace_row_list_len(l); i++) {
+                trace_row_reader x = trace_row_list_get(l, i);
+                size_t len = strlen(r->traced);
+
+                (void)snprintf(r->traced + len, sizeof(r->traced) - len, "%s %u %s;",
+                               trace_row_capability(x).p, trace_row_method(x),
+                               trace_row_outcome(x).p);
+                r->traced_rows++;
+        }
+        r->left_out += admission_trace_param_left_out(a);
+        return capnp_answer_return(a);
+}
+
 static int ask_report(void *self, capnp_answer *a)
 {
         struct rig *r = self;
@@ -350,6 +369,7 @@ static const struct admission_ops admission = {
         .watch = ask_watch,
         .report = ask_report,
         .tally = ask_tally,
+        .trace = ask_trace,
 };
 
 void rig_notice_ended(struct rig *r, const char *why)
@@ -369,6 +389,15 @@ void rig_notice_revoked(struct rig *r, const char *name)
         n = admission_watch_results_init_notice(r->watch);
         notice_set_revoked(n, name);
         notice_set_why(n, "an administrator has revoked this capability");
+        CHECK_OK(capnp_answer_return(r->watch));
+        r->watch = NULL;
+        rig_settle(r);
+}
+
+void rig_notice_traced(struct rig *r, bool on)
+{
+        CHECK(r->watch);
+        notice_set_traced(admission_watch_results_init_notice(r->watch), on);
         CHECK_OK(capnp_answer_return(r->watch));
         r->watch = NULL;
         rig_settle(r);

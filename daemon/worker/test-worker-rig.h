@@ -47,6 +47,8 @@ struct rig {
         bool tally_kept;                       /* an answer to tally() waits, in … */
         bool tally_fails;                      /* it refuses them, and records nothing */
         capnp_answer *tally;
+        char traced[8192];              /* rows of trace(), `CAPABILITY METHOD OUTCOME;` … */
+        unsigned traced_rows, left_out; /* … how many, and how many were not told */
         char reported[192];      /* the last report, `EVENT CAPABILITY: DETAIL`; decided: and `!` */
         uint32_t reported_times; /* … and how often */
 
@@ -93,6 +95,8 @@ void rig_release(struct rig *r);
 /* Notices of the session manager. */
 void rig_notice_ended(struct rig *r, const char *why);
 void rig_notice_revoked(struct rig *r, const char *name);
+/* Somebody wants to know of each call, or nobody any more. */
+void rig_notice_traced(struct rig *r, bool on);
 /* The session is otherwise than it was. */
 void rig_notice_renewed(struct rig *r);
 

@@ -165,7 +165,8 @@ static const char *back_outcome(const struct capnp_membrane_back *b, enum capos_
 /* It waits by nature, as long as it is let. */
 static bool back_waits(const struct capnp_membrane_back *b)
 {
-        return b->iface == UI_COMPOSER_ID || (b->iface == COMMAND_SURFACE_ID && b->method == COMMANDS);
+        return b->iface == UI_COMPOSER_ID ||
+               (b->iface == COMMAND_SURFACE_ID && b->method == COMMANDS);
 }
 
 void trace_back(struct worker *w, const char *name, const struct capnp_membrane_back *b,
@@ -177,12 +178,12 @@ void trace_back(struct worker *w, const char *name, const struct capnp_membrane_
                 return;
 
         trace_add(w, &(struct traced){.name = name,
-                                         .outcome = back_outcome(b, cut),
-                                         .at_ms = (clock_us(CLOCK_REALTIME) - micros) / 1000,
-                                         .micros = micros ? micros : 1,
-                                         .iface = b->iface,
-                                         .bytes = b->bytes,
-                                         .method = b->method});
+                                      .outcome = back_outcome(b, cut),
+                                      .at_ms = (clock_us(CLOCK_REALTIME) - micros) / 1000,
+                                      .micros = micros ? micros : 1,
+                                      .iface = b->iface,
+                                      .bytes = b->bytes,
+                                      .method = b->method});
 }
 
 void trace_refused(struct worker *w, const char *name, const struct tally_row *call,
@@ -192,11 +193,11 @@ void trace_refused(struct worker *w, const char *name, const struct tally_row *c
                 return;
 
         trace_add(w, &(struct traced){.name = name,
-                                         .outcome = code,
-                                         .at_ms = clock_us(CLOCK_REALTIME) / 1000,
-                                         .iface = call->iface,
-                                         .bytes = call->bytes,
-                                         .method = call->method});
+                                      .outcome = code,
+                                      .at_ms = clock_us(CLOCK_REALTIME) / 1000,
+                                      .iface = call->iface,
+                                      .bytes = call->bytes,
+                                      .method = call->method});
 }
 
 /* ---- life ----------------------------------------------------------------------------------- */

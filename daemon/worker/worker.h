@@ -75,7 +75,7 @@ struct worker {
         capnp_answer *watchers[WATCHERS];  /* who waits for the next one; NULL: nobody */
         struct capnp_i_quota calls, bytes; /* in flight across membranes, both ways */
         struct tally tally;
-        struct trace *trace; /* NULL: nobody wants to know of each call */
+        struct trace *trace;        /* NULL: nobody wants to know of each call */
         struct capnp_i_list offers; /* struct offer: those that have not ended */
         struct capnp_i_quota noffers;
         struct offer_rate reports;  /* of the client's hosts, that are recorded */

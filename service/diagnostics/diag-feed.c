@@ -105,8 +105,8 @@ static bool feed_is_told(struct feed *f, capnp_question *q, int r, const char *w
         if (!r)
                 return true;
 
-        feed_lose(f, what, r == CAPNP_E_EXCEPTION ? capnp_question_exception(q).reason
-                                                  : capnp_strerror(r));
+        feed_lose(f, what,
+                  r == CAPNP_E_EXCEPTION ? capnp_question_exception(q).reason : capnp_strerror(r));
         return false;
 }
 
@@ -154,8 +154,8 @@ static void records_on_told(capnp_question *q, int r, void *arg)
 
 static void records_ask(struct feed *f)
 {
-        const struct feed_record *last = &f->records[(f->nrecords + FEED_RECORDS - 1) %
-                                                     FEED_RECORDS];
+        const struct feed_record *last =
+                &f->records[(f->nrecords + FEED_RECORDS - 1) % FEED_RECORDS];
 
         f->audit = instance_view_audit((instance_view_client){f->instance});
         instance_view_audit_set_after(f->audit, f->nrecords ? last->sequence : 0);

@@ -54,7 +54,7 @@ struct feed {
         bool complained;
         uint64_t last, last_before; /* calls; as of the last second */
         uint32_t refused, sessions;
-        bool counted; /* sessions, and last_before, are known */
+        bool counted;                                  /* sessions, and last_before, are known */
         uint64_t ncalls, nnotable, nrecords, nseconds; /* that were ever put there */
         struct feed_call calls[FEED_CALLS], notable[FEED_NOTABLE];
         struct feed_record records[FEED_RECORDS];

@@ -13,7 +13,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { WINDOW_S = 120, WINDOW_LEAST_S = 10, WINDOW_MOST_S = 600, SLOW_MS = 1000, SLOW_MOST_MS = 60000 };
+enum {
+        WINDOW_S = 120,
+        WINDOW_LEAST_S = 10,
+        WINDOW_MOST_S = 600,
+        SLOW_MS = 1000,
+        SLOW_MOST_MS = 60000
+};
 
 struct diag_guest {
         struct feed *feed; /* NULL: the socket is gone */

@@ -384,9 +384,9 @@ static void call_write(ui_row_builder b, const struct diag_view *v, const struct
                                c->method);
         (void)snprintf(outcome, sizeof(outcome), "%s%s", c->outcome, slow ? ", slow" : "");
         ui_row_set_key(b, key);
-        ui_row_set_tone(b, c->refused        ? UI_TONE_BAD
+        ui_row_set_tone(b, c->refused       ? UI_TONE_BAD
                            : !c->ok || slow ? UI_TONE_WARNING
-                                             : UI_TONE_NEUTRAL);
+                                            : UI_TONE_NEUTRAL);
         command_value_set_uint(command_value_list_builder_get(l, 0), c->at_ms);
         command_value_set_text(command_value_list_builder_get(l, 1), c->who);
         command_value_set_text(command_value_list_builder_get(l, 2), c->capability);
@@ -401,9 +401,9 @@ static void calls_begin(struct diag_view *v)
                 const char *title;
                 enum ui_unit unit;
                 uint8_t weight;
-        } columns[COLUMNS] = {{"When", UI_UNIT_INSTANT, 1}, {"Who", UI_UNIT_PLAIN, 2},
+        } columns[COLUMNS] = {{"When", UI_UNIT_INSTANT, 1},     {"Who", UI_UNIT_PLAIN, 2},
                               {"Capability", UI_UNIT_PLAIN, 2}, {"Method", UI_UNIT_PLAIN, 2},
-                              {"Took", UI_UNIT_PLAIN, 1}, {"Outcome", UI_UNIT_PLAIN, 2}};
+                              {"Took", UI_UNIT_PLAIN, 1},       {"Outcome", UI_UNIT_PLAIN, 2}};
         ui_model_patch_builder m;
         capnp_question *q = model_new(v, PANE_CALLS, &m);
         ui_column_list_builder l =
