@@ -98,6 +98,9 @@ struct TracedCall {
 
   bytes @10 :UInt64;
   # Of its parameters.
+
+  method @11 :Text;
+  # Its name by the service's schema: `Chat.join`. Empty: not known, or not yet.
 }
 
 interface CallTrace {

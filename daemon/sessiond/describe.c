@@ -6,6 +6,7 @@
  * up is forgotten at once.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -74,6 +75,8 @@ void service_describe_end(struct service *v)
         free(v->schema);
         v->schema = NULL;
         v->schema_len = 0;
+        v->names = capnp_schema_free(v->names);
+        v->nameless = v->asked = false;
         service_tell(v, "the service is not running");
 }
 
@@ -149,6 +152,52 @@ int service_describe(struct service *v, capnp_answer *a)
         capnp_i_list_append(&v->waiters, &w->link);
         v->nwaiters++;
         return capnp_answer_keep(a, waiter_on_cancel, w);
+}
+
+/* Reads what it has said, once. */
+static void service_learn_names(struct service *v)
+{
+        CAPNP_AUTO(capnp_schema_freep) capnp_schema *s = NULL;
+        uint64_t *words = malloc(v->schema_len + sizeof(*words));
+        int r = words ? capnp_schema_new(&s) : -ENOMEM;
+
+        if (!r) {
+                memcpy(words, v->schema, v->schema_len);
+                r = capnp_schema_add_request(s, words, v->schema_len, NULL);
+        }
+        free(words);
+        v->nameless = r != 0;
+        if (r)
+                return;
+
+        v->names = s;
+        s = NULL;
+}
+
+bool service_method_name(struct service *v, uint64_t interface_id, uint16_t method, char *ret,
+                         size_t size)
+{
+        struct capnp_method_info m;
+        const capnp_decl *d;
+
+        if (v->nameless)
+                return false;
+        if (!v->schema && (v->describing || !v->control))
+                return false;
+        if (!v->schema) {
+                /* Once: what does not answer is not asked for each call. */
+                v->nameless = v->asked || service_ask(v);
+                v->asked = true;
+                return false;
+        }
+        if (!v->names)
+                service_learn_names(v);
+        d = v->names ? capnp_schema_find(v->names, interface_id) : NULL;
+        if (!d || capnp_decl_method(d, method, &m))
+                return false;
+
+        (void)snprintf(ret, size, "%s.%s", capnp_decl_short_name(d), m.name);
+        return true;
 }
 
 int service_describe_own(const struct capnp_schema_file *f, capnp_answer *a)

@@ -111,6 +111,7 @@ static void call_write(traced_call_builder b, const struct live_call *c)
         traced_call_set_capability(b, c->capability);
         traced_call_set_interface_id(b, c->interface_id);
         traced_call_set_method_id(b, c->method);
+        traced_call_set_method(b, c->name);
         traced_call_set_outcome(b, c->outcome);
         traced_call_set_bytes(b, c->bytes);
 }

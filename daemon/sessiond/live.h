@@ -25,6 +25,7 @@ struct live_call {
         uint16_t method;
         char session[40], account[40], profile[64];
         char capability[LIVE_WORD_BYTES + 1], outcome[LIVE_WORD_BYTES + 1];
+        char name[LIVE_WORD_BYTES + 1]; /* of the method; "": not known */
 };
 
 /* A record, without what others have worded. */

@@ -6,6 +6,8 @@
 #include "daemon-log.h"
 #include "policy.h"
 
+#include <capos/capnp-dynamic.h>
+
 struct grant;
 struct sessiond;
 
@@ -26,6 +28,8 @@ struct service {
         capnp_cap *control; /* its ServiceControl */
         uint8_t *schema;    /* what it said of itself, once asked; NULL: not yet */
         uint32_t schema_len;
+        capnp_schema *names;          /* … and what that says; NULL: nobody wanted to know … */
+        bool asked, nameless;         /* … that; it was asked for it; in vain */
         struct capnp_i_list grants;   /* that have a socket to it */
         struct capnp_i_list held;     /* struct grant, of_holder: what it has of others, once asked
                                        * for */
@@ -86,6 +90,10 @@ int service_open(struct service *v, struct grant *g, int *ret_fd) CAPNP_MUST_USE
 void service_describe_end(struct service *v);
 /* Ends an answer to Admission.schema with what the service says. Takes a. */
 int service_describe(struct service *v, capnp_answer *a);
+/* What it calls a method, `Chat.join`; false, and it is asked, if it has not said so yet. ret: the
+ * beginning of a name that is longer. */
+bool service_method_name(struct service *v, uint64_t interface_id, uint16_t method, char *ret,
+                         size_t size);
 /* That of a capability of the instance's own, whose schema is in this file: a CodeGeneratorRequest.
  * Takes a. */
 int service_describe_own(const struct capnp_schema_file *f, capnp_answer *a);

@@ -9,6 +9,7 @@
 #include "trace.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "admit.h"
 #include "clock.h"
@@ -41,9 +42,19 @@ static void word_copy(char to[LIVE_WORD_BYTES + 1], capnp_text from)
         (void)snprintf(to, LIVE_WORD_BYTES + 1, "%s", live_word_is_good(from) ? from.p : "other");
 }
 
+/* The service of this name; NULL: it is none that is started. */
+static struct service *service_named(const struct sessiond *s, const char *name)
+{
+        for (unsigned i = 0; i < s->policy.nservices; i++)
+                if (!strcmp(s->policy.services[i].name, name))
+                        return s->services[i];
+        return NULL;
+}
+
 static void row_take(struct admission *ad, trace_row_reader r)
 {
         const struct tallied *t = &ad->tallied;
+        struct service *v;
         struct live_call c = {
                 .at_ms = trace_row_at_ms(r),
                 .micros = trace_row_micros(r),
@@ -57,6 +68,9 @@ static void row_take(struct admission *ad, trace_row_reader r)
         (void)snprintf(c.profile, sizeof(c.profile), "%s", t->profile);
         word_copy(c.capability, trace_row_capability(r));
         word_copy(c.outcome, trace_row_outcome(r));
+        v = c.interface_id ? service_named(ad->origin.s, c.capability) : NULL;
+        if (v)
+                (void)service_method_name(v, c.interface_id, c.method, c.name, sizeof(c.name));
         live_call(&ad->origin.s->live, &c);
 }
 

@@ -185,6 +185,7 @@ static void call_add(struct feed *f, traced_call_reader r)
         who_write(to->who, traced_call_account(r), traced_call_session(r));
         (void)snprintf(to->capability, sizeof(to->capability), "%s", traced_call_capability(r).p);
         (void)snprintf(to->outcome, sizeof(to->outcome), "%s", outcome.p);
+        (void)snprintf(to->name, sizeof(to->name), "%s", traced_call_method(r).p);
         f->refused += to->refused;
         if (!to->ok || to->micros >= FEED_NOTABLE_US)
                 f->notable[f->nnotable++ % FEED_NOTABLE] = *to;

@@ -23,7 +23,7 @@ struct feed_call {
         bool refused; /* by the instance, or cut off */
         bool ok;
         char who[FEED_NAME_BYTES + 1], capability[FEED_NAME_BYTES + 1];
-        char outcome[FEED_NAME_BYTES + 1];
+        char outcome[FEED_NAME_BYTES + 1], name[FEED_NAME_BYTES + 1];
 };
 
 struct feed_record {

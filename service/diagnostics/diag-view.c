@@ -373,13 +373,15 @@ static void took_write(char to[32], const struct feed_call *c)
 
 static void call_write(ui_row_builder b, const struct diag_view *v, const struct feed_call *c)
 {
-        char key[24], method[32] = "", took[32], outcome[FEED_NAME_BYTES + 8];
+        char key[24], method[FEED_NAME_BYTES + 1] = "", took[32], outcome[FEED_NAME_BYTES + 8];
         command_value_list_builder l = ui_row_init_cells(b, COLUMNS);
         bool slow = call_is_slow(v, c);
 
         key_write(key, c->sequence);
         took_write(took, c);
-        if (c->interface_id)
+        if (c->name[0])
+                (void)snprintf(method, sizeof(method), "%s", c->name);
+        else if (c->interface_id)
                 (void)snprintf(method, sizeof(method), "0x%" PRIx64 ".%u", c->interface_id,
                                c->method);
         (void)snprintf(outcome, sizeof(outcome), "%s%s", c->outcome, slow ? ", slow" : "");

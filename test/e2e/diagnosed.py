@@ -179,15 +179,15 @@ class Cases:
 
     def found(self):
         """In the panes: each toned as what it is, in the log, the chart and the table."""
-        rows = (r"^x .*ada \w+ +kv +\S+\.0 +- +denied\.method *$",
-                r"^! .*ada \w+ +kv +\S+\.2 +1\.\d\d s +overloaded, slow *$",
-                r"^! .*ada \w+ +kv +\S+\.2 +1\.\d\d s +ok, slow *$",
-                r"^  .*ada \w+ +kv +\S+\.1 +\d+\.\d ms +ok *$",
-                r"^x .*bob \w+ +kv +\S+\.2 +\d.* m?s +denied\.revoked-lease *$",
-                r"^! .*bob \w+: revocation ok: kv *$",
-                r"^x .*ada \w+: open denied\.unknown-name *$",
-                r"^x .*nobody: attempt denied\.credentials *$",
-                r"^x denied\.method at ")
+        rows = (r"^ +x .*ada \w+ +kv +Kv\.get +- +denied\.method *$",
+                r"^ +! .*ada \w+ +kv +Kv\.next +1\.\d\d s +overloaded, slow *$",
+                r"^ +! .*ada \w+ +kv +Kv\.next +1\.\d\d s +ok, slow *$",
+                r"^ +\d\d.*ada \w+ +kv +Kv\.set +\d+\.\d ms +ok *$",
+                r"^ +x .*bob \w+ +kv +Kv\.next +\d.* m?s +denied\.revoked-lease *$",
+                r"^ +! .*bob \w+: revocation ok: kv *$",
+                r"^ +x .*ada \w+: open denied\.unknown-name *$",
+                r"^ +x .*nobody: attempt denied\.credentials *$",
+                r"^ +x denied\.method at ")
         with heard.Program([self.capos, "ui", "diagnostics", "-s", "wanda", "--follow", "--personal"],
                            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                            env=self.env) as screen:
@@ -210,12 +210,12 @@ class Cases:
         expect([line for line in self.target.log_text().splitlines() if SECRET in line], [], "lines of the log")
 
     def traced(self):
-        """Workers that are there have been told: a call is seen."""
+        """A call is seen, by its name."""
         peer, session, _, kv = self.user("ada")
 
         def seen():
             kv.call(SET, Struct(struct.pack("<I", 0), ["a", "b"]))
-            return re.search(r"ada \w+ +kv +\S+\.1 ", self.shown())
+            return re.search(r"ada \w+ +kv +Kv\.set ", self.shown())
         until(seen, "a call that is traced")
         session.call(3)
         peer.close()
