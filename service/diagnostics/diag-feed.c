@@ -124,7 +124,9 @@ static void record_add(struct feed *f, instance_record_reader r)
         *to = (struct feed_record){.sequence = instance_record_sequence(r),
                                    .at_ms = instance_record_at_ms(r),
                                    .refused = is_refusal(outcome)};
-        to->notable = to->refused || !is_ok(outcome) || begins(what, "revocation");
+        /* A report of panes has what has happened for an outcome. */
+        to->notable = to->refused || (!is_ok(outcome) && !begins(outcome, "ui.")) ||
+                      begins(what, "revocation");
         if (instance_record_times(r))
                 (void)snprintf(times, sizeof(times), ", %" PRIu64 " times",
                                instance_record_times(r));
