@@ -174,11 +174,14 @@ static uint64_t grant_mark(void *self, bool inward)
 }
 
 /* What is cut while the session goes on was taken back. */
-static void grant_back(void *self, const struct capnp_membrane_back *b)
+static void grant_back(void *self, uint64_t mark, uint64_t bytes,
+                       const struct capnp_membrane_call *c, int outcome)
 {
         const struct grant *g = self;
+        const struct tally_row call = {
+                .name = g->name, .iface = c->iface, .method = c->method, .bytes = bytes};
 
-        trace_back(g->w, g->name, b,
+        trace_back(g->w, &call, mark, outcome,
                    g->revoked ? CAPOS_DENIED_REVOKED_LEASE : CAPOS_DENIED_STALE_SESSION);
 }
 

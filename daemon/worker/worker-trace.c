@@ -137,53 +137,48 @@ static void trace_add(struct worker *w, const struct traced *row)
                 trace_tell(w);
 }
 
-static const char *back_outcome(const struct capnp_membrane_back *b, enum capos_denial cut)
+static const char *back_outcome(int outcome, enum capos_denial cut)
 {
-        switch (b->end) {
-        case CAPNP_MEMBRANE_RETURNED:
+        switch (outcome) {
+        case 0:
                 return "ok";
-        case CAPNP_MEMBRANE_CUT:
+        case -1:
                 return capos_denial_code(cut);
-        case CAPNP_MEMBRANE_DROPPED:
+        case -2:
                 return "canceled";
-        case CAPNP_MEMBRANE_FAILED:
-                break;
-        }
-        switch (b->kind) {
-        case CAPNP_OVERLOADED:
+        case 1 + CAPNP_OVERLOADED:
                 return "overloaded";
-        case CAPNP_DISCONNECTED:
+        case 1 + CAPNP_DISCONNECTED:
                 return "disconnected";
-        case CAPNP_UNIMPLEMENTED:
+        case 1 + CAPNP_UNIMPLEMENTED:
                 return "unimplemented";
-        case CAPNP_FAILED:
-                break;
+        default:
+                return "failed";
         }
-        return "failed";
 }
 
 /* It waits by nature, as long as it is let. */
-static bool back_waits(const struct capnp_membrane_back *b)
+static bool call_waits(const struct tally_row *c)
 {
-        return b->iface == UI_COMPOSER_ID ||
-               (b->iface == COMMAND_SURFACE_ID && b->method == COMMANDS);
+        return c->iface == UI_COMPOSER_ID ||
+               (c->iface == COMMAND_SURFACE_ID && c->method == COMMANDS);
 }
 
-void trace_back(struct worker *w, const char *name, const struct capnp_membrane_back *b,
+void trace_back(struct worker *w, const struct tally_row *call, uint64_t mark, int outcome,
                 enum capos_denial cut)
 {
-        uint64_t micros = trace_now_us() - b->mark;
+        uint64_t micros = trace_now_us() - mark;
 
-        if (!w->trace || back_waits(b))
+        if (!w->trace || call_waits(call))
                 return;
 
-        trace_add(w, &(struct traced){.name = name,
-                                      .outcome = back_outcome(b, cut),
+        trace_add(w, &(struct traced){.name = call->name,
+                                      .outcome = back_outcome(outcome, cut),
                                       .at_ms = (clock_us(CLOCK_REALTIME) - micros) / 1000,
                                       .micros = micros ? micros : 1,
-                                      .iface = b->iface,
-                                      .bytes = b->bytes,
-                                      .method = b->method});
+                                      .iface = call->iface,
+                                      .bytes = call->bytes,
+                                      .method = call->method});
 }
 
 void trace_refused(struct worker *w, const char *name, const struct tally_row *call,

@@ -580,24 +580,6 @@ struct capnp_membrane_call {
         capnp_reader params; /**< to be read until the policy returns */
 };
 
-/** What has become of a call that had crossed a membrane. */
-enum capnp_membrane_end {
-        CAPNP_MEMBRANE_RETURNED, /**< it has returned */
-        CAPNP_MEMBRANE_FAILED,   /**< it has failed, or its results might not cross */
-        CAPNP_MEMBRANE_CUT,      /**< the membrane was revoked before it came back */
-        CAPNP_MEMBRANE_DROPPED   /**< nobody wanted to know any more */
-};
-
-/** A call that had crossed a membrane and is over: numbers, and nothing of what it carried. */
-struct capnp_membrane_back {
-        uint64_t mark;               /**< what capnp_membrane_ops.mark has given it */
-        uint64_t iface;              /**< the interface's id */
-        uint64_t bytes;              /**< size of the parameters, as in capnp_membrane_ops.pass */
-        uint16_t method;             /**< … of iface */
-        enum capnp_membrane_end end; /**< what has become of it */
-        enum capnp_kind kind;        /**< of the exception, if it has failed */
-};
-
 /**
  * The policy of a membrane. All members but `gone` are called in the middle of things, on the
  * thread of the vat: from capnp_rpc_feed() when a call or a result arrives, from any function here
@@ -634,11 +616,13 @@ struct capnp_membrane_ops {
         /** Once per allowed pass, when that call has ended, with the same bytes. May be called
             before the function that sent the call has returned. */
         void (*end)(void *self, uint64_t bytes);
-        /** Asked when a call has crossed: what is noted of it, a time for one, for `back`. 0:
-            nothing, and `back` is not told of it. inward: as in pass. */
+        /** Asked when a call has crossed: a note of it, a time for one. 0: `back` is not told. */
         uint64_t (*mark)(void *self, bool inward);
-        /** A call that was marked has ended; before `end` is told. b: valid during the call. */
-        void (*back)(void *self, const struct capnp_membrane_back *b);
+        /** Such a call has ended; before `end` is told. c: without parameters. outcome: 0: it has
+            returned; 1 and the kind of its exception; -1: the membrane was revoked; -2: nobody
+            wanted to know any more. */
+        void (*back)(void *self, uint64_t mark, uint64_t bytes, const struct capnp_membrane_call *c,
+                     int outcome);
         /**
          * Asked for every reference that is about to cross as an argument or result, as the side
          * it comes from sees it, and again for what a promise that has crossed turns out to be.

@@ -309,6 +309,8 @@ enum call_state {
 };
 
 /* A membrane that a call has crossed. */
+enum { CROSSING_CUT = -1, CROSSING_DROPPED = -2 };
+
 struct crossing {
         struct capnp_i_list link; /* capnp_membrane.open */
         struct crossing *outer;   /* crossed before this one */
@@ -316,8 +318,7 @@ struct crossing {
         capnp_membrane *membrane;
         capnp_cap *to; /* what was called, for a policy that looks; else NULL */
         bool inward;
-        uint8_t end; /* enum capnp_membrane_end … */
-        uint8_t kind;
+        int outcome; /* as capnp_membrane_ops.back is told */
         uint64_t bytes;
         uint64_t mark; /* its policy's; 0: it has none */
 };

@@ -119,17 +119,12 @@ static void membrane_end(capnp_membrane *m, uint64_t bytes)
 static void membrane_back(const struct crossing *x)
 {
         capnp_membrane *m = x->membrane;
-        struct capnp_membrane_back b = {.mark = x->mark,
-                                        .iface = x->call->iface,
-                                        .bytes = x->bytes,
-                                        .method = x->call->method,
-                                        .end = (enum capnp_membrane_end)x->end,
-                                        .kind = (enum capnp_kind)x->kind};
+        const struct capnp_membrane_call c = {
+                .inward = x->inward, .method = x->call->method, .iface = x->call->iface};
 
-        if (b.end == CAPNP_MEMBRANE_DROPPED && m->revoked)
-                b.end = CAPNP_MEMBRANE_CUT;
         m->vat->asking++;
-        m->ops->back(m->self, &b);
+        m->ops->back(m->self, x->mark, x->bytes, &c,
+                     x->outcome == CROSSING_DROPPED && m->revoked ? CROSSING_CUT : x->outcome);
         m->vat->asking--;
 }
 
@@ -451,7 +446,7 @@ static int membrane_note(struct wrap *w, struct call *c, uint64_t bytes)
                                .call = c,
                                .membrane = w->membrane,
                                .inward = w->inward,
-                               .end = CAPNP_MEMBRANE_DROPPED,
+                               .outcome = CROSSING_DROPPED,
                                .bytes = bytes,
                                .mark = membrane_mark(w->membrane, w->inward)};
         if (x->membrane->looks)
@@ -548,12 +543,10 @@ static void membrane_return_one(struct crossing *x, struct call *c)
 
         capnp_i_list_remove(&x->link);
         if (!c->canceled && !m->revoked)
-                x->end = c->failed ? CAPNP_MEMBRANE_FAILED : CAPNP_MEMBRANE_RETURNED;
-        x->kind = c->failed ? (uint8_t)capnp_i_call_exception(c).kind : 0;
+                x->outcome = c->failed ? 1 + (int)capnp_i_call_exception(c).kind : 0;
         if (!c->failed && c->results &&
             membrane_cross_caps(m, &c->results->msg, !x->inward, &why)) {
-                x->end = CAPNP_MEMBRANE_FAILED;
-                x->kind = (uint8_t)why.kind;
+                x->outcome = 1 + (int)why.kind;
                 c->results = capnp_i_frame_unref(c->results);
                 capnp_i_call_set_exception(c, why.kind, why.reason);
                 return;

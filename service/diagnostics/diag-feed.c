@@ -215,6 +215,9 @@ static void calls_on_told(capnp_question *q, int r, void *arg)
         for (uint32_t i = 0; i < n; i++)
                 call_add(f, traced_call_list_get(l, i));
         f->last = call_trace_recent_last(q);
+        if (!f->traced) /* what was traced for others before is not of this second */
+                f->last_before = f->last > n ? f->last - n : 0;
+        f->traced = true;
         f->recent = capnp_question_free(q);
         feed_tell(f);
         if (!f->nlookers)
@@ -240,12 +243,11 @@ static void second_add(struct feed *f)
 {
         uint64_t calls = f->last > f->last_before ? f->last - f->last_before : 0;
 
-        if (f->counted)
-                f->seconds[f->nseconds++ % FEED_SECONDS] =
-                        (struct feed_second){.at_ms = feed_wall_ms(),
-                                             .calls = (uint32_t)calls,
-                                             .refused = f->refused,
-                                             .sessions = f->sessions};
+        f->seconds[f->nseconds++ % FEED_SECONDS] = (struct feed_second){.at_ms = feed_wall_ms(),
+                                                                        .calls = (uint32_t)calls,
+                                                                        .refused = f->refused,
+                                                                        .sessions = f->sessions,
+                                                                        .counted = f->counted};
         f->last_before = f->last;
         f->refused = 0;
 }
@@ -266,8 +268,6 @@ static void metrics_on_told(capnp_question *q, int r, void *arg)
                         f->sessions = (uint32_t)instance_metric_value(m);
         }
         f->metrics = capnp_question_free(q);
-        if (!f->counted)
-                f->last_before = f->last;
         f->counted = true;
         f->complained = false;
 }
@@ -319,8 +319,8 @@ void feed_look(struct feed *f, struct feed_looker *l)
         if (f->nlookers++)
                 return;
 
+        feed_on_second(f); /* first: what is marked in a chart comes after where that begins */
         feed_ask_all(f);
-        feed_on_second(f);
 }
 
 void feed_look_away(struct feed *f, struct feed_looker *l)

@@ -35,6 +35,7 @@ struct feed_record {
 struct feed_second {
         uint64_t at_ms;
         uint32_t calls, refused, sessions;
+        bool counted; /* sessions is known */
 };
 
 /* Who looks: told that there is something new. */
@@ -51,10 +52,10 @@ struct feed {
         capnp_cap *instance, *trace; /* NULL: not held now */
         capnp_question *metrics, *audit, *recent;
         capnp_timer *second, *pause, *again;
-        bool complained;
+        bool complained, traced;    /* traced: something was told of calls */
         uint64_t last, last_before; /* calls; as of the last second */
         uint32_t refused, sessions;
-        bool counted;                                  /* sessions, and last_before, are known */
+        bool counted;                                  /* sessions is known */
         uint64_t ncalls, nnotable, nrecords, nseconds; /* that were ever put there */
         struct feed_call calls[FEED_CALLS], notable[FEED_NOTABLE];
         struct feed_record records[FEED_RECORDS];

@@ -15,6 +15,7 @@
 #include <capos/kit-ui.h>
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -62,7 +63,7 @@ static const struct {
         {"audit", "Audit", "The audit log, as it grows.", UI_SURFACE_KIND_LOG, UI_LOG_ID,
          UI_PLACE_MAIN},
         {"load", "Load", "Calls and refusals in a second, and sessions.", UI_SURFACE_KIND_CHART,
-         UI_CHART_ID, UI_PLACE_MAIN},
+         UI_CHART_ID, UI_PLACE_SIDE},
         {"calls", "Calls", "The latest calls, and those that were refused, failed or slow.",
          UI_SURFACE_KIND_TABLE, UI_TABLE_ID, UI_PLACE_BOTTOM},
 };
@@ -212,7 +213,7 @@ static void audit_draw(struct diag_view *v)
 
 static double second_of(const struct feed_second *s, unsigned series)
 {
-        const uint32_t of[SERIES] = {s->calls, s->refused, s->sessions};
+        const double of[SERIES] = {s->calls, s->refused, s->counted ? s->sessions : NAN};
 
         return of[series];
 }

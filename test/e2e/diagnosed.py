@@ -118,11 +118,11 @@ class Cases:
         peer, session, caps = self.target.login("wanda", wanted="warden")
         narrow = s.get(caps, "narrow", HOLDER)
         view = self.lent(narrow, "instance", INSTANCE)
+        trace = self.lent(narrow, "trace", TRACE)
         names = [s.text(m.ptr(0)) for m in view.call(METRICS).content.ptr(0)]
         expect(names, ["sessions", "workers", "descriptors", "records", "refusals", "calls"], "the numbers")
         for ask, why in ((lambda: view.call(AUDIT, Struct(struct.pack("<QHxxI", 0, 9, 0))), "denied.method"),
-                         (lambda: self.lent(narrow, "trace", TRACE).call(RECENT, Struct(struct.pack("<QHxxI", 0, 9, 0))),
-                          "denied.unknown-name")):
+                         (lambda: trace.call(RECENT, Struct(struct.pack("<QHxxI", 0, 9, 0))), "denied.unknown-name")):
             try:
                 ask()
             except Refused as e:

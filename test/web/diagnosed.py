@@ -73,7 +73,8 @@ class Diagnosed(page.Cases):
     def row(p, tone, *words):
         """A row of that tone that has all of them."""
         said = " && ".join(f"r.innerText.includes('{w}')" for w in words)
-        p.until(f"[...document.querySelectorAll('.pane.of-table tr.tone-{tone}')].some((r) => {said})", f"{tone}: {words}")
+        p.until(f"[...document.querySelectorAll('.pane.of-table tr.tone-{tone}')].some((r) => {said})",
+                f"{tone}: {words}")
 
     def found(self):
         """What somebody looks for, among what is good."""
