@@ -129,6 +129,7 @@ class Cases(methods.Cases):
         """The line is made again by itself: the page says so meanwhile, and the session goes on; what was asked while
         there was no line is answered. (Nobody is let in for as long as it is looked at.)"""
         p = self.session()
+        p.says("Hello from", "#motd") # what it is that greets is known by now
         gateway = self.bridge.pid_of("capos-gateway")
         os.kill(gateway, signal.SIGSTOP)
         try:
@@ -173,7 +174,7 @@ class Cases(methods.Cases):
         r.server.wait()
         # By itself it would wait half a minute at last: so often it is tried because that is asked for.
         p.until(r"document.querySelector('#line-again')?.click() || "
-                r"/again, (1[5-9]|[2-9]\d|\d{3,})\. time/.test(document.querySelector('#line-down')?.innerText ?? '')",
+                r"/attempt (1[5-9]|[2-9]\d|\d{3,})\./.test(document.querySelector('#line-down')?.innerText ?? '')",
                 "tries are counted")
         r.server.stdout.close()
         r.server.stdin.close()

@@ -112,7 +112,7 @@ function notice(): Child {
       "The bridge cannot be reached. What you see may be old; the page goes on trying.",
       h("button", { type: "button", onclick: wire.again }, "Try now")) : null,
     line ? h("p", { class: "banner warn", id: "line-down" }, icon("plug"), `The line to the instance has dropped${
-      line.why ? `: ${line.why}` : ""}. Trying again${line.tries ? `, ${line.tries}. time` : ""}.`,
+      line.why ? `: ${line.why}` : ""}. Trying again${line.tries ? `, attempt ${line.tries}` : ""}.`,
       h("button", { type: "button", id: "line-again", onclick: () => wire.tell({ again: null }) }, "Try now")) : null,
     text ? h("p", { class: "banner", id: "notice" }, icon("alert"), h("bdi", null, text),
              h("button", { type: "button", class: "quiet", "aria-label": "Dismiss", onclick: () => store.gone.set("") },
