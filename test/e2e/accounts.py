@@ -16,9 +16,9 @@ import tempfile
 import time
 
 import instance
-import reconnect
 import sessionlib as s
 import sshkeys
+from line import Line
 from sessionlib import Failed, Refused
 
 SCRIPT = "e2e-accounts"
@@ -364,7 +364,7 @@ class Revoked(sshkeys.Keys):
     def with_a_line(self, target, act):
         """Its client is away meanwhile, and does not come back."""
         host, port = target.address.rsplit(":", 1)
-        line = reconnect.Line(socket.AF_INET, ("127.0.0.1", 0), (host, int(port)))
+        line = Line(socket.AF_INET, ("127.0.0.1", 0), (host, int(port)))
         try:
             self.capos(0, "login", "ada@plain:127.0.0.1:%d" % line.address[1], "--identity",
                        self.path("away"), "--as", "away", "--non-interactive")
