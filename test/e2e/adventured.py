@@ -21,7 +21,7 @@ from talk import Terminal  # noqa: E402
 
 SCRIPT = "e2e-adventured"
 ADVENTURE = s.type_id("adventure", "Adventure")
-WAIT_S = 60
+WAIT_S = 120
 
 # A way through: an exit, or a verb and what it is about.
 WALK = """east; talk tam key; take key; west; use key door; west; take kelp; east; north; take lantern; use stand; west;

@@ -28,7 +28,7 @@ HOLDER = s.type_id("holder", "Holder", root="test/e2e")
 KV = s.type_id("kv", "Kv", root="example/service/kv")
 GET, SET, NEXT = 0, 1, 2
 METRICS, AUDIT, RECENT = 0, 1, 0
-WAIT_S = 60
+WAIT_S = 120
 SECRET = "hunter2"  # in every place that a call has
 SLOW_MS = 1200
 FLOOD = 400

@@ -25,7 +25,7 @@ SCRIPT = "e2e-kept"
 PANEL = s.type_id("panel", "Panel", root="test/ui")
 GUIDE = s.type_id("guide", "Guide", root="example/ui")
 SETTINGS = s.type_id("remote_ui", "UiSettings")
-WAIT_S = 60
+WAIT_S = 120
 
 
 def expect(got, wanted, what):

@@ -30,7 +30,7 @@ SCRIPT = "e2e-offer"
 PANEL = s.type_id("panel", "Panel", root="test/ui")
 ATTEMPT, STATE, DROP = 0, 2, 4
 PATCH, LARGE, HOLD, RELEASE, POLL_HELD = 0, 5, 7, 8, 9  # of Panel's acts
-WAIT_S = 60
+WAIT_S = 120
 ENVELOPE = 1024  # what a patch may have around it
 # Bounds of an offer: as they are, and as a profile says.
 USUAL = {"offers": 8, "patchesPerSecond": 20, "patch": 65536, "perSecond": 262144, "references": 32}

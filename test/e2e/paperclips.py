@@ -22,7 +22,7 @@ sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "
 from talk import Terminal  # noqa: E402
 
 SCRIPT = "e2e-paperclips"
-WAIT_S = 60
+WAIT_S = 120
 
 
 def expect(got, wanted, what):

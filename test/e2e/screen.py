@@ -29,7 +29,7 @@ from talk import Terminal  # noqa: E402
 SCRIPT = "e2e-screen"
 STAGE = s.type_id("stage", "Stage", root="test/ui")
 GUIDE = s.type_id("guide", "Guide", root="example/ui")
-WAIT_S = 60
+WAIT_S = 120
 MODELS = {kind: hex(s.type_id("remote_ui", "Ui" + kind.capitalize(), root="schema"))
           for kind in ("text", "log", "list", "table", "counters", "form", "transcript")}
 
@@ -170,6 +170,14 @@ class Cases:
         t.shown = b""
         t.type(line + "\n")
         t.until(shown)
+
+    @staticmethod
+    def lined(t, line, begins):
+        """Types a line, and waits until one that begins so is shown whole."""
+        t.shown = b""
+        t.type(line + "\n")
+        while not re.search(re.escape(begins) + ".*\n", t.shown.decode(errors="replace")):
+            t.until("\n", after=len(t.shown))
 
     # ---- how it ends ----
 
@@ -362,8 +370,8 @@ class Cases:
 
     def script(self):
         """A script's lines wait for the panes that they name; what does not come is told, with an exit code."""
-        with heard.Program([self.capos, "ui", "stage", "-s", "may", "--follow"], stdin=subprocess.PIPE, text=True,
-                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=self.env) as p:
+        with heard.Program([self.capos, "ui", "stage", "-s", "may", "--follow", "--timeout", "120s"], text=True,
+                           stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=self.env) as p:
             p.stdin.write("/select 2 bread\nlook\nsay text=x\n1\n/layout\n/quit\n")
             p.stdin.close()
             self.opened("text", "text", "Words")
@@ -522,17 +530,17 @@ class Cases:
         for name in ("one", "two"):
             self.opened(name, "text", name)
             t.until("stage: " + name)
-        self.typed(t, "/layout", "[2] column")
+        self.lined(t, "/layout", "[2] column")
         need("a page of 120 columns" in t.shown.decode(), t.shown)
         before = t.shown.decode()
-        self.typed(t, "/move 2 side", "[2] column")
+        self.lined(t, "/move 2 side", "[2] column")
         need(re.search(r"\[2\] column [1-9]", t.shown.decode()), t.shown)
         self.typed(t, "/move 2 bottom weight=3 order=-1", "[2] column 0, row")
         self.typed(t, "/move 2 left", "left: where to?")
         self.typed(t, "/pin 2", "(text, pinned)")
         self.typed(t, "/layout", "pinned")
         self.patch("two", "setLayoutHint", {"layout": {"place": "main"}}, outcome="refused.pinned")
-        self.typed(t, "/reset", "[2] column")
+        self.lined(t, "/reset", "[2] column")
         for line in re.findall(r"\[\d\] column.*?\r", before):
             need(line in t.shown.decode(), f"{line!r} is not there again: {t.shown}")
         self.tell("heard")
