@@ -520,8 +520,8 @@ class Cases:
         p.type("#nothing-of-this-name")
         p.until("document.activeElement.list.options.length === 0", "… by what is typed")
         p.key("Escape")
-        label = p.text(".messages .author")
-        holds(label and any(label in p.js(f"document.querySelectorAll('.pane')[{i}].innerText") for i in (1, 2)), label)
+        p.until("[...document.querySelectorAll('.pane:not(.of-transcript)')].some((e) => "
+                "e.innerText.includes(document.querySelector('.messages .author').innerText))", "who has said it")
         equal(p.faults(), [], "faults of scripts")
         if self.screens:
             self.shoot(p, "panes-chat")
@@ -645,7 +645,7 @@ class Cases:
         for name in ("overview", "capabilities", "calls", "probes", "transcript"):
             p.size(680, 380)
             p.js(f"location.hash = '#/{name}'")
-            p.until(f"document.querySelector('#view').dataset.mode === '{name}'")
+            p.until(f"innerWidth === 680 && document.querySelector('#view').dataset.mode === '{name}'")
             equal(p.js("[document.documentElement.scrollWidth, document.querySelector('#main').scrollWidth <= "
                        "document.querySelector('#main').clientWidth]"), [680, True], f"{name} at 200 %")
         self.is_no_higher(p)
