@@ -214,8 +214,7 @@ class Cases:
         expect({(r["capability"], r["detail"], r["outcome"]) for r in opened}, {("chat", "adventure", "ok")}, "records")
 
     def audit(self):
-        with open(os.path.join(self.target.state, "audit.log"), encoding="utf-8") as f:
-            return [json.loads(line) for line in f]
+        return instance.audit(self.target.state)
 
     # ---- what ends it
 

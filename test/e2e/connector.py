@@ -347,9 +347,8 @@ class Cases:
             c.good("logout")
 
         def records():
-            with open(os.path.join(self.target.state, "audit.log"), encoding="utf-8") as f:
-                return [x for x in map(json.loads, f) if x["what"] == "calls" and x.get("capability") == "unix" and
-                        x["detail"].startswith(f"0x{CALCULATOR:016x}.0, ") and x["account"] == "ada"]
+            return [x for x in instance.audit(self.target.state) if (x["what"], x.get("capability")) == ("calls", "unix")
+                    and x["detail"].startswith(f"0x{CALCULATOR:016x}.0, ") and x["account"] == "ada"]
         until(lambda: [x for x in records() if x["times"] == "3" and x["outcome"] == "ok"], "the record")
 
     # ---- who dies

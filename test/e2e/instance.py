@@ -7,6 +7,7 @@ and ended by their numbers.
 
 The manifest of the tests is built here, so that a test says only what is special about it.
 """
+import json
 import os
 import re
 import select
@@ -81,6 +82,14 @@ def usual():
     """The text of the manifest that an instance has of itself, with passwords that cost less."""
     with open(os.path.join(s.TOP, "daemon", "caposd", "default-manifest.txt"), encoding="utf-8") as f:
         return f.read().replace("password = true,", 'password = true, passwordMemory = "8MiB",', 1)
+
+
+# ---- records -----------------------------------------------------------------------------------
+
+def audit(state):
+    """The records of an instance, oldest first. One that is being written is none so far."""
+    with open(os.path.join(state, "audit.log"), encoding="utf-8") as f:
+        return [json.loads(line) for line in f if line.endswith("\n")]
 
 
 # ---- processes ---------------------------------------------------------------------------------

@@ -706,8 +706,7 @@ class Cases:
                     raise Failed(told.stderr)
                 if "the last try: this is not the instance" not in self.capos("sessions").stdout:
                     raise Failed("`capos sessions` does not say why")
-                with open(os.path.join(other.state, "audit.log"), encoding="utf-8") as f:
-                    heard = [x for x in map(json.loads, f) if x["what"] == "attempt"]
+                heard = [x for x in instance.audit(other.state) if x["what"] == "attempt"]
                 expect(heard, [], "what he heard")
             line.upstream = self.target.at["tls"]
             self.is_back(name, 1)

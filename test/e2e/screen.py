@@ -148,8 +148,7 @@ class Cases:
 
     def decided(self, after=0):
         """What is on record of what a person has said to the service, as the client tells it."""
-        with open(os.path.join(self.target.state, "audit.log"), encoding="utf-8") as f:
-            rows = [json.loads(line) for line in f if line.endswith("\n")]
+        rows = instance.audit(self.target.state)
         return [(r["outcome"], r["capability"], r["detail"].removeprefix("the client says").lstrip(": "))
                 for r in rows if r.get("detail", "").startswith("the client says")][after:]
 
