@@ -2,8 +2,8 @@
 #ifndef CAPOS_CLI_UI_SCREEN_H
 #define CAPOS_CLI_UI_SCREEN_H
 
+#include "settings.h"
 #include "shell.h"
-#include "ui-settings.h"
 #include "ui-show.h"
 
 enum { UI_FIELDS = 32, UI_DOUBTS = 8, UI_LENT = 16 };
@@ -68,7 +68,7 @@ struct screen {
         bool prompt_under;  /* it came while a line was being typed */
         bool waits, late;   /* a script does, for a pane; and has waited too long */
         struct ui_filling filling;
-        struct ui_settings settings;
+        struct settings settings;
         capos_ui_arranged *arranged; /* when the line dropped; NULL: nothing */
 };
 
