@@ -321,6 +321,15 @@ class Cases:
             instance.until(lambda: self.now("down")["droppedAtMs"], "the drop")
             self.capos("logout", "-s", "down")
             expect(self.now("down"), None, "after the logout")
+            line.up = True
+            self.login("plain", line, "down")
+            line.up = False
+            line.cut()
+            instance.until(lambda: self.now("down")["droppedAtMs"], "the drop")
+            told = self.capos("logout", "--all", "-s", "down", code=4)
+            if "this login has ended all the same" not in told.stderr:
+                raise Failed(told.stderr)
+            expect(self.now("down"), None, "after the logout of all")
         finally:
             line.close()
 
