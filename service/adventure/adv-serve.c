@@ -77,7 +77,7 @@ static void on_spoken(void *arg, const struct adv_room *room, const char *who, c
 {
         struct adventure *a = arg;
 
-        adv_voice_speak(&a->voice, room, who, text);
+        adv_voice_speak(&a->voice, room, who, text, a->hall.now_ms());
 }
 
 static const struct adv_hall_ops hall_ops = {.happened = on_happened, .spoken = on_spoken};
