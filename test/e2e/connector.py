@@ -347,8 +347,9 @@ class Cases:
             c.good("logout")
 
         def records():
-            return [x for x in instance.audit(self.target.state) if (x["what"], x.get("capability")) == ("calls", "unix")
-                    and x["detail"].startswith(f"0x{CALCULATOR:016x}.0, ") and x["account"] == "ada"]
+            return [x for x in instance.audit(self.target.state)
+                    if (x["what"], x.get("capability"), x.get("account")) == ("calls", "unix", "ada") and
+                    x["detail"].startswith(f"0x{CALCULATOR:016x}.0, ")]
         until(lambda: [x for x in records() if x["times"] == "3" and x["outcome"] == "ok"], "the record")
 
     # ---- who dies

@@ -467,7 +467,7 @@ class Cases:
 
     def flooded(self):
         """What a service shows while a person reads a question, be it 10,000 patches, is printed after the answer."""
-        t = self.terminal("stage")
+        t, known = self.terminal("stage"), len(self.decided())
         self.opened("work", "text", "Work", safetyClass="consequential")
         t.until("[1] stage: Work")
         self.command("work", 7, id="work", effect="reads", fields=[{"path": "text"}])
@@ -483,6 +483,7 @@ class Cases:
         t.until("flooding")
         t.type("/quit\n")
         expect(t.end(), 0, "its exit code")
+        self.recorded(known, ("ui.prompt", "stage", f"refused, lasting, asked: work on stage 0x{STAGE:x}.7"))
 
     def answer(self, t, answer, shown):
         """Answers, again while it is too early."""
@@ -581,7 +582,7 @@ class Cases:
         asked for, or nowhere; what was not typed is sent as the service has it, whole."""
         long = "".join(chr(ord("a") + i % 26) for i in range(250))
         asked = {"path": "text", "label": "You\": Password", "help": "no \"one\" sees it", "required": True}
-        t = self.terminal("stage", columns=400)
+        t, known = self.terminal("stage", columns=400), len(self.decided())
         self.opened("f", "form", "Order", safetyClass="consequential")
         t.until("[1] stage: Order")
         for name, method in (("say", 9), ("tell", 9), ("amend", 9)):
@@ -618,6 +619,7 @@ class Cases:
         t.until('…":')
         t.type("\x03/quit\n")
         expect(t.end(), 0, "its exit code")
+        instance.until(lambda: self.decided(known), "what was said to it is on record")
 
     def selected(self):
         """A key that is not there is said to be none, and nothing is selected."""

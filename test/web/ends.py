@@ -440,8 +440,8 @@ class Cases(methods.Cases):
 
 CASES = ["all_of_a_first_host", "logged_out_at_once", "worker_killed",
          "line_dropped_before_it_is_known_who_greets", "worker_of_nobody_killed", "session_process_killed",
-         "instances_beyond_what_is_allowed", "instances_added_named_removed", "export_has_no_secret", "instance_restarted",
-         "front_killed"]
+         "instances_beyond_what_is_allowed", "instances_added_named_removed", "export_has_no_secret",
+         "instance_restarted", "front_killed"]
 
 
 def main(binaries, *only):
