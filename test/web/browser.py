@@ -179,6 +179,10 @@ class Page:
         self.call("Page.reload")
         self.until("!window.left", "another document")
 
+    def back(self):
+        """By its history, a moment later: what is being asked goes unanswered with the document."""
+        self.js("void setTimeout(() => history.back())")
+
     def size(self, width, height, mobile=False):
         self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=mobile)
 

@@ -363,7 +363,7 @@ class Reach(page.Cases):
         q.says("alice", "#session-account")
         self.leave(q)
         p.events.clear()
-        p.js("history.back()")
+        p.back()
         shown = json.loads(self.event(p, "Runtime.bindingCalled")["payload"])
         p.there("#connect-0")
         equal(p.js("!!window.here"), False, "it is the page that was left")
