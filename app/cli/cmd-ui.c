@@ -251,10 +251,11 @@ static void on_prompt(void *arg, const struct capos_ui_prompt *p)
         s->asked = p;
         s->prompt_kind = p->kind;
         (void)snprintf(s->prompt_service, sizeof(s->prompt_service), "%s", p->service);
-        s->prompt_under = s->lines.input && shell_input_has_begun(s->lines.input);
         screen_hide(s);
         ui_show_prompt(&s->view, p);
         screen_show(s);
+        if (s->lines.input) /* it stands there by now */
+                shell_input_mark(s->lines.input, SHELL_MARK_ASKED);
         if (screen_asks(s))
                 ui_view_hold(&s->view);
 }
@@ -541,9 +542,9 @@ static void screen_turn(void *arg)
                 return;
         screen_hide(s);
         back_say_back(s->c);
-        s->under = shell_input_has_begun(s->lines.input);
         r = screen_start(s);
         screen_show(s);
+        shell_input_mark(s->lines.input, SHELL_MARK_THERE);
         if (!r || s->dropped)
                 return;
         s->result = r;

@@ -441,7 +441,7 @@ class Cases:
         t.until("[2] stage: More")
         self.command("work", 7, id="work", effect="reads", fields=[{"path": "text"}])
         t.until("> work [text=]")
-        self.typed(t, "work text=hello\nyes", "that was too early: yes or no?")
+        self.typed(t, "work text=hello\nyes", "that line was begun before the question: yes or no?")
         # What happens meanwhile is told when it is over.
         self.opened("over", "text", "Never seen")
         self.tell("close", surfaceId=self.id("over"))
