@@ -495,8 +495,7 @@ class Cases:
 
     def is_confined(self):
         """A connector has no socket but what it was given, and no file."""
-        wrong = {os.readlink(f"/proc/{p}/fd/{n}") for p in self.connectors() for n in os.listdir(f"/proc/{p}/fd")
-                 if int(n) > 2}
+        wrong = {link for p in self.connectors() for fd, link in instance.opened(p).items() if fd > 2}
         wrong = {x for x in wrong if not x.startswith(("socket:", "anon_inode:"))}
         expect(wrong, set(), "what connectors have open")
         for p in self.connectors():
