@@ -44,7 +44,8 @@ class Port:
     def __init__(self, pid):
         with open("/proc/net/tcp", encoding="ascii") as f:
             rows = {line.split()[9]: line.split()[1] for line in f.readlines()[1:]}
-        local = [rows[link[8:-1]] for link in instance.opened(pid).values() if link.startswith("socket:") and link[8:-1] in rows]
+        local = [rows[link[8:-1]] for link in instance.opened(pid).values()
+                 if link.startswith("socket:") and link[8:-1] in rows]
         self.sock = self
         self.name = ("127.0.0.1", int(local[0].split(":")[1], 16))
 
