@@ -156,7 +156,7 @@ void instance_settle(const struct instance *i)
                 last = now;
                 now = instance_census(i);
                 same = !memcmp(&now, &last, sizeof(now)) ? same + 1 : 0;
-                if (instance_workers(i, NULL, 0) != IDLE)
+                if (instance_workers(i, NULL, 0) < IDLE)
                         same = 0;
                 pause_ms(2 * STEP_MS);
         }
