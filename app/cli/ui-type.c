@@ -432,7 +432,7 @@ static bool prompt_may(struct screen *s, enum answer a)
                                "a script cannot say yes: somebody has to type it");
         else if (shell_input_was_begun(s->lines.input, SHELL_MARK_ASKED))
                 (void)cli_fail(s->c, EXIT_USAGE, "usage",
-                               "that line was begun before the question: yes or no?");
+                               "that was begun too early, before the question: yes or no?");
         else
                 return true;
         return false;

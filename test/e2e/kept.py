@@ -52,7 +52,7 @@ class Person(Terminal):
             self.until(text)
 
     def answers(self, word):
-        """To what capos asks, which is deaf for half a second."""
+        """To what capos asks, which is deaf for half a second, and to what was typed before it asked."""
         self.until("yes or no? (no)")
         while True:
             self.shown = b""
@@ -191,7 +191,7 @@ class Cases:
                 ada.type("yes\n")
                 time.sleep(1)  # what comes at once is too early
                 termios.tcflow(screen, termios.TCOON)
-                ada.until("that line was begun before the question: yes or no?")
+                ada.until("that was begun too early, before the question: yes or no?")
                 ada.answers("no")
                 expect(p.wait(WAIT_S), 0, "the end of what asked")
         finally:

@@ -441,7 +441,7 @@ class Cases:
         t.until("[2] stage: More")
         self.command("work", 7, id="work", effect="reads", fields=[{"path": "text"}])
         t.until("> work [text=]")
-        self.typed(t, "work text=hello\nyes", "that line was begun before the question: yes or no?")
+        self.typed(t, "work text=hello\nyes", "that was begun too early, before the question: yes or no?")
         # What happens meanwhile is told when it is over.
         self.opened("over", "text", "Never seen")
         self.tell("close", surfaceId=self.id("over"))
@@ -486,7 +486,7 @@ class Cases:
         self.recorded(known, ("ui.prompt", "stage", f"refused, lasting, asked: work on stage 0x{STAGE:x}.7"))
 
     def answer(self, t, answer, shown):
-        """Answers, again while it is too early."""
+        """Answers, again while it is too early: in the first half second, or before a line is edited again."""
         end = time.monotonic() + WAIT_S
         t.shown = b""
         while True:
