@@ -198,6 +198,31 @@ def what_a_field_may_be(b):
 
 
 @case
+def acts_that_are_out_of_place(b):
+    """Each is refused by a code of its own, and harms nothing."""
+    def refused(t, rows):
+        for what, value, code in rows:
+            r = t.ask(what, value)
+            equal(r.get("failed", {}).get("code"), code, f"{what} {str(value)[:80]}: {r}")
+
+    t, call = b.browser().tab(), {"target": "system_info", "method": "motd"}
+    refused(t, [("connect", 99, "bridge.no-instance"), ("enrol", {"label": "mine"}, "bridge.not-connected"),
+                ("login", {"kind": "anonymous"}, "bridge.not-connected"), ("call", call, "bridge.no-session")])
+    t.ask("connect", 0)
+    refused(t, [("login", {"kind": "serviceCredential"}, "bridge.method")])
+    t.close()
+    t = b.logged_in()
+    refused(t, [("connect", 0, "bridge.in-session"), ("disconnect", None, "bridge.in-session"),
+                ("cancel", 12345, "bridge.no-call"), ("confirm", {"prompt": "7", "yes": True}, "bridge.too-early"),
+                ("call", {**call, "method": "none"}, "bridge.no-method"),
+                ("call", {**call, "params": '{"x": '}, "bridge.params"),
+                ("call", {**call, "params": " " * (64 * 1024 + 1)}, "bridge.params"),
+                ("call", {**call, "target": "none"}, "bridge.no-target"), ("schema", "none", "bridge.no-target")])
+    holds("returned" in t.ask("call", call), "a call is not served any more")
+    t.close()
+
+
+@case
 def a_listener_of_a_call_that_fails(b):
     """It is let go of: any number of such calls leaves room for more."""
     t = b.logged_in()
