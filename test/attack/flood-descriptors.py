@@ -38,10 +38,9 @@ class Flood:
             try:
                 resource.setrlimit(resource.RLIMIT_NOFILE, (HARD, HARD))
                 os.close(self.over[1])
-                held = [begin(host, int(port)) for _ in range(count)]
+                self.held = [begin(host, int(port)) for _ in range(count)]
                 os.write(done[1], b"x")
                 os.read(self.over[0], 1)
-                del held
             finally:
                 os._exit(0)
         os.close(done[1])

@@ -12,7 +12,7 @@ import sys
 import time
 
 import attacklib as a
-from attacklib import Failed, instance, s
+from attacklib import Failed, instance
 
 SCRIPT = "attack-flood-user"
 SECONDS = float(os.environ.get("CAPOS_ATTACK_SECONDS", "3"))

@@ -25,7 +25,6 @@ import threading
 import certlib
 import heard
 import instance
-import sessionlib as s
 from line import Line
 from sessionlib import Failed
 

@@ -15,7 +15,6 @@ CAPOS_RELOAD_SEED (1) on.
 import argparse
 import os
 import signal
-import struct
 import subprocess
 import sys
 

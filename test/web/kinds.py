@@ -131,7 +131,7 @@ class Kinds(page.Cases):
             equal(p.js("document.documentElement.scrollWidth <= innerWidth"), True, f"{kind} fits")
             if self.screens:
                 self.shoot(p, f"pane-{kind}")
-            p.click(f"#main .pane [id$='-close']")
+            p.click("#main .pane [id$='-close']")
             p.until("!document.querySelector('.pane')", f"{kind} is closed")
         self.over(p)
 
