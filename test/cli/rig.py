@@ -217,7 +217,6 @@ def typed(command, env, answers):
             shown += more
         if prompt is None:
             break
-        time.sleep(0.05)
         seen = len(shown)
         os.write(fd, (answer() if callable(answer) else answer).encode() + b"\n")
         shown += b"\n"
