@@ -80,6 +80,19 @@ static const struct cli_option web_options[] = {
         {0},
 };
 
+static const struct cli_option mcp_options[] = {
+        {"policy", 0, "FILE", "what the model may do with which tool (default: by its effect)",
+         offsetof(struct cli, policy)},
+        {"share-my-session", 0, NULL, "also a login whose profile is not for agents",
+         offsetof(struct cli, share)},
+        {0},
+};
+
+static const struct cli_option approve_options[] = {
+        {"watch", 'w', NULL, "go on with those that come", offsetof(struct cli, watch)},
+        {0},
+};
+
 static const struct cli_option machine_options[] = {MACHINE_OPTION, {0}};
 
 /* For what an administrator does from elsewhere, too: --session alone means it. */
@@ -689,6 +702,25 @@ static const struct cli_command commands[] = {
          "  capos web --open --instance home=localhost:2327\n"
          "  capos web --allow '*.example.org:2327'\n",
          cmd_web, web_options, 0, 0, false},
+        {"mcp", "[--policy FILE] [--share-my-session]", "Give a model the tools of a login (MCP)",
+         "For the configuration of a model's host, which starts it and speaks the Model Context\n"
+         "Protocol over its standard input and output. The login's profile has to be one for\n"
+         "agents; what asks for approval is approved in the host, or by `capos approve`.\n\n"
+         "Examples:\n"
+         "  capos login alice@localhost:2327 --profile agent --as bot\n"
+         "  capos mcp --session bot --policy bot.policy\n",
+         cmd_mcp, mcp_options, 0, 0, false},
+        {"mcp check", "FILE", "Check a policy of `capos mcp`", NULL, cmd_mcp_check, NULL, 1, 1,
+         false},
+        {"mcp revoke", "[TOOL]", "Take back what was approved to models",
+         "Of a tool, or of those that a pattern fits (`chat__*`); without one, everything. Calls\n"
+         "that run by such an approval end.\n",
+         cmd_mcp_revoke, NULL, 0, 1, false},
+        {"approve", "[--watch]", "Approve calls that models wait for",
+         "Shows exactly what each would call, and asks on the terminal: once, for ten minutes,\n"
+         "until the session ends, or no. Without a terminal they are only listed. With --watch it\n"
+         "goes on with those that come.\n",
+         cmd_approve, approve_options, 0, 0, false},
         {"chat join", "CHANNEL", "Talk in a channel",
          "Lines from standard input are said; what others say is printed. Ends with the input,\n"
          "by /quit, and when the capability or the session is over.\n\n"

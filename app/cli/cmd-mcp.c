@@ -1,0 +1,158 @@
+/*
+ * `capos mcp`: the tools of a login for a model. What it speaks and decides is in app/mcp; here is
+ * how it comes to its session: by the agent of a login, as any other command does, when it needs it
+ * for the first time, and again when that login has ended and there is another one.
+ */
+#include "back.h"
+#include "mcp.h"
+#include "runtime.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct mcp_link {
+        struct cli *c;
+        struct mcp_run *r;
+        struct back back;
+        bool is_open;
+        char said[CLI_SAID];
+        char log[512], desk[RUNTIME_PATH];
+};
+
+/* ---- the session ----------------------------------------------------------------------------- */
+
+static void link_close(void *arg)
+{
+        struct mcp_link *l = arg;
+        struct cli *c = l->c;
+
+        if (l->is_open)
+                back_end(&l->back);
+        if (c->conn)
+                capnp_conn_on_close(c->conn, NULL, NULL);
+        l->is_open = false;
+        c->client = capos_client_free(c->client);
+        c->remote = capnp_cap_unref(c->remote);
+        c->conn = capnp_conn_unref(c->conn);
+}
+
+static void link_on_lost(void *arg)
+{
+        mcp_run_lost(((struct mcp_link *)arg)->r);
+}
+
+static void link_on_back(void *arg)
+{
+        mcp_run_back(((struct mcp_link *)arg)->r);
+}
+
+static void link_on_closed(capnp_conn *conn, void *arg)
+{
+        struct mcp_link *l = arg;
+
+        (void)conn;
+        mcp_run_ended(l->r, "denied.stale-session",
+                      "the login has ended: somebody has to log in again");
+        capnp_vat_stop(l->c->vat);
+}
+
+/* $XDG_STATE_HOME/capos/mcp.log, its folder made. "": there is no home. */
+static void log_path(char *to, size_t room)
+{
+        const char *xdg = secure_getenv("XDG_STATE_HOME"), *home = secure_getenv("HOME");
+        int n = 0;
+
+        if (xdg && *xdg == '/')
+                n = snprintf(to, room, "%s/capos", xdg);
+        else if (home && *home == '/')
+                n = snprintf(to, room, "%s/.local/state/capos", home);
+        if (n <= 0 || (size_t)n + sizeof("/mcp.log") > room) {
+                *to = 0;
+                return;
+        }
+        (void)!runtime_make_folders(to); /* what is wrong with it, the file says */
+        (void)snprintf(to + n, room - (size_t)n, "/mcp.log");
+}
+
+static capos_client *link_open(void *arg, struct capos_error *ret_e)
+{
+        struct mcp_link *l = arg;
+
+        link_close(l);
+        if (!*l->log)
+                log_path(l->log, sizeof(l->log));
+        if (!*l->desk && runtime_desk(l->c, getpid(), l->desk, sizeof(l->desk)))
+                *l->desk = 0;
+        if (cli_open_and_fetch(l->c)) {
+                link_close(l);
+                (void)snprintf(ret_e->text, sizeof(ret_e->text), "%.500s", l->said);
+                return NULL;
+        }
+        l->is_open = true;
+        l->back = (struct back){
+                .c = l->c, .on_lost = link_on_lost, .on_back = link_on_back, .arg = l};
+        back_begin(&l->back);
+        capnp_conn_on_close(l->c->conn, link_on_closed, l);
+        return l->c->client;
+}
+
+static const struct mcp_session_ops session_ops = {.open = link_open, .close = link_close};
+
+/* ---- the command ----------------------------------------------------------------------------- */
+
+int cmd_mcp(struct cli *c)
+{
+        struct mcp_link l = {.c = c};
+        struct mcp_options o = {.session = &session_ops,
+                                .arg = &l,
+                                .version = CAPOS_VERSION,
+                                .policy = c->policy,
+                                .share = c->share};
+        int r;
+
+        if (c->json)
+                return cli_fail(c, EXIT_USAGE, "usage",
+                                "mcp prints no JSON of ours: its standard output is MCP");
+        r = capnp_vat_new(&c->vat);
+        if (r)
+                return cli_fail_code(c, r, NULL);
+        o.vat = c->vat;
+        o.log = l.log;
+        o.desk = l.desk;
+        r = mcp_run_new(&o, &l.r);
+        if (r == -EINVAL)
+                return cli_fail(c, EXIT_USAGE, "policy", "%s: the policy is wrong", c->policy);
+        if (r)
+                return cli_fail_code(c, r, NULL);
+        c->said = l.said;
+        r = mcp_run(l.r);
+        l.r = mcp_run_free(l.r);
+        link_close(&l);
+        c->said = NULL;
+        return r ? cli_fail_code(c, r, NULL) : EXIT_OK;
+}
+
+/* ---- checking a policy ----------------------------------------------------------------------- */
+
+static void check_on_fault(void *arg, const char *line)
+{
+        (void)cli_fail(arg, EXIT_USAGE, "policy", "%s", line);
+}
+
+int cmd_mcp_check(struct cli *c)
+{
+        struct mcp_policy p;
+        int r = mcp_policy_load(&p, c->words[0], check_on_fault, c);
+        uint32_t n = r ? 0 : rule_list_len(agent_policy_rules(p.r));
+
+        mcp_policy_deinit(&p);
+        if (r)
+                return r == -EINVAL ? EXIT_FAILED : cli_fail_code(c, r, c->words[0]);
+        if (c->json)
+                return cli_print_json(c, json_pack("{s:i}", "rules", (int)n));
+        printf("%s: %u %s, nothing is wrong.\n", c->words[0], n, n == 1 ? "rule" : "rules");
+        return EXIT_OK;
+}

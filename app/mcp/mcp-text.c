@@ -1,0 +1,74 @@
+/*
+ * What a service or an instance says goes to a model, and to whoever prints what the model was
+ * given. JSON escapes what is below a space; characters that steer a terminal, reorder or hide text
+ * are more than that, and lib/ui has the table (capos_ui_char_next()).
+ */
+#include "mcp-text.h"
+
+#include <capos/ui.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Outside of strings JSON is plain, and a quote is none of a text's: no mark may stand on it. */
+static void json_write(FILE *f, capnp_text t)
+{
+        struct capos_ui_char c;
+        unsigned marks = 0;
+
+        for (const char *p = t.p; capos_ui_char_next(&t, &marks, &c); p = t.p) {
+                if (c.plain)
+                        (void)fwrite(p, 1, c.bytes, f);
+                else if (c.code > 0xffff)
+                        (void)fprintf(f, "\\u%04x\\u%04x", 0xd7c0 + (c.code >> 10),
+                                      0xdc00 + (c.code & 0x3ff));
+                else
+                        (void)fprintf(f, "\\u%04x", c.code);
+                if (c.code == '"')
+                        marks = 0;
+        }
+}
+
+char *mcp_text_json(const json_t *o)
+{
+        char *plain = json_dumps(o, JSON_COMPACT | JSON_ENCODE_ANY), *to = NULL;
+        size_t len = 0;
+        FILE *f = plain ? open_memstream(&to, &len) : NULL;
+        bool good = f;
+
+        if (f) {
+                json_write(f, capnp_text_of(plain));
+                good = !ferror(f);
+                good = !fclose(f) && good;
+        }
+        free(plain);
+        if (good)
+                return to;
+        free(to);
+        return NULL;
+}
+
+void mcp_text_plain(const char *s, char *to, size_t room)
+{
+        capnp_text t = capnp_text_of(s);
+        struct capos_ui_char c;
+        unsigned marks = 0;
+        size_t len = 0;
+
+        for (const char *p = t.p; capos_ui_char_next(&t, &marks, &c); p = t.p) {
+                bool space = !c.plain && (c.code == '\n' || c.code == '\t');
+
+                if (len + c.bytes + 1 > room)
+                        break;
+                if (c.plain) {
+                        memcpy(to + len, p, c.bytes);
+                        len += c.bytes;
+                } else if (space && len && to[len - 1] != ' ') {
+                        to[len++] = ' ';
+                }
+        }
+        while (len && to[len - 1] == ' ')
+                len--;
+        to[len] = 0;
+}
