@@ -103,8 +103,22 @@ static const struct mcp_session_ops session_ops = {.open = link_open, .close = l
 
 /* ---- the command ----------------------------------------------------------------------------- */
 
+/* Hosts pass little of their environment on. Where logins are is found without it, too: a machine
+ * with systemd has made that folder, for its user alone, and that it is so is looked at as ever. */
+static void runtime_guess(struct cli *c, char *to, size_t room)
+{
+        const char *base = secure_getenv("XDG_RUNTIME_DIR");
+
+        if (c->runtime || (base && *base))
+                return;
+        (void)snprintf(to, room, "/run/user/%u/capos", (unsigned)geteuid());
+        if (!access(to, F_OK))
+                c->runtime = to;
+}
+
 int cmd_mcp(struct cli *c)
 {
+        char runtime[64];
         struct mcp_link l = {.c = c};
         struct mcp_options o = {.session = &session_ops,
                                 .arg = &l,
@@ -116,6 +130,7 @@ int cmd_mcp(struct cli *c)
         if (c->json)
                 return cli_fail(c, EXIT_USAGE, "usage",
                                 "mcp prints no JSON of ours: its standard output is MCP");
+        runtime_guess(c, runtime, sizeof(runtime));
         r = capnp_vat_new(&c->vat);
         if (r)
                 return cli_fail_code(c, r, NULL);

@@ -410,7 +410,7 @@ static void call_judge(struct mcp *m, struct mcp_request *r, enum mcp_answer a, 
 
 void mcp_call_begin(struct mcp *m, struct mcp_request *r, enum mcp_answer a)
 {
-        call_judge(m, r, a, a != MCP_UNASKED && !r->is_modern);
+        call_judge(m, r, a, a != MCP_UNASKED);
 }
 
 void mcp_call_cancel(struct mcp *m, struct mcp_request *r)

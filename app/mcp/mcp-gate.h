@@ -40,7 +40,7 @@ struct mcp_case {
         const json_t *arguments;
         const uint8_t *digest;
         bool can_ask;    /* the client can ask its person */
-        bool is_counted; /* it is not the first time that this very request is judged */
+        bool is_counted; /* it was counted when somebody was asked about it */
         enum mcp_answer answer;
         unsigned calls; /* under way, this one among them */
         uint64_t now_ms;

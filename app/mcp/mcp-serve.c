@@ -40,7 +40,7 @@ static const char INSTRUCTIONS[] =
         "mailbox, read by capos__events. capos__session says what is held, for how long, and what "
         "was approved.";
 
-enum { NAME_BYTES = 128 };
+enum { NAME_BYTES = 128, ASK_ID = 32 };
 
 /* What is known of the request that is being read. */
 struct asked {
@@ -242,14 +242,29 @@ static void ask_modern(struct mcp_request *r, const char *question, bool lasting
         request_end(r, result);
 }
 
+static void ask_id(const struct mcp_request *r, char to[static ASK_ID])
+{
+        (void)snprintf(to, ASK_ID, "approve-%u", r->ask);
+}
+
+/* Nobody needs to answer any more. */
+static void ask_take_back(struct mcp_request *r)
+{
+        char id[ASK_ID];
+
+        ask_id(r, id);
+        send_message(r->s, mcp_notification_new("notifications/cancelled",
+                                                json_pack("{s:s}", "requestId", id)));
+}
+
 static void ask_legacy(struct mcp_request *r, const char *question, bool lasting)
 {
-        char id[32];
+        char id[ASK_ID];
 
         r->state = MCP_ASKED;
         r->ask = ++r->s->asks;
         r->until_ms = r->s->now_ms + MCP_SEAL_MS;
-        (void)snprintf(id, sizeof(id), "approve-%u", r->ask);
+        ask_id(r, id);
         send_message(r->s, mcp_request_new(id, "elicitation/create", ask_form(question, lasting)));
 }
 
@@ -265,12 +280,12 @@ void mcp_request_ask(struct mcp_request *r, const char *question, bool lasting)
 static void on_response(struct mcp_serve *s, const struct mcp_message *m)
 {
         const char *id = json_string_value(m->id);
-        char own[32];
+        char own[ASK_ID];
 
         for (unsigned i = 0; id && i < MCP_REQUESTS; i++) {
                 struct mcp_request *r = &s->requests[i];
 
-                (void)snprintf(own, sizeof(own), "approve-%u", r->ask);
+                ask_id(r, own);
                 if (r->state != MCP_ASKED || strcmp(id, own) != 0)
                         continue;
                 r->state = MCP_RUNNING;
@@ -418,9 +433,9 @@ static void on_initialize(const struct asked *a)
 static void on_discover(const struct asked *a)
 {
         send_result(a->s, a->id, true,
-                    json_pack("{s:o,s:o,s:o,s:s,s:i,s:s}", "supportedVersions", versions(),
-                              "capabilities", capabilities(), "serverInfo", server_info(a->s),
-                              "instructions", INSTRUCTIONS, "ttlMs", 0, "cacheScope", "private"));
+                    json_pack("{s:o,s:o,s:s,s:i,s:s}", "supportedVersions", versions(),
+                              "capabilities", capabilities(), "instructions", INSTRUCTIONS, "ttlMs",
+                              0, "cacheScope", "private"));
 }
 
 static void on_ping(const struct asked *a)
@@ -473,6 +488,8 @@ static void on_cancelled(struct mcp_serve *s, const json_t *params)
         struct mcp_request *r = id ? request_find(s, id) : NULL;
         struct mcp_subscription *place = id ? subscription_find(s, id) : NULL;
 
+        if (r && r->state == MCP_ASKED)
+                ask_take_back(r);
         if (r) {
                 s->ops->cancel(s->arg, r);
                 request_free(r);
@@ -618,6 +635,7 @@ uint32_t mcp_serve_tick(struct mcp_serve *s, uint64_t now_ms)
                 struct mcp_request *r = &s->requests[i];
 
                 if (r->state == MCP_ASKED && now_ms >= r->until_ms) {
+                        ask_take_back(r);
                         r->state = MCP_RUNNING;
                         s->ops->call(s->arg, r, MCP_LATE);
                 } else if (r->state == MCP_RUNNING && r->token &&

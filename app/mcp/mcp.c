@@ -25,6 +25,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 enum {
         AGAIN_MS = 2000, /* before another try to open a session, after one has failed */
@@ -44,7 +45,8 @@ struct mcp_run {
         uint64_t since;          /* which bundle was fetched */
         uint64_t failed_ms;      /* when no session could be opened; 0: it was not tried */
         bool wanted, stale, over;
-        bool down; /* the line to the instance has dropped */
+        bool opening; /* the session is asked what it is and has, in a loop of its own */
+        bool down;    /* the line to the instance has dropped */
 };
 
 static void tick_soon(struct mcp_run *r);
@@ -138,6 +140,11 @@ static void on_ended(void *arg)
 
         r->over = true;
         capnp_vat_stop(r->m.vat);
+        /* It waits for others, who may take as long as they like; our host does not. */
+        if (r->opening) {
+                mcp_desk_end(&r->desk);
+                _exit(EXIT_SUCCESS);
+        }
 }
 
 static const struct mcp_pipe_ops pipe_ops = {
@@ -458,13 +465,18 @@ int mcp_run(struct mcp_run *r)
 {
         int e = 0;
 
-        while (!r->over && !e)
+        while (!r->over && !e) {
+                if (!r->wanted && !r->stale) {
+                        e = capnp_vat_run(r->m.vat);
+                        continue;
+                }
+                r->opening = true;
                 if (r->wanted)
                         session_open(r);
-                else if (r->stale)
-                        session_refresh(r);
                 else
-                        e = capnp_vat_run(r->m.vat);
+                        session_refresh(r);
+                r->opening = false;
+        }
         return e;
 }
 

@@ -527,6 +527,8 @@ TEST(nobody_is_waited_for_longer_than_two_minutes)
         CHECK_EQ(mcp_serve_tick(&p.s, 1000 + MCP_SEAL_MS - 1), MCP_PROGRESS_MS);
         expect(&p, NULL);
         CHECK_EQ(mcp_serve_tick(&p.s, 1000 + MCP_SEAL_MS), 0);
+        expect(&p,
+               "{\"method\":\"notifications/cancelled\",\"params\":{\"requestId\":\"approve-1\"}}");
         expect_code(&p, "late");
         say(&p,
             "{\"jsonrpc\":\"2.0\",\"id\":\"approve-1\",\"result\":{\"action\":\"accept\","
@@ -608,6 +610,17 @@ TEST(a_state_is_good_once_for_one_call_and_for_two_minutes)
         say_answer(&p, "{ \"a\" : 1 }", state, once, 1004 + MCP_SEAL_MS);
         expect_code(&p, "yes");
         play_end(&p);
+}
+
+TEST(a_question_is_taken_back_with_its_call)
+{
+        PLAY({INITIALIZE, "{\"id\":0}"}, {CALL("1", "ask", ""), "{\"id\":\"approve-1\"}"},
+             {"{\"jsonrpc\":\"2.0\",\"method\":\"notifications/cancelled\",\"params\":{"
+              "\"requestId\":1}}",
+              "{\"method\":\"notifications/cancelled\",\"params\":{\"requestId\":\"approve-1\"}}"},
+             {"{\"jsonrpc\":\"2.0\",\"id\":\"approve-1\",\"result\":{\"action\":\"accept\","
+              "\"content\":{\"allow\":\"once\"}}}",
+              NULL});
 }
 
 TEST(who_cannot_ask_is_not_asked)

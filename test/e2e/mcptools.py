@@ -91,8 +91,8 @@ class Silent:
 class Rig:
     """An instance with logins of agents, and hosts that use them."""
 
-    def __init__(self, server=None):
-        self.server = server
+    def __init__(self, server=None, text=None, accounts=None):
+        self.server, self.accounts = server, accounts or ("agent", "brief", "quiet", *(["counts"] if server else []))
         grants = ["session", "system_info", "chat", "paperclips"]
         services = [instance.service("paperclips", "capos-paperclips", s.type_id("paperclips", "Paperclips"),
                                      ["--autosave", "0"], "pseudonym")]
@@ -107,9 +107,8 @@ class Rig:
             services.append(self.connected("calculator", "stdio", f', program = "{server}", arguments = ["-"]'))
             profiles.append(agent("counts", ["session", "calculator"]))
         with open(os.path.join(folder, "manifest"), "w", encoding="utf-8") as f:
-            f.write(instance.manifest(services=services, profiles=profiles))
-        self.manifest = instance.manifest
-        self.logins = 0
+            f.write(text or instance.manifest(services=services, profiles=profiles))
+        self.logins = self.policies = 0
 
     def connected(self, name, where, more=""):
         return (f'(name = "{name}", connect = "{where}", schema = "{self.folder}/calculator.schema", '
@@ -127,7 +126,7 @@ class Rig:
         os.mkdir(self.home, 0o700)
         self.env = {**os.environ, "HOME": self.home, "XDG_RUNTIME_DIR": self.home, "XDG_STATE_HOME": self.home,
                     "LC_ALL": "C.UTF-8", "TZ": "UTC"}
-        for name in ("agent", "brief", "quiet", *(["counts"] if self.server else [])):
+        for name in self.accounts:
             self.target.add_user(name, [name])
         return self
 
@@ -150,13 +149,15 @@ class Rig:
         return alias
 
     def host(self, *words, who="agent", login=None, policy=None, **more):
-        """A host with a login of its own."""
-        words = list(words)
-        if policy is not None:
-            path = os.path.join(self.folder, f"policy-{self.logins}")
-            with open(path, "w", encoding="utf-8") as f:
-                f.write(policy)
-            words += ["--policy", path]
+        """A host with a login of its own; quick, unless its policy says how quick."""
+        policy = policy or "()"
+        if "callsPerSecond" not in policy:
+            policy = "(callsPerSecond = 100" + (", " if len(policy) > 2 else "") + policy[1:]
+        self.policies += 1
+        path = os.path.join(self.folder, f"policy-{self.policies}")
+        with open(path, "w", encoding="utf-8") as f:
+            f.write(policy)
+        words = [*words, "--policy", path]
         return mcphost.Host(self.env, "--session", login or self.login(who), *words, **more)
 
     def id_of(self, login):
@@ -564,6 +565,77 @@ class Cases:
                 expect((error["code"], "op: " in error["message"]), (-32602, True), error)
 
 
+class Afternoon:
+    """An agent plays Paperclips, is asked about, is refused, and loses what it held; then the logs are read."""
+
+    def __init__(self):
+        game = instance.service("paperclips", "capos-paperclips", s.type_id("paperclips", "Paperclips"),
+                                ["--autosave", "0"], "pseudonym")
+        player = agent("player", ["session", "system_info", '(name = "paperclips", lease = "40s")'])
+        self.rig = Rig(text=instance.manifest(services=[game], profiles=[player]), accounts=("player",))
+
+    def play(self):
+        """As a model does: looks, makes, prices, and wants to begin anew."""
+        with self.rig.host(login=self.rig.login("player", "toby"), policy=self.policy()) as h:
+            h.answer = yes("until the session ends")
+            begun = h.good("paperclips__status")["status"]
+            for _ in range(3):
+                h.good("paperclips__make", {"count": 10})
+            h.good("paperclips__price", {"cents": 20})
+            expect(len(h.asked), 2, "the person was asked, once for each tool")
+            h.answer = no
+            expect(h.bad("paperclips__buy", {"machine": "spool", "count": 1}), "refused.person", "a purchase")
+            expect(h.bad("paperclips__startOver"), "refused.waiting", "beginning anew")
+            shown = self.rig.approve("no")
+            expect("paperclips.startOver (may not be undone)" in shown, True, shown)
+            expect(h.bad("paperclips__startOver"), "refused.person", "beginning anew, once more")
+            ended = h.good("paperclips__status")["status"]
+            expect(int(ended["revision"]) > int(begun["revision"]), True, "it has played")
+            until(lambda: "paperclips__make" not in h.tools(), "the end of the lease")
+            expect(h.error("tools/call", {"name": "paperclips__make"})["code"], -32602, "a tool that is gone")
+            expect(h.good("system_info__motd"), {"text": "Hello from the test."}, "what it still holds")
+            self.number = self.rig.id_of("toby")
+        self.rig.run("logout", "-s", "toby")
+
+    @staticmethod
+    def policy():
+        return '(rules = [(tools = "paperclips__startOver", decide = askElsewhere)])'
+
+    def the_local_log_has_each_step(self):
+        steps = [(x["event"], x["tool"].rpartition("__")[2], x.get("by"), x.get("code"))
+                 for x in self.rig.log()
+                 if x.get("session") == self.number and x.get("tool", "").startswith("paperclips")]
+        made = [("called", "make", "client", None), ("returned", "make", None, None)]
+        expect(steps, [
+            ("called", "status", "policy", None), ("returned", "status", None, None),
+            ("asked", "make", "client", None), *made * 3,
+            ("asked", "price", "client", None), ("called", "price", "client", None), ("returned", "price", None, None),
+            ("asked", "buy", "client", None), ("refused", "buy", "client", "refused.person"),
+            ("waits", "startOver", None, None), ("failed", "startOver", None, "refused.waiting"),
+            ("decided", "startOver", "terminal", "refused.person"),
+            ("refused", "startOver", "terminal", "refused.person"),
+            ("called", "status", "policy", None), ("returned", "status", None, None),
+            ("failed", "make", None, "unknown-tool")], "the steps")
+
+    def the_audit_log_tells_the_story(self):
+        number, game = self.number, s.type_id("paperclips", "Paperclips")
+
+        def records():
+            with open(os.path.join(self.rig.target.state, "audit.log"), encoding="utf-8") as f:
+                return [x for x in map(json.loads, f) if x.get("session") == number]
+        until(lambda: [x for x in records() if x["what"] == "logout"], "the end of the session")
+        until(lambda: len([x for x in records() if x["what"] == "call" and x["capability"] == "paperclips"]) >= 6,
+              "each call")
+        told = records()
+        calls = [x["detail"].partition(",")[0] for x in told if x["what"] == "call" and x["capability"] == "paperclips"]
+        expect(calls, [f"0x{game:016x}.{n}" for n in (0, 1, 1, 1, 3, 0)], "calls of the game, in order")
+        expect({x["account"] for x in told if "account" in x}, {"player"}, "whose they are")
+        order = [x["what"] for x in told if x["what"] in ("grant", "expiry", "revocation", "logout")]
+        expect((order[0], order[-1]), ("grant", "logout"), "the beginning and the end")
+        ends = [x for x in told if x["what"] in ("expiry", "revocation") and x.get("capability") == "paperclips"]
+        expect(len(ends), 1, f"the end of the lease, among {[(x['what'], x.get('capability')) for x in told]}")
+
+
 NAMES = ["looking_leaves_no_trace", "without_a_login_there_is_a_reason", "a_persons_login_is_shared_by_who_says_so",
          "tools_come_when_somebody_logs_in", "tools_are_what_hosts_and_models_take",
          "calls_return_what_their_schemas_say", "references_are_handles_and_listeners_are_mailboxes",
@@ -574,7 +646,16 @@ NAMES = ["looking_leaves_no_trace", "without_a_login_there_is_a_reason", "a_pers
          "the_parent_is_killed", "records_tell_it", "secrets_are_nowhere", "a_calculator_is_a_set_of_tools"]
 
 
+def afternoon():
+    day = Afternoon()
+    with day.rig:
+        return instance.run_cases(AFTERNOON, [(n.replace("_", " "), getattr(day, n)) for n in (
+            "play", "the_local_log_has_each_step", "the_audit_log_tells_the_story")])
+
+
 def main():
+    if sys.argv[1:] == ["--afternoon"]:
+        return afternoon()
     server = sys.argv[1] if len(sys.argv) > 1 else None
     with Rig(server) as rig:
         cases = Cases(rig)
