@@ -99,15 +99,17 @@ TEST(what_nothing_is_known_of_has_none)
                 const char *type;
                 int r;
         } rows[] = {
-                {"Any", CAPNP_E_UNKNOWN},     /* an AnyPointer */
-                {"Hidden", CAPNP_E_UNKNOWN},  /* inside */
-                {"AnyList", CAPNP_E_UNKNOWN}, /* in a list */
-                {"Unknown", CAPNP_E_UNKNOWN}, /* for a parameter */
-                {"Pair", CAPNP_E_UNKNOWN},    /* a parameter that stands for nothing */
-                {"Chains", CAPNP_E_LIMIT},    /* a generic struct in itself */
-                {"Same", CAPNP_E_UNKNOWN},    /* two fields of one name */
-                {"SameFlat", CAPNP_E_UNKNOWN}, {"Knot", CAPNP_E_LIMIT}, /* flattened into itself */
-                {"Color", CAPNP_E_UNKNOWN},                             /* no struct */
+                {"Any", CAPNP_E_UNKNOWN},      /* an AnyPointer */
+                {"Hidden", CAPNP_E_UNKNOWN},   /* inside */
+                {"AnyList", CAPNP_E_UNKNOWN},  /* in a list */
+                {"Unknown", CAPNP_E_UNKNOWN},  /* for a parameter */
+                {"Pair", CAPNP_E_UNKNOWN},     /* a parameter that stands for nothing */
+                {"Chains", CAPNP_E_LIMIT},     /* a generic struct in itself */
+                {"Same", CAPNP_E_UNKNOWN},     /* two fields of one name */
+                {"SameFlat", CAPNP_E_UNKNOWN}, /* one of them flattened */
+                {"Knot", CAPNP_E_LIMIT},       /* flattened into itself */
+                {"F0", CAPNP_E_LIMIT},         /* 3 to the 15th structs, without any field */
+                {"Color", CAPNP_E_UNKNOWN},    /* no struct */
         };
         CAPNP_AUTO(capnp_schema_freep) capnp_schema *s = schemas_open();
 

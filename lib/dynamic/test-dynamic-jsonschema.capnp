@@ -109,7 +109,7 @@ struct L2 { next @0 :L3; }
 struct L3 { next @0 :L4; inner @1 :L6.Inner; }
 struct L4 { next @0 :L5; }
 struct L5 { next @0 :L6; }
-struct L6 { next @0 :L7; inner @1 :Inner; struct Inner { a @0 :Int8; } }
+struct L6 { next @0 :L7; inner @1 :Inner; other @2 :Other.Inner; struct Inner { a @0 :Int8; } }
 struct L7 { v @0 :Int8; inner @1 :Other.Inner; }
 struct Other { struct Inner { b @0 :Int8; } }
 
@@ -146,3 +146,21 @@ struct SameFlat {
   point @1 :Point $Json.flatten(prefix = "x");
 }
 struct Knot { a @0 :Knot $Json.flatten(prefix = "a"); b @1 :Int8; }
+
+# Nothing to write, and much to look at.
+struct F0 { a @0 :F1 $Json.flatten(); b @1 :F1 $Json.flatten(); c @2 :F1 $Json.flatten(); }
+struct F1 { a @0 :F2 $Json.flatten(); b @1 :F2 $Json.flatten(); c @2 :F2 $Json.flatten(); }
+struct F2 { a @0 :F3 $Json.flatten(); b @1 :F3 $Json.flatten(); c @2 :F3 $Json.flatten(); }
+struct F3 { a @0 :F4 $Json.flatten(); b @1 :F4 $Json.flatten(); c @2 :F4 $Json.flatten(); }
+struct F4 { a @0 :F5 $Json.flatten(); b @1 :F5 $Json.flatten(); c @2 :F5 $Json.flatten(); }
+struct F5 { a @0 :F6 $Json.flatten(); b @1 :F6 $Json.flatten(); c @2 :F6 $Json.flatten(); }
+struct F6 { a @0 :F7 $Json.flatten(); b @1 :F7 $Json.flatten(); c @2 :F7 $Json.flatten(); }
+struct F7 { a @0 :F8 $Json.flatten(); b @1 :F8 $Json.flatten(); c @2 :F8 $Json.flatten(); }
+struct F8 { a @0 :F9 $Json.flatten(); b @1 :F9 $Json.flatten(); c @2 :F9 $Json.flatten(); }
+struct F9 { a @0 :F10 $Json.flatten(); b @1 :F10 $Json.flatten(); c @2 :F10 $Json.flatten(); }
+struct F10 { a @0 :F11 $Json.flatten(); b @1 :F11 $Json.flatten(); c @2 :F11 $Json.flatten(); }
+struct F11 { a @0 :F12 $Json.flatten(); b @1 :F12 $Json.flatten(); c @2 :F12 $Json.flatten(); }
+struct F12 { a @0 :F13 $Json.flatten(); b @1 :F13 $Json.flatten(); c @2 :F13 $Json.flatten(); }
+struct F13 { a @0 :F14 $Json.flatten(); b @1 :F14 $Json.flatten(); c @2 :F14 $Json.flatten(); }
+struct F14 { a @0 :F15 $Json.flatten(); b @1 :F15 $Json.flatten(); c @2 :F15 $Json.flatten(); }
+struct F15 {}
