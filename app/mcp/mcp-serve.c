@@ -317,6 +317,7 @@ static void tools_send(struct mcp_request *r)
                 (void)json_object_set_new(result, "ttlMs", json_integer(0));
                 (void)json_object_set_new(result, "cacheScope", json_string("private"));
         }
+        r->s->listed = true;
         request_end(r, result);
 }
 
@@ -471,6 +472,10 @@ static void on_listen(const struct asked *a)
 void mcp_serve_changed(struct mcp_serve *s)
 {
         static const char changed[] = "notifications/tools/list_changed";
+
+        /* A client that hears it while it waits for its first list takes that for an old one. */
+        if (!s->listed)
+                return;
 
         for (unsigned i = 0; i < MCP_SUBSCRIPTIONS; i++)
                 if (s->subscriptions[i].tools)

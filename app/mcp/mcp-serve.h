@@ -71,6 +71,7 @@ struct mcp_serve {
         bool initialized;    /* `initialize` was there … */
         bool may_notify;     /* … and what follows it */
         bool legacy_can_ask;
+        bool listed; /* somebody was told which tools there are */
         unsigned asks;
         struct mcp_seals seals;
         struct mcp_request requests[MCP_REQUESTS];
@@ -91,7 +92,7 @@ void mcp_serve_line(struct mcp_serve *s, capnp_text line, uint64_t now_ms);
 void mcp_serve_lost(struct mcp_serve *s, uint64_t now_ms);
 /* Tools are there now. */
 void mcp_serve_ready(struct mcp_serve *s);
-/* There are other tools than before. */
+/* There are other tools than before; news for who was told which there were. */
 void mcp_serve_changed(struct mcp_serve *s);
 /* Time has passed. Returns in how many milliseconds it has to be told again; 0: it need not. */
 uint32_t mcp_serve_tick(struct mcp_serve *s, uint64_t now_ms);

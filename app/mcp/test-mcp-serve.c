@@ -650,6 +650,14 @@ TEST(changes_are_told_to_who_has_asked)
         mcp_serve_changed(&p.s);
         expect(&p, NULL);
         say(&p, INITIALIZED, 1);
+        p.ready = false;
+        say(&p, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/list\"}", 1);
+        mcp_serve_changed(&p.s); /* to what they are at first, which nobody knows yet */
+        expect(&p, NULL);
+        p.ready = true;
+        mcp_serve_ready(&p.s);
+        expect(&p, "{\"id\":1,\"result\":{\"tools\":[{}]}}");
+        expect(&p, NULL);
         mcp_serve_changed(&p.s);
         expect(&p, changed);
         expect(&p, NULL);
