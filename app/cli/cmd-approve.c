@@ -195,7 +195,7 @@ int cmd_approve(struct cli *c)
 int cmd_mcp_revoke(struct cli *c)
 {
         struct runtime_desks all;
-        unsigned ended = 0, asked = 0;
+        unsigned ended = 0, calls = 0, asked = 0;
         int r = runtime_desks(c, &all);
 
         for (unsigned i = 0; i < all.n && !r; i++) {
@@ -208,6 +208,7 @@ int cmd_mcp_revoke(struct cli *c)
                 agent_desk_revoke_set_tools(q, c->nwords ? c->words[0] : "*");
                 if (!capnp_question_wait(q)) {
                         ended += agent_desk_revoke_ended(q);
+                        calls += agent_desk_revoke_calls(q);
                         asked++;
                 }
                 capnp_question_free(q);
@@ -216,8 +217,10 @@ int cmd_mcp_revoke(struct cli *c)
         if (r)
                 return r;
         if (c->json)
-                return cli_print_json(
-                        c, json_pack("{s:i,s:i}", "processes", (int)asked, "ended", (int)ended));
-        printf("%u %s taken back.\n", ended, ended == 1 ? "approval is" : "approvals are");
+                return cli_print_json(c, json_pack("{s:i,s:i,s:i}", "processes", (int)asked,
+                                                   "ended", (int)ended, "calls", (int)calls));
+        printf("%u %s taken back, %u %s ended.\n", ended,
+               ended == 1 ? "approval is" : "approvals are", calls,
+               calls == 1 ? "call is" : "calls are");
         return EXIT_OK;
 }

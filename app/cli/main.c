@@ -85,6 +85,16 @@ static const struct cli_option mcp_options[] = {
          offsetof(struct cli, policy)},
         {"share-my-session", 0, NULL, "also a login whose profile is not for agents",
          offsetof(struct cli, share)},
+        {"profile", 0, "P", "of a login of its own: the profile to ask for",
+         offsetof(struct cli, profile)},
+        {"identity", 'i', "FILE", "likewise: log in by this private key",
+         offsetof(struct cli, identity)},
+        {"method", 0, "NAME", "likewise: by this alone, as for `capos login`",
+         offsetof(struct cli, method)},
+        {"password-file", 0, "FILE", "likewise: by password, the first line of FILE",
+         offsetof(struct cli, password_file)},
+        {"expect", 0, "FINGERPRINT", "likewise: only an instance with this key",
+         offsetof(struct cli, expect)},
         {0},
 };
 
@@ -702,14 +712,16 @@ static const struct cli_command commands[] = {
          "  capos web --open --instance home=localhost:2327\n"
          "  capos web --allow '*.example.org:2327'\n",
          cmd_web, web_options, 0, 0, false},
-        {"mcp", "[--policy FILE] [--share-my-session]", "Give a model the tools of a login (MCP)",
+        {"mcp", "[NAME@HOST:PORT] [--policy FILE]", "Give a model the tools of a login (MCP)",
          "For the configuration of a model's host, which starts it and speaks the Model Context\n"
          "Protocol over its standard input and output. The login's profile has to be one for\n"
-         "agents; what asks for approval is approved in the host, or by `capos approve`.\n\n"
+         "agents; what asks for approval is approved in the host, or by `capos approve`. With\n"
+         "NAME@HOST:PORT it logs in by itself, by a key, and logs out when it ends.\n\n"
          "Examples:\n"
          "  capos login alice@localhost:2327 --profile agent --as bot\n"
-         "  capos mcp --session bot --policy bot.policy\n",
-         cmd_mcp, mcp_options, 0, 0, false},
+         "  capos mcp --session bot --policy bot.policy\n"
+         "  capos mcp bot@example.org --identity bot.key\n",
+         cmd_mcp, mcp_options, 0, 1, false},
         {"mcp check", "FILE", "Check a policy of `capos mcp`", NULL, cmd_mcp_check, NULL, 1, 1,
          false},
         {"mcp revoke", "[TOOL]", "Take back what was approved to models",

@@ -54,6 +54,6 @@ interface AgentDesk {
 
   approvals @2 () -> (approvals :List(DeskApproval));
 
-  revoke @3 (tools :Text) -> (ended :UInt32);
-  # Ends approvals of tools that a pattern fits, `*` for any characters, and the calls that run by them.
+  revoke @3 (tools :Text) -> (ended :UInt32, calls :UInt32);
+  # Ends approvals of tools that a pattern fits, `*` for any characters, and the calls that run by one.
 }

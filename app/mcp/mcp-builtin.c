@@ -47,7 +47,7 @@ static const struct builtin builtins[] = {
          "Takes the oldest events from a mailbox. With waitMs it waits for the first one. `lost` "
          "says how many had no room, `ended` that there will be no more.",
          "\"mailbox\":{\"type\":\"string\"},\"max\":{\"type\":\"integer\",\"minimum\":1,"
-         "\"maximum\":256},\"waitMs\":{\"type\":\"integer\",\"minimum\":0,\"maximum\":60000}",
+         "\"maximum\":256},\"waitMs\":{\"type\":\"integer\",\"minimum\":0,\"maximum\":50000}",
          "\"mailbox\"",
          "\"events\":{\"type\":\"array\",\"items\":{\"type\":\"object\"}},"
          "\"lost\":{\"type\":\"integer\"},\"more\":{\"type\":\"boolean\"},"

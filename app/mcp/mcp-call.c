@@ -21,7 +21,7 @@ enum {
         RESULT_BYTES = 64 * 1024,       /* what a model is given */
         RESULT_MOST = 16 * 1024 * 1024, /* what is printed to say how much it is */
         ASKED_BYTES = 8 * 1024,         /* what a client is given to ask its person */
-        WAIT_MS = 60 * 1000,            /* for somebody elsewhere */
+        WAIT_MS = 50 * 1000,            /* for somebody elsewhere: a client waits a minute */
         TYPE_INTERFACE = 17,
 };
 
@@ -193,10 +193,16 @@ static void call_too_large(struct mcp_call *c, size_t bytes)
 {
         char text[200];
 
-        (void)snprintf(text, sizeof(text),
-                       "the result is %zu bytes long, and %d are given: ask for less, where the "
-                       "method lets you",
-                       bytes, RESULT_BYTES);
+        if (bytes)
+                (void)snprintf(
+                        text, sizeof(text),
+                        "the result is %zu bytes long, and %d are given: ask for less, where "
+                        "the method lets you",
+                        bytes, RESULT_BYTES);
+        else
+                (void)snprintf(text, sizeof(text),
+                               "the result has more references, or is far longer, than is given: "
+                               "ask for less, where the method lets you");
         mcp_words_undo(&c->words);
         call_fail(c, "too-large", text);
 }
@@ -394,7 +400,7 @@ static void call_judge(struct mcp *m, struct mcp_request *r, enum mcp_answer a, 
                 break;
         case MCP_ASK:
                 mcp_note(m, "asked", r, t.tool->name, "client", NULL);
-                mcp_request_ask(r, question, true);
+                mcp_request_ask(r, question, t.tool->effect != COMMAND_EFFECT_LASTING);
                 break;
         case MCP_WAIT:
                 call_wait(m, r, &t, &v);
@@ -434,31 +440,36 @@ static struct mcp_call *call_at(struct mcp *m, unsigned i)
         return r->state == MCP_RUNNING ? r->call : NULL;
 }
 
-void mcp_calls_answered(struct mcp *m, uint32_t waiting)
+void mcp_calls_answered(struct mcp *m, uint32_t waiting, const char *tool)
 {
         for (unsigned i = 0; i < MCP_REQUESTS; i++) {
                 struct mcp_call *c = call_at(m, i);
                 struct mcp_request *r = c ? c->r : NULL;
 
-                if (!c || c->waiting != waiting)
+                if (!c || !c->waiting ||
+                    (c->waiting != waiting && (!tool || strcmp(c->tool, tool) != 0)))
                         continue;
                 call_free(c);
                 call_judge(m, r, MCP_UNASKED, true);
         }
 }
 
-void mcp_calls_revoked(struct mcp *m, uint32_t grant)
+unsigned mcp_calls_revoked(struct mcp *m, const char *pattern)
 {
+        unsigned n = 0;
+
         for (unsigned i = 0; i < MCP_REQUESTS; i++) {
                 struct mcp_call *c = call_at(m, i);
 
-                if (!c || !c->grant || c->grant != grant)
+                if (!c || !c->grant || !mcp_pattern_fits(pattern, c->tool))
                         continue;
                 mcp_words_undo(&c->words);
                 call_fail(c, "refused.revoked",
                           "somebody has taken back the approval that this call ran by: nobody "
                           "knows how far it had come");
+                n++;
         }
+        return n;
 }
 
 void mcp_calls_end(struct mcp *m, const char *code, const char *text)

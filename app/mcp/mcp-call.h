@@ -8,10 +8,13 @@
 void mcp_call_begin(struct mcp *m, struct mcp_request *r, enum mcp_answer a);
 /* Nobody waits for it any more: what runs at a service is cancelled. r->call may be NULL. */
 void mcp_call_cancel(struct mcp *m, struct mcp_request *r);
-/* Somebody elsewhere has decided: who waits for that is judged anew. */
-void mcp_calls_answered(struct mcp *m, uint32_t waiting);
-/* Those that run by an approval end: it was taken back. */
-void mcp_calls_revoked(struct mcp *m, uint32_t grant);
+/* Somebody elsewhere has decided: the call that waits under this number is judged anew, and with a
+ * tool each that waits of that. */
+void mcp_calls_answered(struct mcp *m, uint32_t waiting, const char *tool);
+/* Those of tools that a pattern fits, and that run by an approval, end: it was taken back. How
+ * many.
+ */
+unsigned mcp_calls_revoked(struct mcp *m, const char *pattern);
 /* All of them end: the session has. */
 void mcp_calls_end(struct mcp *m, const char *code, const char *text);
 /* Time has passed: those that have waited for somebody long enough end. */

@@ -65,7 +65,9 @@ static int desk_decide(void *self, capnp_answer *a)
                 return capnp_answer_fail(a, CAPNP_FAILED, "that does not wait any more");
         mcp_note(d->m, "decided", NULL, tool, "terminal",
                  answer == DESK_ANSWER_NO ? "refused.person" : NULL);
-        mcp_calls_answered(d->m, number);
+        mcp_calls_answered(d->m, number,
+                           answer == DESK_ANSWER_MINUTES || answer == DESK_ANSWER_SESSION ? tool
+                                                                                          : NULL);
         return capnp_answer_return(a);
 }
 
@@ -97,11 +99,6 @@ static int desk_approvals(void *self, capnp_answer *a)
         return capnp_answer_return(a);
 }
 
-static void desk_on_ended(void *arg, uint32_t number)
-{
-        mcp_calls_revoked(arg, number);
-}
-
 static int desk_revoke(void *self, capnp_answer *a)
 {
         struct mcp_desk *d = self;
@@ -109,8 +106,9 @@ static int desk_revoke(void *self, capnp_answer *a)
         unsigned n;
 
         (void)snprintf(tools, sizeof(tools), "%s", agent_desk_revoke_param_tools(a).p);
-        n = mcp_grants_end(&d->m->gate.grants, tools, desk_on_ended, d->m);
+        n = mcp_grants_end(&d->m->gate.grants, tools);
         mcp_note(d->m, "revoked", NULL, tools, "terminal", NULL);
+        agent_desk_revoke_results_set_calls(a, mcp_calls_revoked(d->m, tools));
         agent_desk_revoke_results_set_ended(a, n);
         return capnp_answer_return(a);
 }

@@ -1,13 +1,13 @@
 /*
- * A model asks a mailbox for what has come, and may wait for it: at most a minute, for its client
- * waits as well. Who waits is answered by the first event, and by the end of the mailbox.
+ * A model asks a mailbox for what has come, and may wait for it: less than a minute, for its client
+ * waits no longer. Who waits is answered by the first event, and by the end of the mailbox.
  */
 #include "mcp-events.h"
 
 #include <stdio.h>
 #include <string.h>
 
-enum { WAIT_MOST_MS = 60 * 1000, ANSWER_BYTES = 60 * 1024, EVENTS_USUAL = 32 };
+enum { WAIT_MOST_MS = 50 * 1000, ANSWER_BYTES = 60 * 1024, EVENTS_USUAL = 32 };
 
 static const char NONE[] =
         "there is no such mailbox: it ends when it is not asked for ten minutes, "

@@ -122,14 +122,25 @@ static bool is_yes(enum mcp_answer a)
         return a == MCP_ONCE || a == MCP_MINUTES || a == MCP_SESSION;
 }
 
+static struct mcp_waiting *waiting_find(struct mcp_gate *g, const uint8_t *digest)
+{
+        for (unsigned i = 0; i < MCP_WAITING; i++)
+                if (g->waiting[i].number && !memcmp(g->waiting[i].digest, digest, MCP_DIGEST))
+                        return &g->waiting[i];
+        return NULL;
+}
+
 /* Whether it was approved before; then it goes through, or not. */
 static bool judge_grant(struct mcp_gate *g, const struct mcp_case *c, const struct mcp_decision *d,
                         struct mcp_verdict *v)
 {
+        struct mcp_waiting *w = waiting_find(g, c->digest);
         struct mcp_grant k;
 
         if (!mcp_grants_use(&g->grants, c->tool, c->digest, c->now_ms, &k))
                 return false;
+        if (w)
+                waiting_free(w);
         v->by = k.by;
         v->grant = k.number;
         run(g, c, d, v);
@@ -149,14 +160,6 @@ struct mcp_waiting *mcp_gate_waiting(struct mcp_gate *g, uint32_t number)
 {
         for (unsigned i = 0; number && i < MCP_WAITING; i++)
                 if (g->waiting[i].number == number)
-                        return &g->waiting[i];
-        return NULL;
-}
-
-static struct mcp_waiting *waiting_find(struct mcp_gate *g, const uint8_t *digest)
-{
-        for (unsigned i = 0; i < MCP_WAITING; i++)
-                if (g->waiting[i].number && !memcmp(g->waiting[i].digest, digest, MCP_DIGEST))
                         return &g->waiting[i];
         return NULL;
 }
@@ -229,7 +232,9 @@ static void judge_ask(struct mcp_gate *g, const struct mcp_case *c, const struct
         (void)snprintf(k.tool, sizeof(k.tool), "%s", c->tool);
         memcpy(k.digest, c->digest, MCP_DIGEST);
         if (is_yes(c->answer)) {
-                approve(g, &k, c->answer, d, c->now_ms);
+                /* More was not offered to a client for what lasts, whatever it says. */
+                approve(g, &k, c->effect == COMMAND_EFFECT_LASTING ? MCP_ONCE : c->answer, d,
+                        c->now_ms);
                 (void)judge_grant(g, c, d, v);
         } else if (c->answer == MCP_NO) {
                 refuse(v, "client", "refused.person", "the person has said no to this call");

@@ -59,18 +59,14 @@ bool mcp_grants_use(struct mcp_grants *g, const char *tool, const uint8_t digest
         return true;
 }
 
-unsigned mcp_grants_end(struct mcp_grants *g, const char *pattern,
-                        void (*ended)(void *arg, uint32_t number), void *arg)
+unsigned mcp_grants_end(struct mcp_grants *g, const char *pattern)
 {
         unsigned n = 0;
 
         for (unsigned i = 0; i < MCP_GRANTS; i++) {
-                uint32_t number = g->all[i].number;
-
-                if (!number || !mcp_pattern_fits(pattern, g->all[i].tool))
+                if (!g->all[i].number || !mcp_pattern_fits(pattern, g->all[i].tool))
                         continue;
                 g->all[i] = (struct mcp_grant){0};
-                ended(arg, number);
                 n++;
         }
         return n;

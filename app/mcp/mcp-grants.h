@@ -29,8 +29,7 @@ bool mcp_grants_use(struct mcp_grants *g, const char *tool, const uint8_t digest
                     uint64_t now_ms, struct mcp_grant *ret);
 /* Forgets what is over. */
 void mcp_grants_expire(struct mcp_grants *g, uint64_t now_ms);
-/* Ends those of tools that a pattern fits, and tells which. How many. */
-unsigned mcp_grants_end(struct mcp_grants *g, const char *pattern,
-                        void (*ended)(void *arg, uint32_t number), void *arg);
+/* Ends those of tools that a pattern fits. How many. */
+unsigned mcp_grants_end(struct mcp_grants *g, const char *pattern);
 
 #endif

@@ -46,6 +46,7 @@ static void message_read_object(struct mcp_message *m)
         if (json_is_string(id) || json_is_number(id))
                 m->id = id;
         m->params = json_object_get(m->root, "params");
+        m->params = json_is_null(m->params) ? NULL : m->params;
         m->result = json_object_get(m->root, "result");
         m->method = json_string_value(method);
         if (!json_is_string(version) || strcmp(json_string_value(version), "2.0") != 0)

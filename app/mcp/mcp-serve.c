@@ -181,64 +181,16 @@ void mcp_request_wrong(struct mcp_request *r, const char *text)
 
 /* ---- asking a person ------------------------------------------------------------------------- */
 
-static const struct {
-        const char *word;
-        enum mcp_answer answer;
-} answers[] = {{"once", MCP_ONCE},
-               {"for 10 minutes", MCP_MINUTES},
-               {"until the session ends", MCP_SESSION},
-               {"no", MCP_NO}};
-
-enum { ANSWERS = sizeof(answers) / sizeof(answers[0]) };
-
-static json_t *ask_form(const char *question, bool lasting)
-{
-        json_t *words = json_array();
-
-        for (unsigned i = 0; i < ANSWERS; i++)
-                if (lasting || answers[i].answer == MCP_ONCE || answers[i].answer == MCP_NO)
-                        (void)json_array_append_new(words, json_string(answers[i].word));
-        return json_pack(
-                "{s:s,s:s,s:{s:s,s:{s:{s:s,s:s,s:s,s:o}},s:[s]}}", "mode", "form", "message",
-                question, "requestedSchema", "type", "object", "properties", "allow", "type",
-                "string", "title", "Allow it?", "description",
-                "`once` is for this very call; the longer ones are for this tool, whatever "
-                "its arguments",
-                "enum", words, "required", "allow");
-}
-
-/* What an ElicitResult says. Whatever is not a clear yes is a no. */
-static enum mcp_answer answer_read(const json_t *result)
-{
-        const char *action = json_string_value(json_object_get(result, "action"));
-        const char *allow =
-                json_string_value(json_object_get(json_object_get(result, "content"), "allow"));
-
-        if (!action || strcmp(action, "accept") != 0 || !allow)
-                return MCP_NO;
-        for (unsigned i = 0; i < ANSWERS; i++)
-                if (!strcmp(allow, answers[i].word))
-                        return answers[i].answer;
-        return MCP_NO;
-}
-
-/* Whether a client's capabilities have elicitation by a form. */
-static bool caps_can_ask(const json_t *caps)
-{
-        const json_t *e = json_object_get(caps, "elicitation");
-
-        return json_is_object(e) && (!json_object_size(e) || json_object_get(e, "form"));
-}
-
 static void ask_modern(struct mcp_request *r, const char *question, bool lasting)
 {
         char state[MCP_SEAL_TEXT];
         json_t *result = NULL;
 
         if (mcp_seal_make(&r->s->seals, r->digest, r->s->now_ms, state))
-                result = json_pack("{s:s,s:{s:{s:s,s:o}},s:s}", "resultType", "input_required",
-                                   "inputRequests", "approve", "method", "elicitation/create",
-                                   "params", ask_form(question, lasting), "requestState", state);
+                result =
+                        json_pack("{s:s,s:{s:{s:s,s:o}},s:s}", "resultType", "input_required",
+                                  "inputRequests", "approve", "method", "elicitation/create",
+                                  "params", mcp_ask_form(question, lasting), "requestState", state);
         request_end(r, result);
 }
 
@@ -265,7 +217,8 @@ static void ask_legacy(struct mcp_request *r, const char *question, bool lasting
         r->ask = ++r->s->asks;
         r->until_ms = r->s->now_ms + MCP_SEAL_MS;
         ask_id(r, id);
-        send_message(r->s, mcp_request_new(id, "elicitation/create", ask_form(question, lasting)));
+        send_message(r->s,
+                     mcp_request_new(id, "elicitation/create", mcp_ask_form(question, lasting)));
 }
 
 void mcp_request_ask(struct mcp_request *r, const char *question, bool lasting)
@@ -289,7 +242,7 @@ static void on_response(struct mcp_serve *s, const struct mcp_message *m)
                 if (r->state != MCP_ASKED || strcmp(id, own) != 0)
                         continue;
                 r->state = MCP_RUNNING;
-                s->ops->call(s->arg, r, answer_read(m->result));
+                s->ops->call(s->arg, r, mcp_ask_read(m->result));
                 return;
         }
 }
@@ -303,7 +256,7 @@ static enum mcp_answer answer_of_call(struct mcp_request *r, json_t *params)
         if (!r->is_modern || !state || !answer ||
             !mcp_seal_open(&r->s->seals, state, r->digest, r->s->now_ms))
                 return MCP_UNASKED;
-        return answer_read(answer);
+        return mcp_ask_read(answer);
 }
 
 /* ---- tools ----------------------------------------------------------------------------------- */
@@ -325,7 +278,7 @@ static void on_tools_list(const struct asked *a)
 {
         struct mcp_request *r;
 
-        if (json_object_get(a->params, "cursor")) {
+        if (json_is_string(json_object_get(a->params, "cursor"))) {
                 send_error(a->s, a->id, MCP_INVALID_PARAMS, "there is no such `cursor`");
                 return;
         }
@@ -344,6 +297,7 @@ static void on_tools_call(const struct asked *a)
         json_t *arguments = json_object_get(a->params, "arguments");
         struct mcp_request *r = NULL;
 
+        arguments = json_is_null(arguments) ? NULL : arguments;
         if (!name || strlen(name) > NAME_BYTES || (arguments && !json_is_object(arguments))) {
                 send_error(a->s, a->id, MCP_INVALID_PARAMS,
                            name ? "`arguments` is no object" : "`name` is no name");
@@ -423,7 +377,7 @@ static void on_initialize(const struct asked *a)
                 if (!strcmp(asked, legacy_versions[i]))
                         version = legacy_versions[i];
         a->s->initialized = true;
-        a->s->legacy_can_ask = caps_can_ask(json_object_get(a->params, "capabilities"));
+        a->s->legacy_can_ask = mcp_ask_can(json_object_get(a->params, "capabilities"));
         client_tell(a->s, json_object_get(a->params, "clientInfo"));
         send_result(a->s, a->id, false,
                     json_pack("{s:s,s:o,s:o,s:s}", "protocolVersion", version, "capabilities",
@@ -554,7 +508,7 @@ static bool era_read(struct asked *a, unsigned *ret_era)
         }
         *ret_era = MODERN_ERA;
         a->is_modern = true;
-        a->can_ask = caps_can_ask(caps);
+        a->can_ask = mcp_ask_can(caps);
         client_tell(a->s, json_object_get(meta, META_CLIENT));
         return true;
 }

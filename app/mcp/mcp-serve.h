@@ -2,6 +2,7 @@
 #ifndef CAPOS_MCP_SERVE_H
 #define CAPOS_MCP_SERVE_H
 
+#include "mcp-ask.h"
 #include "mcp-rpc.h"
 #include "mcp-seal.h"
 
@@ -9,16 +10,6 @@ enum {
         MCP_REQUESTS = 32,     /* that are under way at once, whatever they ask for */
         MCP_SUBSCRIPTIONS = 8, /* to what changes */
         MCP_PROGRESS_MS = 1000,
-};
-
-/* What a person has answered. */
-enum mcp_answer {
-        MCP_UNASKED, /* nobody was asked yet, or what came is no answer to this call */
-        MCP_NO,
-        MCP_ONCE,
-        MCP_MINUTES, /* for ten minutes */
-        MCP_SESSION, /* until the session ends */
-        MCP_LATE,    /* nobody has answered in time */
 };
 
 struct mcp_serve;

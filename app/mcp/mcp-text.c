@@ -30,9 +30,28 @@ static void json_write(FILE *f, capnp_text t)
         }
 }
 
+/* Whether fifteen digits are enough for every number in it: 0.1, and not 0.10000000000000001. */
+static bool reals_are_short(const json_t *o)
+{
+        char text[32];
+        const char *key;
+        json_t *v;
+        size_t i;
+
+        if (json_is_real(o)) {
+                (void)snprintf(text, sizeof(text), "%.15g", json_real_value(o));
+                return strtod(text, NULL) == json_real_value(o);
+        }
+        json_array_foreach((json_t *)(uintptr_t)o, i, v) if (!reals_are_short(v)) return false;
+        json_object_foreach((json_t *)(uintptr_t)o, key, v) if (!reals_are_short(v)) return false;
+        return true;
+}
+
 char *mcp_text_json(const json_t *o)
 {
-        char *plain = json_dumps(o, JSON_COMPACT | JSON_ENCODE_ANY), *to = NULL;
+        size_t digits = reals_are_short(o) ? 15 : 17;
+        char *plain = json_dumps(o, JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(digits));
+        char *to = NULL;
         size_t len = 0;
         FILE *f = plain ? open_memstream(&to, &len) : NULL;
         bool good = f;
@@ -57,16 +76,16 @@ void mcp_text_plain(const char *s, char *to, size_t room)
         size_t len = 0;
 
         for (const char *p = t.p; capos_ui_char_next(&t, &marks, &c); p = t.p) {
-                bool space = !c.plain && (c.code == '\n' || c.code == '\t');
+                bool space = c.code == ' ' || c.code == '\n' || c.code == '\t';
 
                 if (len + c.bytes + 1 > room)
                         break;
-                if (c.plain) {
-                        memcpy(to + len, p, c.bytes);
-                        len += c.bytes;
-                } else if (space && len && to[len - 1] != ' ') {
+                if (space && len && to[len - 1] != ' ')
                         to[len++] = ' ';
-                }
+                if (space || !c.plain)
+                        continue;
+                memcpy(to + len, p, c.bytes);
+                len += c.bytes;
         }
         while (len && to[len - 1] == ' ')
                 len--;

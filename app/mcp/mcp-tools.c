@@ -22,7 +22,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { TYPE_STRUCT = 16, TYPE_INTERFACE = 17, STRUCTS = 1024, SCHEMA_BYTES = 64 * 1024 };
+enum { TYPE_STRUCT = 16, TYPE_INTERFACE = 17, STRUCTS = 1024, SCHEMA_BYTES = 32 * 1024 };
 
 #define ANNOTATION_EFFECT UINT64_C(0xc8a77c2f6d0be391)
 #define ANNOTATION_TITLE  UINT64_C(0xd71f0a52b4c36e88)
@@ -181,13 +181,22 @@ static int tool_compare(const void *a, const void *b)
         return strcmp(((const struct mcp_tool *)a)->name, ((const struct mcp_tool *)b)->name);
 }
 
-/* Whatever has the name of another one gets a hash, all that share it. */
+static bool name_is_ours(const char *name)
+{
+        return !strncmp(name, "capos__", strlen("capos__"));
+}
+
+/* Whatever has the name of another one gets a hash, all that share it; and what looks like a tool
+ * of our own. */
 static void names_part(struct mcp_tools *t, const capnp_schema *s)
 {
         for (unsigned i = 0, end; i < t->n; i = end) {
+                bool parted;
+
                 for (end = i + 1; end < t->n && !strcmp(t->all[i].name, t->all[end].name);)
                         end++;
-                for (unsigned j = i; end - i > 1 && j < end; j++) {
+                parted = end - i > 1 || name_is_ours(t->all[i].name);
+                for (unsigned j = i; parted && j < end; j++) {
                         struct mcp_tool *k = &t->all[j];
                         const capnp_decl *d = capnp_schema_find(s, k->interface);
 

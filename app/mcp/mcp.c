@@ -29,6 +29,8 @@
 
 enum {
         AGAIN_MS = 2000, /* before another try to open a session, after one has failed */
+        LOOK_MS =
+                10 * 1000, /* between two looks at what the session holds, where nobody tells us */
         LEASE_SLACK_MS = 50,
         LEASE_FAR_MS = 24 * 60 * 60 * 1000, /* what is fetched anew before that looks again */
 };
@@ -70,8 +72,9 @@ static bool on_ready(void *arg)
 {
         struct mcp_run *r = arg;
 
-        if (r->m.client || r->over ||
-            (r->failed_ms && mcp_now_ms() - r->failed_ms < AGAIN_MS && !r->wanted))
+        if (r->wanted)
+                return false;
+        if (r->m.client || r->over || (r->failed_ms && mcp_now_ms() - r->failed_ms < AGAIN_MS))
                 return true;
         r->wanted = true;
         capnp_vat_stop(r->m.vat);
@@ -243,6 +246,12 @@ static void on_lease(void *arg)
         capnp_vat_stop(r->m.vat);
 }
 
+static void look_later(struct mcp_run *r, uint32_t ms)
+{
+        r->lease = capnp_timer_free(r->lease);
+        (void)!capnp_timer_new(r->m.vat, ms, on_lease, r, &r->lease);
+}
+
 /* Looks again when the next capability ends alone: the instance tells of it by its own clock. */
 static void lease_watch(struct mcp_run *r)
 {
@@ -254,8 +263,7 @@ static void lease_watch(struct mcp_run *r)
                 if (e.lease_expires_ms > now_ms && e.lease_expires_ms < next_ms)
                         next_ms = e.lease_expires_ms;
         if (next_ms < UINT64_MAX && next_ms - now_ms < LEASE_FAR_MS)
-                (void)!capnp_timer_new(r->m.vat, (uint32_t)(next_ms - now_ms) + LEASE_SLACK_MS,
-                                       on_lease, r, &r->lease);
+                look_later(r, (uint32_t)(next_ms - now_ms) + LEASE_SLACK_MS);
 }
 
 /* Makes the tools anew, and says so when they are others. */
@@ -317,6 +325,8 @@ static void on_changed(capnp_question *q, int e, void *arg)
         }
         if (why.code == CAPOS_E_DENIED)
                 mcp_run_ended(r, capos_denial_code(why.denial), why.text);
+        else if (why.code == CAPOS_E_QUOTA)
+                look_later(r, LOOK_MS); /* others of this session wait for the same */
         capnp_question_free(q);
         capnp_vat_stop(r->m.vat);
 }
@@ -360,7 +370,6 @@ static void session_open(struct mcp_run *r)
         struct capos_error e = {.code = 0};
         capos_client *c = r->o.session->open(r->o.arg, &e);
 
-        r->wanted = false;
         r->failed_ms = c ? 0 : mcp_now_ms();
         if (c && (!capos_client_info(c, &i) || (!i.agent && !r->o.share))) {
                 why_set(r, "refused.profile",
@@ -376,13 +385,15 @@ static void session_open(struct mcp_run *r)
                 mcp_note(&r->m, "opened", NULL, NULL, NULL, NULL);
                 desk_open(r);
                 schemas_fetch(r);
-                bundle_watch(r, 0);
+                if (r->m.client)
+                        bundle_watch(r, 0);
         } else {
                 why_set(r, "no-session", e.text);
         }
         if (!r->m.client)
                 (void)fprintf(stderr, "capos mcp: %s\n", r->m.why);
         tools_make(r);
+        r->wanted = false;
         mcp_serve_ready(&r->m.serve);
 }
 

@@ -16,8 +16,6 @@ struct rig {
         struct mcp_verdict v;
         uint64_t now_ms;
         unsigned calls;
-        uint32_t ended[4];
-        unsigned nended;
 };
 
 static void on_fault(void *arg, const char *line)
@@ -131,6 +129,23 @@ TEST(a_no_elsewhere_is_remembered_for_that_call)
         rig_end(&r);
 }
 
+TEST(what_was_approved_meanwhile_waits_no_more)
+{
+        struct rig r;
+        uint32_t one, two;
+
+        rig_begin(&r, "()");
+        CHECK_EQ(judge(&r, "t", COMMAND_EFFECT_LASTING, 1, true, MCP_UNASKED), MCP_WAIT);
+        one = r.v.waiting;
+        CHECK_EQ(judge(&r, "t", COMMAND_EFFECT_LASTING, 2, true, MCP_UNASKED), MCP_WAIT);
+        two = r.v.waiting;
+        CHECK(mcp_gate_answer(&r.gate, one, MCP_MINUTES, r.now_ms));
+        CHECK(!mcp_gate_waiting(&r.gate, one) && mcp_gate_waiting(&r.gate, two));
+        CHECK_EQ(judge(&r, "t", COMMAND_EFFECT_LASTING, 2, true, MCP_UNASKED), MCP_RUN);
+        CHECK(!mcp_gate_waiting(&r.gate, two));
+        rig_end(&r);
+}
+
 TEST(nobody_is_asked_for_too_many)
 {
         struct rig r;
@@ -167,28 +182,29 @@ TEST(a_rule_bounds_what_is_approved)
         rig_end(&r);
 }
 
-static void on_ended(void *arg, uint32_t number)
+TEST(what_lasts_is_approved_in_band_once_at_most)
 {
-        struct rig *r = arg;
+        struct rig r;
 
-        r->ended[r->nended++] = number;
+        rig_begin(&r, "(lasting = ask)");
+        CHECK_EQ(judge(&r, "t", COMMAND_EFFECT_LASTING, 1, true, MCP_UNASKED), MCP_ASK);
+        CHECK_EQ(judge(&r, "t", COMMAND_EFFECT_LASTING, 1, true, MCP_SESSION), MCP_RUN);
+        CHECK_EQ(judge(&r, "t", COMMAND_EFFECT_LASTING, 1, true, MCP_UNASKED), MCP_ASK);
+        rig_end(&r);
 }
 
 TEST(an_approval_is_taken_back)
 {
         struct rig r;
-        uint32_t number;
 
         rig_begin(&r, "()");
         CHECK_EQ(own(&r, 1, MCP_SESSION), MCP_RUN);
-        number = r.v.grant;
         CHECK_EQ(judge(&r, "u", COMMAND_EFFECT_OWN, 1, true, MCP_SESSION), MCP_RUN);
-        CHECK_EQ(mcp_grants_end(&r.gate.grants, "t*", on_ended, &r), 1);
-        CHECK_EQ(r.ended[0], number);
+        CHECK_EQ(mcp_grants_end(&r.gate.grants, "t*"), 1);
         CHECK_EQ(own(&r, 1, MCP_UNASKED), MCP_ASK);
         CHECK_EQ(judge(&r, "u", COMMAND_EFFECT_OWN, 1, true, MCP_UNASKED), MCP_RUN);
-        CHECK_EQ(mcp_grants_end(&r.gate.grants, "*", on_ended, &r), 1);
-        CHECK_EQ(mcp_grants_end(&r.gate.grants, "*", on_ended, &r), 0);
+        CHECK_EQ(mcp_grants_end(&r.gate.grants, "*"), 1);
+        CHECK_EQ(mcp_grants_end(&r.gate.grants, "*"), 0);
         rig_end(&r);
 }
 

@@ -200,6 +200,8 @@ TEST(garbage_is_answered_and_passed_over)
               "{\"id\":1,\"error\":{\"code\":-32602}}"},
              {"{\"jsonrpc\":\"2.0\",\"id\":18446744073709551616,\"method\":\"ping\"}",
               "{\"id\":null,\"error\":{\"code\":-32700}}"},
+             {"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\",\"params\":null}",
+              "{\"id\":1,\"result\":{}}"},
              {"{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"ping\"}", "{\"id\":2,\"result\":{}}"});
 }
 
@@ -356,6 +358,8 @@ TEST(a_result_has_its_text_beside_it)
               "\"\\u009b\"},\"content\":[{\"type\":\"text\","
               "\"text\":\"{\\\"a\\\":\\\"\\\\u009b\\\"}\"}]}}"},
              {CALL("2", "echo", "," META), "{\"id\":2,\"result\":{\"structuredContent\":{}}}"},
+             {CALL("6", "echo", ",\"arguments\":null," META),
+              "{\"id\":6,\"result\":{\"structuredContent\":{}}}"},
              {CALL("3", "echo", ",\"arguments\":[]," META),
               "{\"id\":3,\"error\":{\"code\":-32602}}"},
              {CALL("4", "none", "," META), "{\"id\":4,\"error\":{\"code\":-32602}}"},
