@@ -423,6 +423,20 @@ class Cases:
                     expect(h.bad("paperclips__startOver"), "refused.waiting", "once more")
             until(lambda: not self.rig.waiting(), "nothing that waits")
 
+    def a_terminal_goes_on_with_those_that_come(self):
+        with self.rig.host() as h:
+            t = Terminal(self.rig, "approve", "--watch")
+            for word, said, fails in (("once", "Approved.", False), ("no", "Refused.", True)):
+                n = h.begin("tools/call", {"name": "paperclips__startOver"}, {"progressToken": word})
+                before = len(t.shown)
+                t.until("Allow it?", after=before)
+                t.type(word + "\n")
+                t.until(said, after=before)
+                expect(h.end(n)["result"]["isError"], fails, word)
+            expect(h.bad("paperclips__startOver"), "refused.person", "a no is remembered for this very call")
+            t.type("\x03")
+            expect(t.end(), -signal.SIGINT, "the end of `capos approve --watch`")
+
     def a_client_that_cannot_ask_is_not_believed(self):
         for modern in (True, False):
             with self.rig.host(modern=modern, caps={}) as h:
@@ -679,6 +693,15 @@ class Cases:
             h.good("capos__session")
             h.close()
             said = h.raw + h.said
+        key = os.path.join(self.rig.folder, "key")
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True)
+        self.rig.run("account", "key", "add", "agent", key + ".pub", "--state", self.rig.target.state)
+        with self.rig.host(f"agent@{self.rig.target.where}", "--identity", key, login="") as h:
+            h.good("system_info__motd")
+            h.close()
+            said += h.raw + h.said
+        with open(key, encoding="ascii") as f:
+            secrets = [PLANTED, instance.SECRET, *f.read().splitlines()[1:-1]]
         for folder, _, files in os.walk(self.rig.home):
             for name in files:
                 if os.path.isfile(os.path.join(folder, name)):
@@ -686,7 +709,7 @@ class Cases:
                         said += f.read()
         with open(os.path.join(self.rig.target.state, "audit.log"), "rb") as f:
             said += f.read() + self.rig.target.log_text().encode()
-        for secret in (PLANTED, instance.SECRET):
+        for secret in secrets:
             expect(said.count(secret.encode()), 0, f"{secret} in what was said and written")
 
     # ---- a server that nobody has written for this
@@ -786,7 +809,8 @@ NAMES = ["looking_leaves_no_trace", "without_a_login_there_is_a_reason", "a_pers
          "tools_come_when_somebody_logs_in", "tools_are_what_hosts_and_models_take",
          "calls_return_what_their_schemas_say", "references_are_handles_and_listeners_are_mailboxes",
          "a_client_asks_its_person", "a_state_is_good_for_one_call_once", "what_lasts_is_approved_in_a_terminal",
-         "a_call_waits_for_the_terminal", "a_client_that_cannot_ask_is_not_believed", "an_approval_is_taken_back",
+         "a_call_waits_for_the_terminal", "a_terminal_goes_on_with_those_that_come",
+         "a_client_that_cannot_ask_is_not_believed", "an_approval_is_taken_back",
          "the_policy_decides", "a_policy_is_checked", "many_tools_are_called_by_name", "a_line_drops_and_comes_back",
          "a_login_of_its_own", "a_lease_ends", "a_revocation_meets_a_call_under_way",
          "a_cancelled_call_is_cancelled_at_the_server", "quotas_hold", "garbage_is_passed_over",
