@@ -29,7 +29,7 @@ struct Match {
   # Its name; in an object, names with dots between: `target.name`.
 
   is @1 :Text;
-  # A text, or anything else as JSON: `#lobby`, `7`, `true`.
+  # A text, or anything else as JSON, as a person is shown it: `#lobby`, `7`, `true`; of an enum its name.
 }
 
 struct Rule {

@@ -9,6 +9,7 @@
  */
 #include "mcp-call.h"
 
+#include "mcp-shown.h"
 #include "mcp-text.h"
 #include "mcp-words.h"
 
@@ -29,6 +30,7 @@ enum {
 struct target {
         const struct mcp_tool *tool;
         json_t *arguments;           /* of the method, without the handle; the target's own */
+        json_t *shown;               /* the same in one form, likewise */
         const struct mcp_handle *on; /* NULL: a capability */
 };
 
@@ -50,6 +52,7 @@ struct mcp_call {
 static void target_deinit(struct target *t)
 {
         json_decref(t->arguments);
+        json_decref(t->shown);
 }
 
 static void fail(struct mcp *m, struct mcp_request *r, const char *tool, const char *code,
@@ -82,6 +85,30 @@ static void target_of_call(struct mcp *m, json_t *arguments, struct target *t)
         if (inner && !json_is_object(inner))
                 t->tool = NULL;
         t->arguments = inner ? json_copy(inner) : json_object();
+}
+
+static void wrong_arguments(struct mcp *m, struct mcp_request *r, const char *tool,
+                            const struct capnp_fault *f)
+{
+        char text[sizeof(f->path) + sizeof(f->what) + 32];
+
+        (void)snprintf(text, sizeof(text), "arguments: %s%s%s", f->path, *f->path ? ": " : "",
+                       f->what);
+        mcp_note(m, "failed", r, tool, NULL, "arguments");
+        mcp_request_wrong(r, text);
+}
+
+/* Whether its arguments are what it takes. false: the request was answered. */
+static bool target_reads(struct mcp *m, struct mcp_request *r, struct target *t)
+{
+        struct capnp_fault f = {0};
+        int e = mcp_shown_make(m, t->tool, t->arguments, &t->shown, &f);
+
+        if (e && f.what[0])
+                wrong_arguments(m, r, t->tool->name, &f);
+        else if (e)
+                fail(m, r, t->tool->name, "failed", capnp_strerror(e));
+        return !e;
 }
 
 /* false: the request was answered. */
@@ -118,7 +145,7 @@ static bool target_find(struct mcp *m, struct mcp_request *r, struct target *t)
                      "are not used for ten minutes, and with what they came from");
                 return false;
         }
-        return true;
+        return target_reads(m, r, t);
 }
 
 /* ---- what is asked --------------------------------------------------------------------------- */
@@ -126,7 +153,7 @@ static bool target_find(struct mcp *m, struct mcp_request *r, struct target *t)
 /* Exactly what would be called, for a person. To be freed; NULL: no memory. */
 static char *question_make(const struct target *t)
 {
-        char *arguments = mcp_text_json(t->arguments), *text = NULL;
+        char *arguments = mcp_text_json(t->shown), *text = NULL;
         const char *capability = *t->tool->capability ? t->tool->capability : t->on->root;
         int n = -1;
 
@@ -286,19 +313,17 @@ static struct mcp_call *call_new(struct mcp *m, struct mcp_request *r, const str
         return c;
 }
 
-/* The arguments are not what the method takes: what is wrong with them. */
+/* The arguments are not what the method takes any more: a handle has ended just now. */
 static void call_wrong(struct mcp_call *c, const struct capnp_fault *f)
 {
-        char text[sizeof(f->path) + sizeof(f->what) + 32];
         struct mcp_request *r = c->r;
+        struct mcp *m = c->m;
+        char tool[MCP_TOOL_NAME];
 
-        (void)snprintf(text, sizeof(text), "arguments: %s%s%s", f->path, *f->path ? ": " : "",
-                       f->what);
+        (void)snprintf(tool, sizeof(tool), "%s", c->tool);
         mcp_words_undo(&c->words);
-        mcp_note(c->m, "failed", r, c->tool, NULL, "arguments");
-        c->r = NULL;
         call_free(c);
-        mcp_request_wrong(r, text);
+        wrong_arguments(m, r, tool, f);
 }
 
 static void call_run(struct mcp *m, struct mcp_request *r, const struct target *t,
@@ -385,7 +410,7 @@ static void call_judge(struct mcp *m, struct mcp_request *r, enum mcp_answer a, 
         mcp_gate_judge(&m->gate,
                        &(struct mcp_case){.tool = t.tool->name,
                                           .effect = t.tool->effect,
-                                          .arguments = t.arguments,
+                                          .arguments = t.shown,
                                           .digest = r->digest,
                                           .can_ask = r->can_ask && question &&
                                                      strlen(question) <= ASKED_BYTES,

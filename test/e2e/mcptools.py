@@ -466,13 +466,18 @@ class Cases:
     def the_policy_decides(self):
         text = ('(rules = [(tools = "chat__say", where = [(argument = "channel", is = "#bots")], decide = allow), '
                 '(tools = "chat__say"), (tools = "chat__*", decide = deny), '
-                '(tools = "paperclips__make", decide = ask, uses = 2)])')
+                '(tools = "paperclips__buy", where = [(argument = "count", is = "1")], decide = allow), '
+                '(tools = "paperclips__buy"), (tools = "paperclips__make", decide = ask, uses = 2)])')
         with self.rig.host(policy=text) as h:
             tools = h.tools()
             expect(("chat__say" in tools, "chat__join" in tools), (True, False), "what is listed")
             expect(h.bad("chat__say", {"channel": "#people", "text": "x"}), "refused.policy", "another channel")
             code = h.call("chat__say", {"channel": "#bots", "text": "x"})
             expect("refused" in json.dumps(code), False, code)
+            for count in ({}, {"count": 1}, {"count": "1"}, {"count": 1.0}, {"count": 1e0}):
+                h.good("paperclips__buy", {"machine": "none", **count})
+            for count in ({"count": 2}, {"count": "2"}, {"count": 0}):
+                expect(h.bad("paperclips__buy", {"machine": "none", **count}), "refused.policy", count)
             error = h.error("tools/call", {"name": "chat__join", "arguments": {"channel": "#bots"}})
             expect(error["code"], -32602, "a tool that is not listed")
             h.answer = yes("until the session ends")
