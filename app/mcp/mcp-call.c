@@ -384,6 +384,12 @@ static void call_wait(struct mcp *m, struct mcp_request *r, const struct target 
         struct mcp_waiting *w = mcp_gate_waiting(&m->gate, v->waiting);
         struct mcp_call *c;
 
+        if (!m->has_desk) {
+                fail(m, r, t->tool->name, "refused.nowhere",
+                     "somebody would have to approve this call in a terminal, and there is no "
+                     "folder here for that: XDG_RUNTIME_DIR, or --runtime");
+                return;
+        }
         mcp_note(m, "waits", r, t->tool->name, NULL, NULL);
         if (!w->question)
                 w->question = question_make(t);

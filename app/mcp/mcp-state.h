@@ -21,6 +21,7 @@ struct mcp {
         capos_client *client; /* NULL: there is no session */
         char why_code[64];    /* why there is none, for a model: "no-session" */
         char why[600];
+        bool has_desk; /* somebody can approve calls elsewhere */
         struct mcp_policy policy;
         struct mcp_gate gate;
         struct mcp_serve serve;

@@ -359,6 +359,7 @@ static void desk_open(struct mcp_run *r)
 {
         int e = r->desk.root || !*r->o.desk ? 0 : mcp_desk_begin(&r->desk, &r->m, r->o.desk);
 
+        r->m.has_desk = r->desk.listener;
         if (e)
                 (void)fprintf(stderr, "capos mcp: %s: %s: nothing can be approved there\n",
                               r->o.desk, capnp_strerror(e));

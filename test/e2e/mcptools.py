@@ -560,6 +560,11 @@ class Cases:
         with self.rig.host(f"nobody@{self.rig.target.where}", "--password-file", secret, login="") as h:
             expect(sorted(h.tools()), BUILT_IN, "tools of nobody")
             expect(h.good("capos__session")["code"], "no-session", "why")
+        os.mkdir(os.path.join(self.rig.folder, "open"), 0o755)
+        with self.rig.host(f"agent@{self.rig.target.where}", "--password-file", secret, "--runtime",
+                           os.path.join(self.rig.folder, "open"), login="") as h:
+            h.good("system_info__motd")
+            expect(h.bad("paperclips__startOver"), "refused.nowhere", "where nothing can be approved")
         done = self.rig.run("mcp", "tls:x/y", code=2)
         expect(done.stdout, "", "what is said of a wrong address")
 
