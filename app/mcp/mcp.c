@@ -401,13 +401,20 @@ static void session_open(struct mcp_run *r)
 /* The bundle is another, or has come back. */
 static void session_refresh(struct mcp_run *r)
 {
+        int e;
+
         r->stale = false;
-        if (!r->m.client || r->down ||
-            capos_client_wait(r->m.client, capos_client_fetch(r->m.client, NULL, NULL)))
+        if (!r->m.client || r->down)
                 return;
-        schemas_fetch(r);
-        if (!r->m.client)
+        e = capos_client_wait(r->m.client, capos_client_fetch(r->m.client, NULL, NULL));
+        if (!e)
+                schemas_fetch(r);
+        if (!r->m.client || r->down)
                 return;
+        if (e) { /* it is told if it is over; else it did not answer in time */
+                look_later(r, LOOK_MS);
+                return;
+        }
         holdings_drop(r);
         tools_make(r);
         if (!r->changed)
