@@ -722,8 +722,17 @@ static const struct cli_command commands[] = {
          "  capos mcp --session bot --policy bot.policy\n"
          "  capos mcp bot@example.org --identity bot.key\n",
          cmd_mcp, mcp_options, 0, 1, false},
-        {"mcp check", "FILE", "Check a policy of `capos mcp`", NULL, cmd_mcp_check, NULL, 1, 1,
-         false},
+        {"mcp check", "FILE", "Check a policy of `capos mcp`",
+         "A file in Cap'n Proto text form, for --policy; the first rule that fits a call decides:\n"
+         "deny, allow, ask (in the model's host) or askElsewhere (`capos approve`). Where none\n"
+         "does, what the method does to the world: reads, own, shared, lasting.\n\n"
+         "Example:\n"
+         "  ( rules = [\n"
+         "      (tools = \"chat__say\", where = [(argument = \"channel\", is = \"#bots\")],\n"
+         "       decide = ask, uses = 20, lasts = \"10m\", callsPerHour = 60),\n"
+         "      (tools = \"chat__*\", decide = deny) ],\n"
+         "    own = allow, callsPerSecond = 5, callsPerHour = 500, calls = 4 )\n",
+         cmd_mcp_check, NULL, 1, 1, false},
         {"mcp revoke", "[TOOL]", "Take back what was approved to models",
          "Of a tool, or of those that a pattern fits (`chat__*`); without one, everything. Calls\n"
          "that run by such an approval end.\n",
