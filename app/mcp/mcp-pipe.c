@@ -139,7 +139,8 @@ static bool queue_grow(struct mcp_pipe *p, size_t more)
         size_t room = p->room ? p->room : QUEUE_FIRST;
         char *q;
 
-        if (p->at) {
+        /* Moved when most of it was written, so each byte is moved once at most. */
+        if (p->at > p->len - p->at) {
                 memmove(p->queue, p->queue + p->at, p->len - p->at);
                 p->len -= p->at;
                 p->at = 0;

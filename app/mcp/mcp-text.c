@@ -11,13 +11,33 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* How many characters at the beginning are ASCII that is shown, but for the last of them: a mark
+ * may stand on that one. Nearly all of what is written is such. */
+static uint32_t ascii_run(capnp_text t)
+{
+        uint32_t n = 0;
+
+        while (n < t.len && t.p[n] >= ' ' && t.p[n] <= '~')
+                n++;
+        return n ? n - 1 : 0;
+}
+
 /* Outside of strings JSON is plain, and a quote is none of a text's: no mark may stand on it. */
 static void json_write(FILE *f, capnp_text t)
 {
         struct capos_ui_char c;
         unsigned marks = 0;
+        uint32_t n;
 
-        for (const char *p = t.p; capos_ui_char_next(&t, &marks, &c); p = t.p) {
+        for (const char *p = t.p; t.len; p = t.p) {
+                n = ascii_run(t);
+                if (n) {
+                        (void)fwrite(p, 1, n, f);
+                        t = (capnp_text){p + n, t.len - n};
+                        p = t.p;
+                }
+                if (!capos_ui_char_next(&t, &marks, &c))
+                        break;
                 if (c.plain)
                         (void)fwrite(p, 1, c.bytes, f);
                 else if (c.code > 0xffff)

@@ -32,7 +32,7 @@ SCRIPT, AFTERNOON = "e2e-mcp", "e2e-mcp-afternoon"
 CALCULATOR = s.type_id("calculator", "Calculator", root="test/interop/connector")
 PLANTED = "xyzzy-planted-secret"
 RUN_S = 120
-LISTS, KEPT_KB = 3000, 64 * 1024  # some 100 MB of answers
+LISTS, KEPT_KB = 2000, 32 * 1024  # some 50 MB of answers
 MANY = 14  # services with five methods each: more than are listed
 GARBAGE = (b"garbage", b"{", b"[]", b'{"jsonrpc":"2.0","id":[],"method":"x"}', b"\0\xff\r")
 NAME = re.compile(r"^[A-Za-z0-9_-]{1,48}$")
@@ -638,6 +638,9 @@ class Cases:
         p = subprocess.Popen([self.rig.capos, "mcp", "--session", self.rig.login()], stdin=subprocess.PIPE,
                              stdout=subprocess.PIPE, env=self.rig.env)
         try:
+            p.stdin.write(json.dumps({**ask, "id": "first"}).encode() + b"\n")  # what comes while it logs in is bounded
+            p.stdin.flush()
+            expect(json.loads(p.stdout.readline())["id"], "first", "the first answer")
             done = threading.Thread(target=lambda: (p.stdin.write(asked), p.stdin.flush()), daemon=True)
             done.start()
             done.join(3)  # by then it holds what it may; that it does is no matter of time, for nobody reads
