@@ -841,7 +841,7 @@ def afternoon():
 def main():
     if sys.argv[1:] == ["--afternoon"]:
         return afternoon()
-    server = sys.argv[1] if len(sys.argv) > 1 else None
+    server = os.path.abspath(sys.argv[1]) if len(sys.argv) > 1 else None
     with Rig(server) as rig:
         cases = Cases(rig)
         return instance.run_cases(SCRIPT, [(n.replace("_", " "), getattr(cases, n)) for n in NAMES],
