@@ -28,7 +28,18 @@ UNSAID = re.compile(r"\d+:\d+: (\w+: in one union with|.*out of the range of U?I
 ENUMS = """@0xc1f0d5a1b2c3d4e5;
 enum E { a @0; b @1; }
 struct S { e @0 :E; l @1 :List(E); g :union { x @2 :E; y @3 :Text; } }
+struct N { i8 @0 :Int8; i16 @1 :Int16; i32 @2 :Int32; i64 @3 :Int64; u8 @4 :UInt8; u16 @5 :UInt16; u32 @6 :UInt32;
+           u64 @7 :UInt64; f32 @8 :Float32; f64 @9 :Float64; d @10 :Data; b @11 :Bool; v @12 :Void; }
 """
+# Of a field of N: what it may be, and what it may not.
+EDGES = [("i8", -128, -129), ("i8", 127, 128), ("i16", -32768, -32769), ("i16", 32767, 32768),
+         ("i32", -2**31, -2**31 - 1), ("i32", 2**31 - 1, 2**31), ("u8", 0, -1), ("u8", 255, 256), ("u16", 65535, 65536),
+         ("u32", 2**32 - 1, 2**32), ("i64", "-9223372036854775808", "-"), ("i64", "9223372036854775807", "00"),
+         ("u64", "18446744073709551615", "-1"), ("u64", "0", ""), ("f32", 3.4028235e38, 3.5e38),
+         ("f32", -3.4028235e38, -3.5e38), ("f32", "NaN", "NAN"), ("f32", "Infinity", "Inf"),
+         ("f32", "-Infinity", "+Infinity"), ("f64", 1e308, "x"), ("f64", "NaN", "Na"), ("f64", "Infinity", "infinity"),
+         ("f64", "-Infinity", "--Infinity"), ("d", "Zg==", "Zg="), ("d", "Zm8=", "Zm8A="), ("d", "Zm9v", "Z"),
+         ("d", "", "="), ("b", True, 1), ("b", False, "false"), ("v", None, False)]
 test = Test("serial-json-schema")
 
 
@@ -137,6 +148,7 @@ def one(seed):
             compared(schema.random, schema.random.choice(["", "b"]), name, message)
     if seed == 1:
         newer()
+        edges()
         ours()
 
 
@@ -150,6 +162,17 @@ def newer():
     test.holds("but not parameters", not validator("params", "S").is_valid(value))
     test.holds("a union of which no member is known", validator("results", "S").is_valid({"e": "a", "g": {}}))
     test.holds("what is always printed is required", not validator("results", "S").is_valid({"e": "a"}))
+
+
+def edges():
+    """The least and the most of each type."""
+    results, params = validator("bresults", "N"), validator("bparams", "N")
+    for name, good, bad in EDGES:
+        code, message = test.pipe.ask("parse bjson N", json.dumps({name: good}).encode())
+        value = json.loads(test.pipe.ask("print bjson N", message)[1]) if code == 0 else {}
+        test.holds(f"{name} may be {good}", params.is_valid({name: good}) and results.is_valid(value))
+        code, _ = test.pipe.ask("parse bjson N", json.dumps({name: bad}).encode())
+        test.holds(f"{name} may not be {bad}", code != 0 and not params.is_valid({name: bad}))
 
 
 def ours():
