@@ -71,6 +71,7 @@ struct cli {
         bool late;         /* a wait was given up */
         bool quiet;        /* what fails is not said: something is only tried */
         char *said;        /* what fails is also written here, CLI_SAID bytes; NULL: it is not */
+        bool prose;        /* of results only what a person reads, where the schema says it */
         bool administers;  /* c->remote is the `admin` of a session */
         const char *actor; /* whose doings `audit query` looks for */
         char login[108];   /* the login that c->client is of; "": of none */
