@@ -1,7 +1,8 @@
 /*
  * Any bytes as a CodeGeneratorRequest. What a registry takes is then used in all ways there are: by
- * name, by method, dumped and taken again, its comments, annotations and defaults looked at; and
- * the input itself is printed as if it were each of the structs it declares.
+ * name, by method, dumped and taken again, its comments, annotations and defaults looked at, JSON
+ * Schema of it printed; and the input itself is printed as if it were each of the structs it
+ * declares.
  */
 #include <capos/capnp-dynamic.h>
 
@@ -49,6 +50,13 @@ static void use_struct(capnp_schema *s, const capnp_decl *d, const void *bytes, 
 
         for (uint32_t i = 0; i < 100 && !capnp_decl_field(d, i, &f); i++)
                 check(f.name[0]);
+        for (int what = CAPNP_JSONSCHEMA_PARAMS; what <= CAPNP_JSONSCHEMA_RESULTS; what++) {
+                int r = capnp_jsonschema_print(s, capnp_decl_id(d), (enum capnp_jsonschema)what,
+                                               NULL, &b);
+
+                check(r ? !b.len : b.p[0] == '{' && b.p[b.len - 1] == '}');
+                b.len = 0;
+        }
         if (capnp_msg_parse(bytes, size, &limits, &m) == 0) {
                 capnp_reader r = capnp_any_struct(capnp_msg_root(m), NULL);
 

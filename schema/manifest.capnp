@@ -217,6 +217,11 @@ struct Profile {
   # Sessions at once with this profile, of whomever. Its accounts share them: one has half of them at most, who comes
   # late finds less than who came first, and whoever has none gets one while there is one. Those of guests give way to
   # accounts', and anonymous ones to both. 0: any number.
+
+  agent @16 :Bool = false;
+  # Whether it is for models and other agents: `capos mcp` takes no other session, unless it is told to share a person's.
+  # Then `auditCalls` is true and `quota.callsPerSecond` is set, `maxLease` is a day at most; it is neither `elevated` nor
+  # `local`, nobody proposes panes to it, and no session is raised from it or to it. Guests may have more.
 }
 
 enum Disclosure {

@@ -163,6 +163,9 @@ struct SessionInfo {
 
   lastLoginFrom @15 :Text;
   # From where: an address, or a user of the instance's machine.
+
+  agent @16 :Bool;
+  # Its profile is for models and other agents. Since 0.2.
 }
 
 interface UserSession {

@@ -82,6 +82,8 @@ int cli_fail(const struct cli *c, int exit, const char *code, const char *fmt, .
         (void)vsnprintf(text, sizeof(text), fmt, ap);
         va_end(ap);
         cli_escape(text, safe, sizeof(safe));
+        if (c->said)
+                (void)snprintf(c->said, CLI_SAID, "%.590s", safe);
         if (c->json)
                 (void)cli_print_json(
                         c, json_pack("{s:{s:s,s:s}}", "error", "code", code, "message", safe));

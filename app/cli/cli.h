@@ -27,7 +27,7 @@ struct cli_option {
         size_t offset; /* of a bool or a const char * in struct cli */
 };
 
-enum { CLI_WORDS = 64, CLI_LISTENS = 8, CLI_ALLOWS = 32 };
+enum { CLI_WORDS = 64, CLI_LISTENS = 8, CLI_ALLOWS = 32, CLI_SAID = 600 };
 
 /* One invocation. */
 struct cli {
@@ -41,12 +41,12 @@ struct cli {
         /* What some of them take. */
         bool password_stdin, password, anonymous, guest, lng, follow, end_others, all, pem, new_key,
                 verbose, non_interactive, watch, again, yes, far, service_account, server_key,
-                touched, demo;
+                touched, demo, share;
         const char *state, *listen, *manifest, *profile, *identity, *alias, *lines, *duration,
                 *account, *via, *expect, *certificate, *key, *method, *password_file, *key_id,
                 *passkey_command, *relying_party, *label, *issuer, *token_file, *since, *until,
                 *reason, *from, *expires, *supposed, *what, *outcome, *event, *source, *capability,
-                *of_session, *witness, *other, *interface, *language;
+                *of_session, *witness, *other, *interface, *language, *policy;
         const char *profiles[CLI_WORDS];
         unsigned nprofiles;
         const char *listens[CLI_LISTENS];
@@ -70,6 +70,7 @@ struct cli {
         pid_t peer_pid;    /* 0: not known */
         bool late;         /* a wait was given up */
         bool quiet;        /* what fails is not said: something is only tried */
+        char *said;        /* what fails is also written here, CLI_SAID bytes; NULL: it is not */
         bool prose;        /* of results only what a person reads, where the schema says it */
         bool administers;  /* c->remote is the `admin` of a session */
         const char *actor; /* whose doings `audit query` looks for */
@@ -289,6 +290,10 @@ int cmd_renew(struct cli *c);
 int cmd_shell(struct cli *c);
 int cmd_ui(struct cli *c);
 int cmd_web(struct cli *c);
+int cmd_mcp(struct cli *c);
+int cmd_mcp_check(struct cli *c);
+int cmd_mcp_revoke(struct cli *c);
+int cmd_approve(struct cli *c);
 int cmd_logout(struct cli *c);
 int cmd_sessions(struct cli *c);
 int cmd_cert_show(struct cli *c);

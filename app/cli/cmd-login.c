@@ -288,6 +288,25 @@ static int login_check_certificate(const struct login *l, const struct way *w)
         return EXIT_OK;
 }
 
+int login_read(struct login *l, const struct way **ret_only)
+{
+        int r = ways_asked(l->c, ret_only);
+
+        if (!r)
+                r = login_split(l, *ret_only);
+        return r ? r : login_check_certificate(l, *ret_only);
+}
+
+int login_in(struct login *l, const struct way *only)
+{
+        int r = greet(l->c, &l->place);
+
+        if (r)
+                return r;
+        login_note_offers(l);
+        return ways_try(l, only);
+}
+
 int cmd_login(struct cli *c)
 {
         struct login l = {.c = c};
@@ -297,19 +316,11 @@ int cmd_login(struct cli *c)
         if (r)
                 return cli_fail_code(c, r, "/proc/self/fd");
         cli_protect();
-        r = ways_asked(c, &only);
-        if (!r)
-                r = login_split(&l, only);
-        if (!r)
-                r = login_check_certificate(&l, only);
+        r = login_read(&l, &only);
         if (!r)
                 r = login_name(&l, only);
         if (!r)
-                r = greet(c, &l.place);
-        if (!r)
-                login_note_offers(&l);
-        if (!r)
-                r = ways_try(&l, only);
+                r = login_in(&l, only);
         if (!r)
                 r = login_leave_agent(&l);
         free(l.seed.inherited);

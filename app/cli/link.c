@@ -20,7 +20,7 @@ static int link_connect(struct cli *c, const char *path)
         r = runtime_connect(path, RUNTIME_AGENT, &fd, &c->peer_pid);
         if (r)
                 return r;
-        r = capnp_vat_new(&c->vat);
+        r = c->vat ? 0 : capnp_vat_new(&c->vat);
         if (r)
                 return r;
         r = capnp_conn_new(c->vat, fd, NULL, NULL, &c->conn);

@@ -44,6 +44,12 @@ int ways_asked(const struct cli *c, const struct way **ret_way) CAPNP_MUST_USE;
  * said, with what to do next. */
 int ways_try(struct login *l, const struct way *only) CAPNP_MUST_USE;
 
+/* Reads whose session it is, where, and by which way, from the command line: what can be wrong
+ * before anybody is connected to. An exit code. */
+int login_read(struct login *l, const struct way **ret_only) CAPNP_MUST_USE;
+/* Connects, and logs in: c->client has the session. An exit code. */
+int login_in(struct login *l, const struct way *only) CAPNP_MUST_USE;
+
 /* A way as it is from here. */
 struct way_state {
         const char *name;    /* for --method; "-": this command has none */

@@ -80,6 +80,29 @@ static const struct cli_option web_options[] = {
         {0},
 };
 
+static const struct cli_option mcp_options[] = {
+        {"policy", 0, "FILE", "what the model may do with which tool (default: by its effect)",
+         offsetof(struct cli, policy)},
+        {"share-my-session", 0, NULL, "also a login whose profile is not for agents",
+         offsetof(struct cli, share)},
+        {"profile", 0, "P", "of a login of its own: the profile to ask for",
+         offsetof(struct cli, profile)},
+        {"identity", 'i', "FILE", "likewise: log in by this private key",
+         offsetof(struct cli, identity)},
+        {"method", 0, "NAME", "likewise: by this alone, as for `capos login`",
+         offsetof(struct cli, method)},
+        {"password-file", 0, "FILE", "likewise: by password, the first line of FILE",
+         offsetof(struct cli, password_file)},
+        {"expect", 0, "FINGERPRINT", "likewise: only an instance with this key",
+         offsetof(struct cli, expect)},
+        {0},
+};
+
+static const struct cli_option approve_options[] = {
+        {"watch", 'w', NULL, "go on with those that come", offsetof(struct cli, watch)},
+        {0},
+};
+
 static const struct cli_option machine_options[] = {MACHINE_OPTION, {0}};
 
 /* For what an administrator does from elsewhere, too: --session alone means it. */
@@ -690,6 +713,36 @@ static const struct cli_command commands[] = {
          "  capos web --open --instance home=localhost:2327\n"
          "  capos web --allow '*.example.org:2327'\n",
          cmd_web, web_options, 0, 0, false},
+        {"mcp", "[NAME@HOST:PORT] [--policy FILE]", "Give a model the tools of a login (MCP)",
+         "For the configuration of a model's host, which starts it and speaks the Model Context\n"
+         "Protocol over its standard input and output. The login's profile has to be one for\n"
+         "agents; what asks for approval is approved in the host, or by `capos approve`. With\n"
+         "NAME@HOST:PORT it logs in by itself, by a key, and logs out when it ends.\n\n"
+         "Examples:\n"
+         "  capos login alice@localhost:2327 --profile agent --as bot\n"
+         "  capos mcp --session bot --policy bot.policy\n"
+         "  capos mcp bot@example.org --identity bot.key\n",
+         cmd_mcp, mcp_options, 0, 1, false},
+        {"mcp check", "FILE", "Check a policy of `capos mcp`",
+         "A file in Cap'n Proto text form, for --policy; the first rule that fits a call decides:\n"
+         "deny, allow, ask (in the model's host) or askElsewhere (`capos approve`). Where none\n"
+         "does, what the method does to the world: reads, own, shared, lasting.\n\n"
+         "Example:\n"
+         "  ( rules = [\n"
+         "      (tools = \"chat__say\", where = [(argument = \"channel\", is = \"#bots\")],\n"
+         "       decide = ask, uses = 20, lasts = \"10m\", callsPerHour = 60),\n"
+         "      (tools = \"chat__*\", decide = deny) ],\n"
+         "    own = allow, callsPerSecond = 5, callsPerHour = 500, calls = 4 )\n",
+         cmd_mcp_check, NULL, 1, 1, false},
+        {"mcp revoke", "[TOOL]", "Take back what was approved to models",
+         "Of a tool, or of those that a pattern fits (`chat__*`); without one, everything. Calls\n"
+         "that run by such an approval end.\n",
+         cmd_mcp_revoke, NULL, 0, 1, false},
+        {"approve", "[--watch]", "Approve calls that models wait for",
+         "Shows exactly what each would call, and asks on the terminal: once, for ten minutes,\n"
+         "until the session ends, or no. Without a terminal they are only listed. With --watch it\n"
+         "goes on with those that come.\n",
+         cmd_approve, approve_options, 0, 0, false},
         {"chat join", "CHANNEL", "Talk in a channel",
          "Lines from standard input are said; what others say is printed. Ends with the input,\n"
          "by /quit, and when the capability or the session is over.\n\n"

@@ -152,6 +152,60 @@ int runtime_list(const struct cli *c, struct runtime_aliases *ret)
         return EXIT_OK;
 }
 
+/* ---- desks ---------------------------------------------------------------------------------- */
+
+/* "…/capos" to "…/capos.agents", which no name of a login can be. An exit code. */
+static int desk_folder(const struct cli *c, bool create, char *to, size_t room)
+{
+        char folder[RUNTIME_PATH];
+        int n, r = runtime_folder(c, create, folder, sizeof(folder));
+
+        if (r)
+                return r;
+        n = snprintf(to, room, "%s.agents", folder);
+        if (n < 0 || (size_t)n >= room)
+                return cli_fail(c, EXIT_FAILED, "runtime-dir", "%s: too long", folder);
+        if (create && mkdir(to, 0700) < 0 && errno != EEXIST)
+                return cli_fail(c, EXIT_FAILED, "runtime-dir", "%s: %s", to, strerror(errno));
+        return access(to, F_OK) < 0 && !create ? EXIT_OK : folder_check(c, to);
+}
+
+int runtime_desk(const struct cli *c, pid_t pid, char *to, size_t room)
+{
+        char folder[RUNTIME_PATH];
+        int n, r = desk_folder(c, true, folder, sizeof(folder));
+
+        if (r)
+                return r;
+        n = snprintf(to, room, "%s/%d%s", folder, (int)pid, suffix);
+        if (n < 0 || (size_t)n >= room || (size_t)n >= RUNTIME_PATH)
+                return cli_fail(c, EXIT_FAILED, "runtime-dir", "%s: too long for a socket", folder);
+        return EXIT_OK;
+}
+
+int runtime_desks(const struct cli *c, struct runtime_desks *ret)
+{
+        char folder[RUNTIME_PATH];
+        struct dirent *e;
+        DIR *d;
+        int r = desk_folder(c, false, folder, sizeof(folder));
+
+        ret->n = 0;
+        if (r)
+                return r;
+        d = opendir(folder);
+        while (d && (e = readdir(d)) && ret->n < RUNTIME_ALIASES) {
+                int n = snprintf(ret->path[ret->n], RUNTIME_PATH, "%s/%s", folder, e->d_name);
+
+                if (e->d_name[0] != '.' && n > 0 && n < RUNTIME_PATH)
+                        ret->n++;
+        }
+        if (d)
+                (void)closedir(d);
+        qsort(ret->path, ret->n, sizeof(ret->path[0]), alias_compare);
+        return EXIT_OK;
+}
+
 /* ---- notes -------------------------------------------------------------------------------- */
 
 /* "…/capos/work.sock" to the folder "…/capos.ended". */

@@ -16,6 +16,14 @@ int runtime_make_folders(const char *path) CAPNP_MUST_USE;
 /* The socket of an alias. An exit code. */
 int runtime_socket(const struct cli *c, const char *alias, bool create, char *to,
                    size_t room) CAPNP_MUST_USE;
+/* The socket of a process of `capos mcp`, for who approves its calls. An exit code. */
+int runtime_desk(const struct cli *c, pid_t pid, char *to, size_t room) CAPNP_MUST_USE;
+/* Which there are, alive or not: as many as there is room for. */
+struct runtime_desks {
+        char path[RUNTIME_ALIASES][RUNTIME_PATH];
+        unsigned n;
+};
+int runtime_desks(const struct cli *c, struct runtime_desks *ret) CAPNP_MUST_USE;
 /* The aliases there are sockets of, sorted; alive or not. */
 struct runtime_aliases {
         char name[RUNTIME_ALIASES][RUNTIME_PATH];

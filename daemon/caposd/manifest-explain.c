@@ -290,6 +290,8 @@ static void profile_print(manifest_reader m, profile_reader p)
                 puts("    for the instance's owner and root, over a Unix socket");
         if (profile_elevated(p))
                 puts("    elevated: may have what hands out powers");
+        if (profile_agent(p))
+                puts("    for agents, by `capos mcp`");
         if (demand.methods || demand.at_least != STRENGTH_NONE)
                 printf("    %s\n", strength_say(&demand, text));
         time_print("    for ", daemon_duration(profile_lease(p)));

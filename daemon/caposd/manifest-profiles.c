@@ -20,6 +20,7 @@
 enum { PATH_BYTES = 160, WHAT_BYTES = 160, GRANTS_MAX = 256, PROFILES_MAX = 256, LEAST_MS = 1000 };
 
 static const uint64_t ENTRY_MS = UINT64_C(60) * 60 * 1000;
+static const uint64_t AGENT_MS = UINT64_C(24) * 60 * 60 * 1000;
 
 /* false: there is none, which is somebody else's to say, or it is `session`. */
 static bool service_find(const struct check *c, capnp_text name, service_reader *ret)
@@ -129,6 +130,36 @@ static void check_networks(struct check *c, const char *path, capnp_list l)
         }
 }
 
+/* ---- agents ---------------------------------------------------------------------------------- */
+
+/* Whoever is told what to do by texts of others has little, for a short time, and each of his calls
+ * is recorded. */
+static void check_agent(struct check *c, profile_reader p, unsigned profile)
+{
+        static const struct {
+                const char *field, *what;
+        } faults[] = {{"auditCalls", "must be true: the profile is for agents (`agent`)"},
+                      {"elevated", "must be false: the profile is for agents (`agent`)"},
+                      {"local", "must be false: the profile is for agents (`agent`)"},
+                      {"maxLease", "must be a day at most: the profile is for agents (`agent`)"},
+                      {"quota.callsPerSecond", "must be set: the profile is for agents (`agent`)"}};
+        const bool wrong[] = {!profile_audit_calls(p), profile_elevated(p), profile_local(p),
+                              daemon_duration(profile_max_lease(p)) > AGENT_MS,
+                              !quota_calls_per_second(profile_quota(p))};
+        grant_list l = profile_bundle(p);
+        char path[PATH_BYTES];
+
+        for (unsigned i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+                (void)snprintf(path, sizeof(path), "profiles[%u].%s", profile, faults[i].field);
+                if (wrong[i])
+                        fault(c, path, faults[i].what);
+        }
+        for (uint32_t i = 0; i < least(grant_list_len(l), GRANTS_MAX); i++)
+                if (grant_ui(grant_list_get(l, i)))
+                        fault_of(c, profile, i, "ui",
+                                 "must be false: the profile is for agents, who have no screen");
+}
+
 /* ---- who has more than whom ----------------------------------------------------------------- */
 
 static bool bundle_has(const struct check *c, grant_list bundle, grant_reader g)
@@ -213,7 +244,8 @@ static void check_entry(struct check *c, const char *path, entry_reader e)
         for (uint32_t i = 0; i < n; i++) {
                 profile_reader other = profile_list_get(l, i);
 
-                if (!profile_accounts(other) || profile_service(other) || is_for_nobody(c, other) ||
+                if (!profile_accounts(other) || profile_service(other) || profile_agent(other) ||
+                    is_for_nobody(c, other) ||
                     bundle_is_within(c, profile_bundle(p), profile_bundle(other)))
                         continue;
 
@@ -242,6 +274,8 @@ unsigned manifest_profiles_check(manifest_reader m,
                         check_grant(&c, p, i, k);
                 (void)snprintf(path, sizeof(path), "profiles[%u].from", i);
                 check_networks(&c, path, profile_from(p));
+                if (profile_agent(p))
+                        check_agent(&c, p, i);
                 if (!profile_local(p))
                         check_narrow(&c, i);
         }

@@ -67,7 +67,8 @@ TEST(the_built_in_manifest_is_what_it_should_be)
         CHECK(authentication_password(a) && authentication_public_key(a));
         CHECK(!entry_enabled(authentication_guest(a)));
         CHECK(entry_enabled(authentication_anonymous(a)));
-        CHECK_EQ(profile_list_len(manifest_profiles(root)), 2);
+        CHECK_EQ(profile_list_len(manifest_profiles(root)), 3);
+        CHECK(profile_agent(profile_list_get(manifest_profiles(root), 2)));
         CHECK_STR(profile_lease(profile_list_get(manifest_profiles(root), 0)).p, "5m");
         CHECK(!profile_accounts(profile_list_get(manifest_profiles(root), 0)));
         daemon_manifest_deinit(&m);
@@ -281,6 +282,34 @@ TEST(all_that_is_wrong_is_named)
                  -EINVAL);
         CHECK(strstr(said, "services[0].name") && strstr(said, "services[0].program") &&
               strstr(said, "services[1].interfaceId"));
+}
+
+/* A profile for agents has little, for a short time, and is recorded. */
+TEST(a_profile_of_agents_is_bounded)
+{
+#define RECORDED "auditCalls = true"
+#define SLOW     ", quota = (callsPerSecond = 20)"
+        static const struct {
+                const char *fields, *said; /* NULL: it is right */
+        } rows[] = {
+                {RECORDED SLOW, NULL},
+                {"auditCalls = false" SLOW, "profiles[0].auditCalls: must be true"},
+                {RECORDED SLOW ", elevated = true", "profiles[0].elevated: must be false"},
+                {RECORDED SLOW ", local = true", "profiles[0].local: must be false"},
+                {RECORDED SLOW ", maxLease = \"25h\"",
+                 "profiles[0].maxLease: must be a day at most"},
+                {RECORDED, "profiles[0].quota.callsPerSecond: must be set"},
+                {RECORDED SLOW ", bundle = [(name = \"session\", ui = true)]",
+                 "profiles[0].bundle[0].ui: must be false"},
+        };
+        char text[512], said[4096];
+
+        for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+                (void)snprintf(text, sizeof(text),
+                               "(profiles = [(name = \"a\", agent = true, %s)])", rows[i].fields);
+                CHECK_EQ(text_load(text, said, sizeof(said)), rows[i].said ? -EINVAL : 0);
+                CHECK(!rows[i].said || strstr(said, rows[i].said));
+        }
 }
 
 TEST(an_empty_manifest_is_a_manifest)

@@ -263,6 +263,7 @@ static int policy_profiles(struct policy *p, profile_list list)
                 to->server_key_binding = profile_server_key_binding(f);
                 to->service = profile_service(f);
                 to->audit_calls = profile_audit_calls(f);
+                to->agent = profile_agent(f);
                 to->max_sessions = profile_max_sessions(f);
                 to->unbound = profile_unbound(f);
                 to->local = profile_local(f);

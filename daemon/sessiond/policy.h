@@ -71,6 +71,7 @@ struct policy_profile {
         bool unbound;                  /* a proof may be bound to no channel at all */
         bool local;                    /* for who comes from this machine as its owner */
         bool elevated;                 /* may have what hands out powers */
+        bool agent;                    /* for models and other agents */
         capnp_list from; /* where its sessions come from (networks.h); empty: anywhere */
 };
 

@@ -48,6 +48,8 @@ const char *raise_refuses(const struct session *e, const struct policy_profile *
 {
         if (!e->account[0] || e->profile->service || to->service)
                 return "only a person's session is raised";
+        if (e->profile->agent || to->agent)
+                return "an agent's session is not raised, and none to an agent's";
         if (!profile_has_all_of(to, e->profile))
                 return "a session is only raised, and has something that this profile has not";
         if (profile_has_all_of(e->profile, to))

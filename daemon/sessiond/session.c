@@ -606,6 +606,7 @@ static void session_fill_info(const struct session *e, session_info_builder b)
         session_info_set_expires_at_ms(b, e->expires_ms);
         session_info_set_transport(b, origin_transport(e->origin));
         session_info_set_source(b, e->origin->address);
+        session_info_set_agent(b, e->profile->agent);
         session_fill_quota(&e->profile->quota, session_info_init_quota(b));
         if (!e->account[0])
                 return;

@@ -15,9 +15,9 @@
  * numbers, and "NaN", "Infinity", "-Infinity"; Data as a list of numbers; enums by name (a number
  * when the schema has no name for it); of a union the active member alone, and last; Void as null;
  * fields that are null pointers are left out, in a list they are the empty value. What the
- * reference has no way to write: a reference is {"$cap": n}, or null; an AnyPointer is {"$any":
- * "…"}, the base64 of a serialized message with that root, or a reference, or null. What is not
- * UTF-8 in a text becomes U+FFFD.
+ * reference has no way to write: a reference is {"$cap": n}, or null, or {"$cap": "word"} where the
+ * options give it one; an AnyPointer is {"$any": "…"}, the base64 of a serialized message with that
+ * root, or a reference, or null. What is not UTF-8 in a text becomes U+FFFD.
  *
  * A schema may say otherwise with the annotations of the reference's json.capnp, which are heeded
  * both ways: name, flatten (with a prefix), discriminator (name, valueName), base64, hex. The
@@ -27,6 +27,8 @@
  * are integers (1.0, 1e2) and numbers in quotes for any number type; enums by number; Data as a
  * string, in base64 unless the schema says hex; null for any pointer. Fields that the schema does
  * not have are left out, unless the options say that they are an error.
+ *
+ * What JSON a type has is told as JSON Schema, for validators and for models that are to write it.
  *
  * The Cap'n Proto text form is what `capnp encode` reads and `capnp decode` writes. What is printed
  * in it is read back: an enumerant without a name is its number in parentheses, (700), and what is
@@ -108,6 +110,9 @@ struct capnp_fault {
         char what[256];  /**< for a person: `expected a text` */
 };
 
+/** Room for the word that a reference is shown by, its NUL included. */
+#define CAPNP_CAP_WORD 64
+
 /** How references appear in texts, and what a text may cost. Zeroed, or NULL: the defaults. */
 struct capnp_dynamic_opts {
         /**
@@ -118,8 +123,29 @@ struct capnp_dynamic_opts {
         int (*number)(void *arg, capnp_cap *c, uint64_t interface, uint32_t *ret_n);
         /** Parsing: the reference with a number, borrowed; NULL: there is none. */
         capnp_cap *(*find)(void *arg, uint32_t n);
-        void *arg;           /**< handed to both */
+        /**
+         * Printing JSON: the word a reference is shown by, {"$cap": "word"}, in place of a number.
+         * interface: as above. word: NUL-terminated. Anything but 0 ends the printing with that
+         * code.
+         */
+        int (*word)(void *arg, capnp_cap *c, uint64_t interface, char word[CAPNP_CAP_WORD]);
+        /**
+         * Parsing JSON: the reference with a word, borrowed; NULL: there is none, or none that can
+         * be had for the interface that is wanted (0: whatever it is). When it is set, a reference
+         * that is given by a number is an error.
+         */
+        capnp_cap *(*find_word)(void *arg, capnp_text word, uint64_t interface);
+        /**
+         * Parsing JSON: {"$mailbox": true} where an object of an interface is expected: makes one,
+         * whose first reference is the caller's. CAPNP_E_UNKNOWN: none is to be had for this
+         * interface; any other code ends the parsing. ret_c NULL: nothing is made, the question is
+         * whether one would be (capnp_jsonschema_print()). NULL: there are no mailboxes.
+         */
+        int (*mailbox)(void *arg, uint64_t interface, capnp_cap **ret_c);
+        void *arg;           /**< handed to all of them */
         bool pretty;         /**< printing: over several lines */
+        bool base64;         /**< printing JSON: Data is a string of base64, unless the schema says
+                                  hex; else a list of numbers, unless it says base64 or hex */
         bool reject_unknown; /**< parsing JSON: a field that the schema does not have is an error,
                                   told with the name that may have been meant; else it is left out
                               */
@@ -527,6 +553,46 @@ CAPNP_PUBLIC int capnp_json_parse(const capnp_schema *s, uint64_t type, capnp_te
 CAPNP_PUBLIC int capnp_text_parse(const capnp_schema *s, uint64_t type, capnp_text text,
                                   const struct capnp_dynamic_opts *o, capnp_abuilder to,
                                   struct capnp_fault *ret_f) CAPNP_MUST_USE;
+
+/** What a JSON Schema is to describe. */
+enum capnp_jsonschema {
+        CAPNP_JSONSCHEMA_PARAMS,  /**< what capnp_json_parse() takes */
+        CAPNP_JSONSCHEMA_RESULTS, /**< what capnp_json_print() writes */
+};
+
+/**
+ * Prints what JSON a struct has as JSON Schema (2020-12, without a `$schema`), in one line without
+ * a newline. Types are written out where they are used, six structs deep; those that contain
+ * themselves, and what is nested more deeply, are in `$defs`. Comments become descriptions. Nothing
+ * refers to anything outside.
+ *
+ * The schema of a whole is `{"type": "object", "properties": …, "additionalProperties": false}`
+ * without `oneOf` and its kin, which many programs refuse there: that at most one member of its
+ * union may be given is said in its description. Further down `oneOf` says it. A schema cannot say
+ * how large a 64-bit integer is, nor that flattened structs (json.capnp) have unions: there,
+ * capnp_json_parse() refuses more than the schema does.
+ *
+ * What is a parameter may be left out; then it has its default. Of results, all is required that
+ * is always printed. A reference is `{"$cap": …}`; where o->mailbox offers a mailbox, a parameter
+ * is
+ * `{"$mailbox": true}`. An enumerant is a name; in results also a number, which the schema has no
+ * name for. Unknown members are an error, as with o->reject_unknown.
+ *
+ * @param s     the registry
+ * @param type  the struct's type id; of a method: params or results in its capnp_method_info
+ * @param what  parameters, or results
+ * @param o     the options that values are parsed or printed with: word, find_word, mailbox and
+ *              base64 are heeded; or NULL
+ * @param to    where the text is appended; what was appended before an error is cut off again
+ * @return      0; CAPNP_E_UNKNOWN: it holds something of which nothing is known: an AnyPointer, a
+ *              type parameter that stands for nothing, a type that the registry lacks, keys that
+ *              are the same; CAPNP_E_LIMIT: larger than to may become, or too much to look through;
+ *              -ENOMEM
+ */
+CAPNP_PUBLIC int capnp_jsonschema_print(const capnp_schema *s, uint64_t type,
+                                        enum capnp_jsonschema what,
+                                        const struct capnp_dynamic_opts *o,
+                                        struct capnp_buf *to) CAPNP_MUST_USE;
 
 /**
  * Says a fault in one line: `file:3:12: services[0].name: expected a text`.

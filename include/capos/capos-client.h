@@ -144,6 +144,7 @@ struct capos_session_info {
         uint64_t last_login_at_ms; /**< of the account, before this one; since 1970; 0: not known */
         const char *last_login_kind; /**< how: "password" */
         const char *last_login_from; /**< from where: an address, or "uid:1000" */
+        bool agent;                  /**< its profile is for models and other agents */
 };
 
 /** How near a session has come to one of its bounds (QuotaUse). Borrowed from the client. */

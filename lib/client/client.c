@@ -487,6 +487,7 @@ bool capos_client_info(const capos_client *c, struct capos_session_info *ret_i)
                 .last_login_at_ms = session_info_last_login_at_ms(i),
                 .last_login_kind = session_info_last_login_kind(i).p,
                 .last_login_from = session_info_last_login_from(i).p,
+                .agent = session_info_agent(i),
         };
         return true;
 }

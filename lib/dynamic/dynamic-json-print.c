@@ -16,13 +16,11 @@
 
 enum { JSON_LINE = 50 }; /* an item longer than this is given a line of its own */
 
-static void json_piece(struct dynamic_printer *p, capnp_text t);
-
 static void json_key(struct dynamic_printer *p, capnp_text prefix, capnp_text name)
 {
         dynamic_out_char(&p->out, '"');
-        json_piece(p, prefix);
-        json_piece(p, name);
+        dynamic_json_piece(&p->out, prefix);
+        dynamic_json_piece(&p->out, name);
         dynamic_out_str(&p->out, p->o->pretty ? "\": " : "\":");
 }
 
@@ -117,25 +115,24 @@ static void json_number(struct dynamic_printer *p, const struct dynamic_type *t,
 
 /* ---- texts and bytes ---------------------------------------------------------------------- */
 
-static void json_escape(struct dynamic_printer *p, char c)
+static void json_escape(struct dynamic_out *o, char c)
 {
         static const char from[] = "\"\\\b\f\n\r\t", to[] = "\"\\bfnrt";
         const char *at = c ? strchr(from, c) : NULL;
 
         if (at)
-                dynamic_out_fmt(&p->out, "\\%c", to[at - from]);
+                dynamic_out_fmt(o, "\\%c", to[at - from]);
         else if ((uint8_t)c < 0x80)
-                dynamic_out_fmt(&p->out, "\\u%04x", (uint8_t)c);
+                dynamic_out_fmt(o, "\\u%04x", (uint8_t)c);
         else
-                dynamic_out_str(&p->out, "\\ufffd");
+                dynamic_out_str(o, "\\ufffd");
 }
 
-/* Text that goes between quotes; one that is only a part of it ends with a whole character. */
-static void json_piece(struct dynamic_printer *p, capnp_text t)
+void dynamic_json_piece(struct dynamic_out *o, capnp_text t)
 {
         uint32_t from = 0;
 
-        for (uint32_t i = 0; i < t.len && !p->out.error;) {
+        for (uint32_t i = 0; i < t.len && !o->error;) {
                 unsigned n = dynamic_utf8(t.p + i, t.len - i);
                 uint8_t c = (uint8_t)t.p[i];
 
@@ -144,19 +141,19 @@ static void json_piece(struct dynamic_printer *p, capnp_text t)
                         continue;
                 }
 
-                dynamic_out_add(&p->out, t.p + from, i - from);
-                json_escape(p, t.p[i++]);
+                dynamic_out_add(o, t.p + from, i - from);
+                json_escape(o, t.p[i++]);
                 from = i;
         }
 
         if (t.len)
-                dynamic_out_add(&p->out, t.p + from, t.len - from);
+                dynamic_out_add(o, t.p + from, t.len - from);
 }
 
 static void json_text(struct dynamic_printer *p, capnp_text t)
 {
         dynamic_out_char(&p->out, '"');
-        json_piece(p, t);
+        dynamic_json_piece(&p->out, t);
         dynamic_out_char(&p->out, '"');
 }
 
@@ -177,6 +174,8 @@ static void json_data(struct dynamic_printer *p, capnp_data d, enum dynamic_data
 {
         static const char digits[] = "0123456789abcdef";
 
+        if (how == DYNAMIC_NUMBERS && p->o->base64)
+                how = DYNAMIC_BASE64;
         if (how == DYNAMIC_NUMBERS) {
                 json_numbers(p, d);
                 return;
@@ -194,6 +193,19 @@ static void json_data(struct dynamic_printer *p, capnp_data d, enum dynamic_data
 
 /* ---- references and AnyPointers ----------------------------------------------------------- */
 
+/* By a word that the caller gives it. */
+static void json_cap_word(struct dynamic_printer *p, capnp_any a, uint64_t interface)
+{
+        char word[CAPNP_CAP_WORD] = "";
+        int r = p->o->word(p->o->arg, capnp_any_cap_peek(a), interface, word);
+
+        if (r)
+                dynamic_out_fail(&p->out, r);
+        dynamic_out_str(&p->out, p->o->pretty ? "{\"$cap\": " : "{\"$cap\":");
+        json_text(p, (capnp_text){word, (uint32_t)strnlen(word, sizeof(word))});
+        dynamic_out_char(&p->out, '}');
+}
+
 static void json_cap(struct dynamic_printer *p, capnp_any a, uint64_t interface)
 {
         uint32_t n = p->next;
@@ -201,6 +213,11 @@ static void json_cap(struct dynamic_printer *p, capnp_any a, uint64_t interface)
 
         if (capnp_any_what(a) == CAPNP_WHAT_NULL) {
                 dynamic_out_str(&p->out, "null");
+                return;
+        }
+
+        if (p->o->word) {
+                json_cap_word(p, a, interface);
                 return;
         }
 

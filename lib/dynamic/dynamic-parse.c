@@ -139,30 +139,85 @@ static uint32_t only_member(const struct tree *t, uint32_t node, const char *key
                                                                                        : TREE_NONE;
 }
 
-static int parse_cap(struct parser *c, capnp_abuilder to, uint32_t node,
-                     const struct tree_path *path)
+/* A reference by the word that the caller gave it, or by its number; borrowed. */
+static int cap_find(struct parser *c, uint64_t interface, uint32_t value,
+                    const struct tree_path *path, capnp_cap **ret_c)
 {
         static const struct dynamic_type number = {.which = TYPE_UINT32};
-        uint32_t value = only_member(&c->t, node, "$cap");
-        capnp_cap *cap;
+        CAPNP_AUTO(string_freep) char *word = NULL;
+        uint32_t len;
         uint64_t n;
+        int r;
+
+        if (!c->o->find_word) {
+                r = dynamic_integer(&c->t, value, path, &number, &n);
+                if (r)
+                        return r;
+
+                *ret_c = c->o->find ? c->o->find(c->o->arg, (uint32_t)n) : NULL;
+                return 0;
+        }
+
+        if (c->t.nodes[value].kind != TREE_STRING)
+                return dynamic_expected(&c->t, value, path, "the word of a reference, in quotes");
+
+        r = dynamic_bytes(&c->t, value, &word, &len);
+        if (!r)
+                *ret_c = c->o->find_word(c->o->arg, (capnp_text){word, len}, interface);
+        return r;
+}
+
+/* A new object, where the caller makes such. */
+static int parse_mailbox(struct parser *c, uint64_t interface, capnp_abuilder to, uint32_t value,
+                         const struct tree_path *path)
+{
+        capnp_cap *cap = NULL;
+        int r = CAPNP_E_UNKNOWN;
+
+        if (!dynamic_is_word(&c->t, value, "true"))
+                return dynamic_expected(&c->t, value, path, "true");
+
+        if (c->o->mailbox)
+                r = c->o->mailbox(c->o->arg, interface, &cap);
+        if (r == CAPNP_E_UNKNOWN)
+                return tree_fail(&c->t, r, c->t.nodes[value].at, path,
+                                 "there is no mailbox for this");
+
+        if (!r)
+                capnp_abuilder_set_cap(to, cap);
+        capnp_cap_unref(cap);
+        return r;
+}
+
+static int parse_cap(struct parser *c, uint64_t interface, capnp_abuilder to, uint32_t node,
+                     const struct tree_path *path)
+{
+        uint32_t value = only_member(&c->t, node, "$cap");
+        uint32_t mailbox = only_member(&c->t, node, "$mailbox");
+        const struct tree_node *n;
+        capnp_cap *cap = NULL;
         int r;
 
         if (!c->t.is_json)
                 return tree_fail(&c->t, CAPNP_E_SYNTAX, c->t.nodes[node].at, path,
                                  "a reference has no text form");
 
-        if (value == TREE_NONE)
-                return dynamic_expected(&c->t, node, path, "a reference, {\"$cap\": number}");
+        if (mailbox != TREE_NONE && c->o->mailbox)
+                return parse_mailbox(c, interface, to, mailbox, path);
 
-        r = dynamic_integer(&c->t, value, path, &number, &n);
+        if (value == TREE_NONE)
+                return dynamic_expected(&c->t, node, path,
+                                        c->o->find_word ? "a reference, {\"$cap\": \"word\"}"
+                                                        : "a reference, {\"$cap\": number}");
+
+        r = cap_find(c, interface, value, path, &cap);
         if (r)
                 return r;
 
-        cap = c->o->find ? c->o->find(c->o->arg, (uint32_t)n) : NULL;
+        n = &c->t.nodes[value];
         if (!cap)
-                return tree_fail(&c->t, CAPNP_E_UNKNOWN, c->t.nodes[value].at, path,
-                                 "there is no reference %u", (unsigned)n);
+                return tree_fail(&c->t, CAPNP_E_UNKNOWN, n->at, path, "there is no reference %.*s",
+                                 n->len < 60 ? (int)n->len : 60, c->t.p + n->at);
 
         capnp_abuilder_set_cap(to, cap);
         return 0;
@@ -209,7 +264,7 @@ static int parse_any(struct parser *c, capnp_abuilder to, uint32_t node,
                 return parse_any_message(c, to, value, path);
 
         if (only_member(&c->t, node, "$cap") != TREE_NONE)
-                return parse_cap(c, to, node, path);
+                return parse_cap(c, 0, to, node, path);
 
         return dynamic_expected(&c->t, node, path, "{\"$any\": base64} or {\"$cap\": number}");
 }
@@ -340,9 +395,9 @@ static int parse_pointer(struct parser *c, const struct slot *slot, uint32_t nod
         case TYPE_STRUCT:
                 return parse_struct(c, &type, env, to, node, path);
         case TYPE_INTERFACE:
-                return parse_cap(c, to, node, path);
+                return parse_cap(c, type.id, to, node, path);
         default:
-                return type.is_cap ? parse_cap(c, to, node, path) : parse_any(c, to, node, path);
+                return type.is_cap ? parse_cap(c, 0, to, node, path) : parse_any(c, to, node, path);
         }
 }
 

@@ -44,4 +44,7 @@ int dynamic_print_default(const struct dynamic_syntax *syntax, const capnp_schem
                           const capnp_decl *d, uint32_t i, const struct capnp_dynamic_opts *o,
                           struct capnp_buf *to);
 
+/* Text as JSON has it between quotes; one that is only a part of it ends with a whole character. */
+void dynamic_json_piece(struct dynamic_out *o, capnp_text t);
+
 #endif

@@ -5,8 +5,13 @@
  * or what the library returned), the number of bytes, and the bytes:
  *
  *         schema N                    a CodeGeneratorRequest; it replaces the one before
- *         print FORM TYPE N           a message, to be printed; FORM: text, ptext, json or pjson
- *         parse FORM TYPE N           a text (text or json), answered with a message
+ *         print FORM TYPE N           a message, to be printed; FORM: text, ptext, json, pjson, or
+ *                                     bjson, with Data in base64
+ *         parse FORM TYPE N           a text (text, json, or bjson, where nothing may be unknown),
+ *                                     answered with a message
+ *         jsonschema WHAT TYPE N      a JSON Schema; WHAT: params, results, or either with a b
+ *                                     before it, with Data in base64
+ *         structs N                   the names of all structs, one a line
  *         copy N                      a message, answered with a deep copy of it
  *         pack N, unpack N            words, and their packed form
  *
@@ -71,7 +76,8 @@ static int do_schema(const struct request *q, struct capnp_buf *to)
 static int do_print(const struct request *q, struct capnp_buf *to)
 {
         bool json = strstr(q->word[1], "json");
-        struct capnp_dynamic_opts o = {.pretty = q->word[1][0] == 'p'};
+        struct capnp_dynamic_opts o = {.pretty = q->word[1][0] == 'p',
+                                       .base64 = q->word[1][0] == 'b'};
         CAPNP_AUTO(capnp_msg_freep) capnp_msg *m = NULL;
         uint64_t type;
         int r = type_of(q, &type);
@@ -86,7 +92,8 @@ static int do_print(const struct request *q, struct capnp_buf *to)
 
 static int do_parse(const struct request *q, struct capnp_buf *to)
 {
-        bool json = strcmp(q->word[1], "json") == 0;
+        bool json = strstr(q->word[1], "json");
+        const struct capnp_dynamic_opts o = {.reject_unknown = q->word[1][0] == 'b'};
         CAPNP_AUTO(capnp_msg_freep) capnp_msg *m = NULL;
         struct capnp_fault f = {0};
         capnp_text text = {q->p, (uint32_t)q->len};
@@ -97,11 +104,38 @@ static int do_parse(const struct request *q, struct capnp_buf *to)
                 r = capnp_msg_new(&m);
         if (r)
                 return r;
-        r = (json ? capnp_json_parse : capnp_text_parse)(schema, type, text, NULL,
-                                                         capnp_msg_build(m), &f);
+        r = (json ? capnp_json_parse : capnp_text_parse)(schema, type, text, &o, capnp_msg_build(m),
+                                                         &f);
         if (!r)
                 return write_message(m, to);
         return capnp_fault_print(&f, NULL, to) ? -ENOMEM : r;
+}
+
+static int do_jsonschema(const struct request *q, struct capnp_buf *to)
+{
+        const struct capnp_dynamic_opts o = {.base64 = q->word[1][0] == 'b'};
+        bool results = strstr(q->word[1], "results");
+        uint64_t type;
+        int r = type_of(q, &type);
+
+        return r ? r
+                 : capnp_jsonschema_print(
+                           schema, type,
+                           results ? CAPNP_JSONSCHEMA_RESULTS : CAPNP_JSONSCHEMA_PARAMS, &o, to);
+}
+
+static int do_structs(const struct request *q, struct capnp_buf *to)
+{
+        const capnp_decl *d;
+        FILE *f = open_memstream(&to->p, &to->len);
+
+        (void)q;
+        if (!f)
+                abort();
+        for (uint32_t i = 0; (d = capnp_schema_at(schema, i)); i++)
+                if (capnp_decl_kind(d) == CAPNP_DECL_STRUCT)
+                        fprintf(f, "%s\n", capnp_decl_name(d));
+        return fclose(f) ? -ENOMEM : 0;
 }
 
 static int do_copy(const struct request *q, struct capnp_buf *to)
@@ -156,8 +190,14 @@ static const struct {
         int words;
         int (*run)(const struct request *q, struct capnp_buf *to);
 } actions[] = {
-        {"schema", 2, do_schema}, {"print", 4, do_print}, {"parse", 4, do_parse},
-        {"copy", 2, do_copy},     {"pack", 2, do_pack},   {"unpack", 2, do_pack},
+        {"schema", 2, do_schema},
+        {"print", 4, do_print},
+        {"parse", 4, do_parse},
+        {"copy", 2, do_copy},
+        {"pack", 2, do_pack},
+        {"unpack", 2, do_pack},
+        {"jsonschema", 4, do_jsonschema},
+        {"structs", 2, do_structs},
 };
 
 static void answer(const struct request *q)

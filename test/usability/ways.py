@@ -93,7 +93,7 @@ def by_a_key_in_an_agent(t):
     starts(t)
     own_key(t, "k")
     t.types("eval $(ssh-agent -a $HOME/agent); ssh-add -q k; rm k")
-    t.types("capos login alice@$A -v", r"^capos: method key: offered \(operator\); here \(the ssh-agent at ",
+    t.types("capos login alice@$A -v", r"^capos: method key: offered \(operator, agent\); here \(the ssh-agent at ",
             r"^capos: trying key$", "^capos: by key: SHA256:", "^Logged in as alice")
     is_in(t, "publicKey")
     t.types("capos login alice@$A -i k.pub --non-interactive", "^Logged in as alice")
@@ -314,7 +314,7 @@ def when_nothing_fits_each_way_says_why_not(t):
     t.types("capos login alice@$A --method key", "by key: .*ssh-keygen", code=1)
     t.types("capos login alice@$A --method pass", "no such method.*there are: key, certificate", code=2)
     t.types("capos methods $A", r"^publicKey +key +enabled +not here ",
-            r"^password +password +enabled +here +for operator$")
+            r"^password +password +enabled +here +for operator, agent$")
 
 
 @row()
