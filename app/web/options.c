@@ -36,6 +36,12 @@ static bool port_read(const char *text, uint16_t *ret)
         return true;
 }
 
+static bool fd_read(const char *text, int *ret)
+{
+        *ret = *text >= '3' && *text <= '9' && !text[1] ? *text - '0' : 0;
+        return *ret;
+}
+
 /* `NAME=ADDRESS`; the text is cut. */
 static bool instance_read(struct web_options *o, char *text)
 {
@@ -68,7 +74,17 @@ static bool option_read(struct web_options *o, const char *name, char *value)
                 return ms_read(value, LIFE_MS, &o->life_ms);
         if (!strcmp(name, "--instance"))
                 return instance_read(o, value);
-        if (!strcmp(name, "--allow")) {
+        if (!strcmp(name, "--sockets"))
+                return fd_read(value, &o->sockets);
+        if (!strcmp(name, "--starts"))
+                return fd_read(value, &o->starts);
+        if (!strcmp(name, "--starter"))
+                return fd_read(value, &o->starter);
+        if (!strcmp(name, "--identity")) {
+                if (o->nidentities == OPTIONS_IDENTITIES)
+                        return false;
+                o->identities[o->nidentities++] = value;
+        } else if (!strcmp(name, "--allow")) {
                 if (o->nallows == OPTIONS_ALLOWS)
                         return false;
                 o->allows[o->nallows++] = value;
@@ -103,6 +119,8 @@ const char *options_read(struct web_options *o, int argc, char **argv)
         o->open = o->opener != NULL;
         if (!o->name)
                 o->name = o->host;
+        if (!o->sockets != !o->starts)
+                return "--starts";
         if (!o->tls_certificate != !o->tls_key)
                 return "--tls-key";
         return o->tls_key || (o->name == o->host && !strcmp(o->host, "localhost")) ? NULL
