@@ -287,6 +287,7 @@ int cmd_chat_join(struct cli *c);
 int cmd_renew(struct cli *c);
 int cmd_shell(struct cli *c);
 int cmd_ui(struct cli *c);
+int cmd_desktop(struct cli *c);
 int cmd_web(struct cli *c);
 int cmd_logout(struct cli *c);
 int cmd_sessions(struct cli *c);

@@ -233,6 +233,8 @@ static void bar_fill(struct chrome *c)
         gtk_container_add(GTK_CONTAINER(c->acts), button_new(c, "Renew", CHROME_RENEW));
         gtk_container_add(GTK_CONTAINER(c->acts), button_new(c, "Reset layout", CHROME_RESET));
         gtk_container_add(GTK_CONTAINER(c->acts), button_new(c, "Log out", CHROME_LOGOUT));
+        gtk_widget_show_all(c->acts);
+        gtk_widget_set_no_show_all(c->acts, TRUE);
         c->away = button_new(c, "In your browser: stop", CHROME_STOP);
         gtk_widget_set_no_show_all(c->away, TRUE);
         gtk_header_bar_set_show_close_button(bar, TRUE);

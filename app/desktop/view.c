@@ -62,6 +62,7 @@ static void file_answer(WebKitURISchemeRequest *q, const struct page_file *f)
         webkit_uri_scheme_response_set_content_type(r, f->type);
         for (unsigned i = 0; i < G_N_ELEMENTS(headers); i++)
                 soup_message_headers_append(to, headers[i][0], headers[i][1]);
+        soup_message_headers_append(to, "Content-Type", f->type); /* which nosniff goes by */
         webkit_uri_scheme_response_set_http_headers(r, to); /* which takes them */
         webkit_uri_scheme_request_finish_with_response(q, r);
         g_object_unref(r);
@@ -186,6 +187,11 @@ void view_press(struct view *v, const char *id)
                   args_of(0, g_variant_new_string(id), 0), 0);
 }
 
+void view_enter(struct view *v, bool last)
+{
+        page_call(v, "capos.enter(code)", args_of(0, NULL, last), 0);
+}
+
 void view_zoom(struct view *v, int step)
 {
         v->zoom = step ? CLAMP(v->zoom + step, -ZOOM_STEPS / 2, ZOOM_STEPS) : 0;
@@ -291,7 +297,6 @@ static WebKitSettings *settings_new(void)
                 "enable-fullscreen",
                 "enable-html5-database",
                 "enable-html5-local-storage",
-                "enable-hyperlink-auditing",
                 "enable-media",
                 "enable-media-capabilities",
                 "enable-media-stream",

@@ -27,6 +27,8 @@ GtkWidget *view_widget(struct view *v);
 void view_opened(struct view *v, unsigned line);
 void view_frame(struct view *v, unsigned line, const char *text, size_t len);
 void view_closed(struct view *v, unsigned line, unsigned code);
+/* The keyboard comes to the first of the page, or to its last. */
+void view_enter(struct view *v, bool last);
 /* Presses what is called so in the page. */
 void view_press(struct view *v, const char *id);
 /* 0: as it is without. */

@@ -40,6 +40,9 @@ struct window {
         struct sheet *shown;
         enum frames_act act;
         char *url; /* of link */
+        bool in_page; /* the keyboard goes to the page */
+        guint tab;    /* the key that moves it just now, or 0 … */
+        guint32 tabbed_ms; /* … and when it was pressed, in the page */
 };
 
 /* ---- what is asked -------------------------------------------------------------------------- */
@@ -450,12 +453,45 @@ static void on_act(void *arg, enum chrome_act act)
         }
 }
 
+/* Who comes to the page by Tab comes to what is first in it, or last: not to a stop where nothing
+ * has the focus. */
+static void on_focus(GtkWindow *top, GtkWidget *now, gpointer arg)
+{
+        struct window *w = arg;
+        bool page = now == view_widget(w->view);
+
+        (void)top;
+        if (!now)
+                return; /* on its way to another */
+        if (page && !w->in_page && w->tab)
+                view_enter(w->view, w->tab == GDK_KEY_ISO_Left_Tab);
+        w->in_page = page;
+}
+
+/* A Tab that leads out of the page comes twice: to the page, and, as that does not take it, again.
+ * WebKit means that for its view, which else would pass on the next key in its stead; but the view
+ * does not have the focus any more. Whether it is that. */
+static bool tab_again(struct window *w, const GdkEventKey *e)
+{
+        bool is_tab = e->keyval == GDK_KEY_Tab || e->keyval == GDK_KEY_ISO_Left_Tab;
+        bool again = is_tab && !w->in_page && e->time && e->time == w->tabbed_ms;
+
+        w->tab = is_tab ? e->keyval : 0;
+        if (is_tab && w->in_page)
+                w->tabbed_ms = e->time;
+        return again;
+}
+
 static gboolean on_press(GtkWidget *top, GdkEventKey *e, gpointer arg)
 {
         struct window *w = arg;
         bool ctrl = e->state & GDK_CONTROL_MASK;
         GtkWidget *view = view_widget(w->view);
 
+        if (tab_again(w, e)) {
+                (void)gtk_widget_event(view, (GdkEvent *)e);
+                return TRUE;
+        }
         if (e->keyval == GDK_KEY_F6 && !w->shown)
                 gtk_widget_grab_focus(gtk_widget_has_focus(view) ? chrome_first(w->chrome) : view);
         else if (ctrl && (e->keyval == GDK_KEY_plus || e->keyval == GDK_KEY_KP_Add))
@@ -497,6 +533,7 @@ struct window *window_new(int helper, bool has_opener)
         gtk_widget_set_size_request(view_widget(w->view), LEAST_WIDE, LEAST_TALL);
         gtk_container_add(GTK_CONTAINER(w->top), view_widget(w->view));
         g_signal_connect(w->top, "destroy", G_CALLBACK(on_destroy), w);
+        g_signal_connect(w->top, "set-focus", G_CALLBACK(on_focus), w);
         g_signal_connect(w->top, "key-press-event", G_CALLBACK(on_press), w);
         gtk_widget_show_all(w->top);
         gtk_widget_grab_focus(view_widget(w->view));

@@ -9,9 +9,18 @@ interface Handler { postMessage(text: string): void }
 export const host: Handler | null =
   (window as unknown as { webkit?: { messageHandlers?: { capos?: Handler } } }).webkit?.messageHandlers?.capos ?? null;
 
-/* What the window calls: that a line stands, a frame of it, its end. Each has the number of the line that is meant. */
+/* What the window calls: that a line stands, a frame of it, its end, each with the number of the line that is meant; and
+ * that the keyboard has come to the page, to its first or its last. */
 interface Told { opened(line: number): void; frame(line: number, text: string): void;
-                 closed(line: number, code: number): void }
+                 closed(line: number, code: number): void; enter(last: number): void }
+
+const STOPS = "a[href], button:not(:disabled), input:not(:disabled), select:not(:disabled), textarea, [tabindex='0']";
+
+function enter(last: number): void {
+  const stops = [...document.querySelectorAll<HTMLElement>(document.querySelector("dialog[open]") ? "dialog[open] *"
+    : STOPS)].filter((e) => e.matches(STOPS) && e.getClientRects().length);
+  stops[last ? stops.length - 1 : 0]?.focus();
+}
 
 let lines = 0;
 
@@ -37,6 +46,7 @@ export class HostLine implements Socket {
         if (n === this.number)
           this.ended(code);
       },
+      enter,
     };
     Object.assign(window, { capos: told });
     to.postMessage(`open ${this.number}`);
