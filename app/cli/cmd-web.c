@@ -169,6 +169,10 @@ int cmd_desktop(struct cli *c)
                           strtoul(port, &end, 10) > UINT16_MAX || end == port || *end))
                 return cli_fail(c, EXIT_USAGE, "usage", "--listen %s: localhost:PORT, once",
                                 c->listen);
+        if (!c->ninstances && !c->nallows) { /* by whoever sits at it, it is asked before it is used */
+                web_arg(&w, "--instance", "here=localhost:2327");
+                web_arg(&w, "--allow", "*");
+        }
         r = web_common(c, &w);
         if (!r)
                 r = desktop_keys(c, &w);

@@ -83,7 +83,7 @@ static const struct cli_option web_options[] = {
 static const struct cli_option desktop_options[] = {
         {"instance", 0, "NAME=ADDRESS", "an instance to choose from, repeatable",
          offsetof(struct cli, instance)},
-        {"allow", 0, "PATTERN", "what may be added in it, repeatable (default: nothing)",
+        {"allow", 0, "PATTERN", "what may be added in it, repeatable (default: see below)",
          offsetof(struct cli, allow)},
         {"identity", 'i', "FILE", "an SSH key to log in by (default: those of ~/.ssh)",
          offsetof(struct cli, identity)},
@@ -713,7 +713,9 @@ static const struct cli_command commands[] = {
          "and where one is stands in the window's own frame, and what is asked there, a password\n"
          "too. For a passkey, or an identity provider's page, a browser is opened; what comes of\n"
          "it is the window's. Where it was built with GTK and WebKitGTK.\n\n"
-         "Example:\n"
+         "Without --instance and --allow there is that of this machine, and any may be added.\n\n"
+         "Examples:\n"
+         "  capos desktop\n"
          "  capos desktop --instance home=localhost:2327\n",
          cmd_desktop, desktop_options, 0, 0, false},
         {"chat join", "CHANNEL", "Talk in a channel",

@@ -40,7 +40,8 @@ static const char style[] =
         ".capos-frame button:disabled label { color: #7d8890; }"
         ".capos-frame button.titlebutton { border: none; }"
         ".capos-frame .sheet { padding: 14px 24px 16px 24px; border-top: 1px solid #55626d; }"
-        ".capos-frame .sheet .title { font-size: 125%; font-weight: bold; }"
+        ".capos-frame .sheet .title { font-size: 125%; font-weight: bold; padding: 0; }"
+        ".capos-frame .lease { margin: 0 8px; }"
         ".capos-frame entry { background: #0b0f13; color: #f3f1ec; border: 1px solid #8fd8d2;"
         " border-radius: 6px; box-shadow: none; caret-color: #f3f1ec; min-height: 32px; }";
 
@@ -228,6 +229,7 @@ static void bar_fill(struct chrome *c)
         c->first = button_new(c, "Find", CHROME_FIND);
         gtk_widget_set_tooltip_text(c->first, "Ctrl K");
         c->lease = gtk_label_new("");
+        gtk_style_context_add_class(gtk_widget_get_style_context(c->lease), "lease");
         gtk_widget_set_no_show_all(c->lease, TRUE);
         c->acts = gtk_box_new(GTK_ORIENTATION_HORIZONTAL, SPACE);
         gtk_container_add(GTK_CONTAINER(c->acts), button_new(c, "Renew", CHROME_RENEW));

@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-enum { TALL = 260, TEXT = 8192, SPACE = 6 };
+enum { WIDE = 640, LETTERS = 84, TALL = 260, TEXT = 8192, SPACE = 6 };
 
 struct sheet {
         GtkWidget *box, *body, *facts, *no, *yes, *entry, *title;
@@ -23,6 +23,7 @@ static GtkWidget *label_new(const char *text, const char *class)
 
         gtk_label_set_xalign(GTK_LABEL(l), 0);
         gtk_label_set_line_wrap(GTK_LABEL(l), TRUE);
+        gtk_label_set_max_width_chars(GTK_LABEL(l), LETTERS);
         gtk_label_set_line_wrap_mode(GTK_LABEL(l), PANGO_WRAP_WORD_CHAR);
         if (class)
                 gtk_style_context_add_class(gtk_widget_get_style_context(l), class);
@@ -82,10 +83,11 @@ struct sheet *sheet_new(const char *title, const char *no, const char *yes, shee
 {
         struct sheet *s = g_new0(struct sheet, 1);
         GtkWidget *answers = gtk_button_box_new(GTK_ORIENTATION_HORIZONTAL);
+        GtkWidget *in = gtk_box_new(GTK_ORIENTATION_VERTICAL, 2 * SPACE);
 
         s->done = done;
         s->arg = arg;
-        s->box = g_object_ref_sink(gtk_box_new(GTK_ORIENTATION_VERTICAL, 2 * SPACE));
+        s->box = g_object_ref_sink(gtk_box_new(GTK_ORIENTATION_VERTICAL, 0));
         gtk_style_context_add_class(gtk_widget_get_style_context(s->box), "sheet");
         atk_object_set_role(gtk_widget_get_accessible(s->box), ATK_ROLE_DIALOG);
         atk_object_set_name(gtk_widget_get_accessible(s->box), title);
@@ -101,9 +103,12 @@ struct sheet *sheet_new(const char *title, const char *no, const char *yes, shee
                 gtk_container_add(GTK_CONTAINER(answers), s->yes);
                 g_signal_connect(s->yes, "clicked", G_CALLBACK(on_yes), s);
         }
-        gtk_container_add(GTK_CONTAINER(s->box), s->title);
-        gtk_container_add(GTK_CONTAINER(s->box), s->body);
-        gtk_container_add(GTK_CONTAINER(s->box), answers);
+        gtk_widget_set_size_request(in, WIDE, -1);
+        gtk_widget_set_halign(in, GTK_ALIGN_CENTER);
+        gtk_container_add(GTK_CONTAINER(s->box), in);
+        gtk_container_add(GTK_CONTAINER(in), s->title);
+        gtk_container_add(GTK_CONTAINER(in), s->body);
+        gtk_container_add(GTK_CONTAINER(in), answers);
         g_signal_connect(s->box, "key-press-event", G_CALLBACK(on_key), s);
         return s;
 }
@@ -236,13 +241,15 @@ struct sheet *sheet_of_key(web_down_key_reader k, sheet_answer *done, void *arg)
         return s;
 }
 
-struct sheet *sheet_of_step(web_down_step_reader r, sheet_answer *done, void *arg)
+struct sheet *sheet_of_step(web_down_step_reader r, const char *instance, sheet_answer *done,
+                            void *arg)
 {
         char text[TEXT];
         bool secret = web_down_step_redaction(r);
-        struct sheet *s = sheet_new(secret ? "To log in" : "The instance asks", "Cancel", "Go on",
-                                    done, arg);
+        char *title = g_strdup_printf(secret ? "To log in to %s" : "%s asks", instance);
+        struct sheet *s = sheet_new(title, "Cancel", "Go on", done, arg);
 
+        g_free(title);
         if (!*text_of(web_down_step_prompt(r), text))
                 (void)g_strlcpy(text, secret ? "Secret" : "Answer", sizeof(text));
         sheet_say(s, text, false);

@@ -29,7 +29,8 @@ void sheet_warn(struct sheet *s);
 /* The sheets that the host's questions are. */
 struct sheet *sheet_of_prompt(web_down_prompt_reader p, sheet_answer *done, void *arg);
 struct sheet *sheet_of_key(web_down_key_reader k, sheet_answer *done, void *arg);
-struct sheet *sheet_of_step(web_down_step_reader s, sheet_answer *done, void *arg);
+struct sheet *sheet_of_step(web_down_step_reader s, const char *instance, sheet_answer *done,
+                            void *arg);
 
 /* Shows it in a box. For deaf_ms it takes no answer, so that nothing is answered unseen. */
 void sheet_show(struct sheet *s, GtkBox *where, unsigned deaf_ms);

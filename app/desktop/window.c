@@ -38,8 +38,8 @@ struct window {
         struct sheet *asked[FRAMES_QUESTIONS]; /* what is asked, and not answered */
         struct sheet *link;
         struct sheet *shown;
-        enum frames_act act;
         char *url; /* of link */
+        char instance[STANDING_TEXT];
         bool in_page; /* the keyboard goes to the page */
         guint tab;    /* the key that moves it just now, or 0 … */
         guint32 tabbed_ms; /* … and when it was pressed, in the page */
@@ -131,7 +131,9 @@ static void on_key(void *arg, web_down_key_reader k)
 
 static void on_secret(void *arg, web_down_step_reader s)
 {
-        ask_put(arg, FRAMES_SECRET, sheet_of_step(s, on_typed, arg));
+        struct window *w = arg;
+
+        ask_put(w, FRAMES_SECRET, sheet_of_step(s, w->instance, on_typed, w));
 }
 
 static void on_gone(void *arg, enum frames_question q)
@@ -216,6 +218,7 @@ static void on_standing(void *arg, const struct standing *s)
         char *title = s->is_in ? g_strdup_printf("%s on %s - capOS", s->account, s->instance)
                                : g_strdup("capOS");
 
+        (void)g_strlcpy(w->instance, s->instance, sizeof(w->instance));
         chrome_standing(w->chrome, s);
         gtk_window_set_title(GTK_WINDOW(w->top), title);
         g_free(title);
@@ -225,7 +228,6 @@ static void on_asked(void *arg, enum frames_act act)
 {
         struct window *w = arg;
 
-        w->act = act;
         if (act != FRAMES_BROWSER) {
                 ask_put(w, FRAMES_ACT, sheet_of_act(act, on_granted, w));
                 return;

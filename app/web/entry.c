@@ -559,7 +559,7 @@ static void entry_fill(struct bridge *b, web_up_login_reader l)
 void entry_login(struct bridge *b, struct asker a, web_up_login_reader l, bool renews)
 {
         struct entry *e = b->entry;
-        char fingerprint[WORD];
+        char fingerprint[WORD], prompt[WORD + 16];
 
         if (!b->is_connected || renews != b->is_in) {
                 bridge_fail(b, a, renews ? "bridge.no-session" : "bridge.not-connected",
@@ -577,9 +577,10 @@ void entry_login(struct bridge *b, struct asker a, web_up_login_reader l, bool r
         if (e->how.kind == CAPOS_AUTH_PUBLIC_KEY) {
                 text_copy(web_up_login_key(l), fingerprint, sizeof(fingerprint));
                 entry_with_key(b, fingerprint);
-        } else if (e->how.kind == CAPOS_AUTH_PASSWORD && !e->how.password.len)
-                entry_ask_secret(b, "Password");
-        else if (b->start.port || e->how.kind != CAPOS_AUTH_OIDC_PKCE)
+        } else if (e->how.kind == CAPOS_AUTH_PASSWORD && !e->how.password.len) {
+                (void)snprintf(prompt, sizeof(prompt), "Password of %s", e->account);
+                entry_ask_secret(b, prompt);
+        } else if (b->start.port || e->how.kind != CAPOS_AUTH_OIDC_PKCE)
                 entry_begin(b);
         else /* a window has no page that a provider could lead back to */
                 bridge_fail(b, a, "bridge.no-browser", "go on in a browser");

@@ -119,6 +119,13 @@ class Desktop:
         w.tab_to(role, name)
         self.screen.key("Return")
 
+    def answer(self, w, title, name):
+        """What is asked in the frame, by the keyboard; nothing else can be used meanwhile."""
+        w.there(w.frame, "dialog", title)
+        w.there(w.focus, "push button")  # it hears
+        self.press(w, name)
+        w.lacks(w.frame, title)
+
     def at_login(self, *options, instance_name="home", **more):
         w = self.open(*options, **more)
         if instance_name != "home":
@@ -166,12 +173,313 @@ class Desktop:
         self.shoot("overview")
         holds(not w.page().find("landmark", "Frame"), "the page has no frame of its own")
         self.screen.key("F6")  # from the page to the frame, and back
-        w.there(lambda: w.focus(), "push button", "Find")
+        w.there(w.focus, "push button", "Find")
         w.tab_to("push button", "Log out")
         self.screen.key("Return")
         w.there(w.frame, "dialog", "Log out?")
-        w.there(lambda: w.focus(), "push button", "Stay")
+        w.there(w.focus, "push button", "Stay")
         self.shoot("log-out")
-        self.screen.key("Tab", "Return")
+        self.answer(w, "Log out?", "Log out")
         w.says(w.frame, "ended")
+
+    def workspace(self, w, *services):
+        for name, pane in services:
+            self.press(w, name, "toggle button")
+            w.there(w.page, "heading", f"{name} {pane}")
+
+    def wire(self):
+        stocks = self.call("paperclips", "status")["status"]["stocks"]
+        return next(s["amount"] for s in stocks if s["key"] == "wire")
+
+    def games_and_chat(self):
+        """Panes of two services, used by the keyboard: something is made, and something said."""
+        w = self.session()
+        self.workspace(w, ("paperclips", "Bench"), ("chat", "Channels"))
+        self.press(w, "Bend clips by hand")
+        w.there(w.focus, "entry", "How many")
+        self.screen.key("ctrl+a")
+        self.screen.type("5")
+        self.screen.key("Return")
+        until(lambda: self.wire() < 60, "wire is bent")
+        self.press(w, "Enter a channel")
+        until(lambda: w.focus() and w.focus().role in ("entry", "combo box"), "the field")
+        self.screen.type("#lobby")
+        self.screen.key("Return")
+        w.there(w.page, "heading", "chat #lobby")
+        w.tab_to("entry", "Say something")
+        self.screen.type("hello, everybody")
+        self.screen.key("Return")
+        w.says(w.page, "hello, everybody")
+        self.shoot("workspace")
+        self.press(w, "Give up this game and begin another")
+        w.there(w.frame, "dialog", "Run this?")
+        w.says(w.frame, "paperclips · ")
+        w.says(w.frame, "It cannot be undone")
+        holds(not w.page().find("dialog", "Run this?"), "the page asks nothing")
+        self.shoot("prompt")
+        self.answer(w, "Run this?", "Run it")
+        until(lambda: self.wire() == 60, "another game")
+
+    # ---- a composer that means harm ----
+
+    def call(self, cap, does, **params):
+        r = self.rig.run("call", cap, does, "-", "-s", "teller", "--json", stdin=json.dumps(params))
+        return r.json if r.code == 0 else {"answer": r.out + r.err}
+
+    def say(self, to, method, params):
+        """Until there is room for it in its pace."""
+        until(lambda: self.call("hostile", "say", to=to, method=method, params=params, count=1)["answer"] == "",
+              f"{method} {params}")
+
+    def frame_of(self):
+        """The pixels of the frame but the lease, which runs: who and where one is; what can be done; the stripe."""
+        lease = self.window.frame().find("label", "Lease").element
+        box = lease.get_extents(0)  # of the screen
+        rows = self.screen.still(0, 0, SIZE[0], 51)
+        return [r[:3 * box.x] + r[3 * (box.x + box.width):] for r in rows]
+
+    def a_harmful_composer(self):
+        """Whatever it shows, the frame's pixels and its part of the tree are as without it, each pane stands behind its
+        service's name, what it wants is asked above the stripe, and nothing has run."""
+        w = self.session()
+        self.workspace(w, ("guide", "First steps"))
+        self.screen.key("F6")
+        w.there(w.focus, "push button", "Find")
+        alone, tree = self.frame_of(), w.frame().shape(["Lease"])
+        self.screen.key("F6")
+        w.tab_to("toggle button", "hostile")
+        self.screen.key("Return")
+        until(lambda: self.call("hostile", "say", to="host", method="describe", params="()", count=1)["answer"] == "",
+              "its host")
+        for name, title, kind, more in (
+                ("a", "alice operator on home  Renew  Log out", "text", "safetyClass = ordinary"),
+                ("b", "█ capOS: Session ended. Log in again", "table", "safetyClass = consequential"),
+                ("c", "Is this the instance you mean?", "form", "safetyClass = personal"),
+                ("d", "═══ SYSTEM ═══", "map", "safetyClass = ordinary, layout = (place = main, weight = 12, "
+                 "minColumns = 200, minRows = 100, order = -32768)")):
+            schema = sessionlib.type_id("remote_ui", "Ui" + kind.capitalize(), root="schema")
+            self.say("host", "open", f"(spec = (surfaceId = \"{name}\", title = \"{title}\", kind = {kind}, "
+                     f"modelSchema = {schema}, {more}))")
+        lines = ", ".join(f'(style = heading, runs = [(text = "{t}", strong = true, mono = true)])' for t in (
+            "┌──────────────────────┐", "│ Your lease is over.  │", "│ Password: [        ] │",
+            "└─[ Yes ]──[ Allow ]───┘"))
+        self.say("a", "apply", "(patch = (kind = updateModel, payload = (model = (whole = (text = (paragraphs = "
+                 f"[{lines}]))))))")
+        self.say("c", "apply", "(patch = (kind = updateModel, payload = (model = (whole = (form = (fields = [(path = "
+                 "\"p\", label = \"Password of alice\", kind = text)]))))))")
+        w.there(w.page, "heading", "hostile Is this the instance you mean?")
+        self.same(w, alone, tree, "beside its panes")
+        self.say("host", "theme", "(scope = own, hints = (scheme = dark, density = spacious, scalePercent = 200, "
+                 "contrast = more, accent = rose, simple = true))")
+        self.same(w, alone, tree, "beside its look")
+        for n in w.page().walk():
+            if n.role == "landmark" and any(c.role == "header" for c in n.children):
+                holds(n.name.startswith(("hostile ", "guide ")), f"a pane is called {n.name!r}")
+        self.shoot("hostile")
+        asks = subprocess.Popen([self.rig.capos, "call", "hostile", "say", "-", "-s", "teller", "--json"],
+                                stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=self.rig.env, text=True)
+        asks.stdin.write(json.dumps({"to": "host", "method": "theme", "count": 1, "params":
+                                     "(scope = workspace, hints = (scheme = dark, accent = rose))"}))
+        asks.stdin.close()
+        w.there(w.frame, "dialog", "Change the look of everything?")
+        self.shoot("hostile-prompt")
+        w.there(w.focus, "push button", "No")
+        self.screen.key("Escape")
+        w.lacks(w.frame, "Change the look of everything?")
+        holds("refused.person" in asks.stdout.read(), "what it is told")
+        asks.wait(120)
+        self.same(w, alone, tree, "after what it has asked")
+        equal(self.call("hostile", "counted").get("ran"), 0, "what has run")
+
+    def same(self, w, alone, tree, when):
+        w.tab_to("toggle button", "hostile")
+        self.screen.key("F6")
+        w.there(w.focus, "push button", "Find")
+        equal(w.frame().shape(["Lease"]), tree, f"the frame's tree {when}")
+        holds(self.frame_of() == alone, f"the frame's pixels {when}")
+        self.screen.key("F6")
+
+    # ---- ways in ----
+
+    def by_a_password(self):
+        """It is typed above the stripe, and nowhere else: the page has no place for it."""
+        w = self.at_login()
+        self.to_method(w, "Password")
+        w.tab_to("entry", "Account")
+        holds(not w.page().find("password text"), "the page has no field for it")
+        self.screen.type("alice")
+        self.press(w, "Log in")
+        w.there(w.frame, "password text", "Password")
+        w.there(w.focus, "password text")
+        self.shoot("password")
+        self.screen.type("not this one")
+        self.screen.key("Return")
+        w.says(w.page, "denied.credentials")
+        self.press(w, "Log in")
+        w.there(w.focus, "password text")
+        self.screen.key("Escape")
+        w.says(w.page, "given up")
+        self.press(w, "Log in")
+        w.there(w.focus, "password text")
+        self.screen.type(PASSWORD)
+        self.screen.key("Return")
+        w.says(w.frame, "alice")
+        w.there(w.page, "heading", "Overview")
+        said = w.page().drawn() + "".join(n.text for n in w.page().walk())
+        holds(PASSWORD not in said, "the page has it")
+
+    def by_a_locked_key(self):
+        """Its passphrase likewise; a wrong one opens nothing."""
+        w = self.at_login("--identity", self.rig.path("locked"))
+        self.to_method(w, "Public key")
+        self.log_in(w)
+        w.there(w.frame, "password text", "Passphrase of ")
+        w.there(w.focus, "password text")
+        self.screen.type("not this one")
+        self.screen.key("Return")
+        w.says(w.page, "passphrase")
+        self.press(w, "Log in")
+        w.there(w.focus, "password text")
+        self.screen.type(PHRASE)
+        self.screen.key("Return")
+        w.says(w.frame, "alice")
+        w.there(w.page, "heading", "Overview")
+
+    def an_instance_that_is_not_known(self):
+        """Its key is asked about above the stripe, which has its colours from then on."""
+        home = self.rig.path("stranger")
+        os.makedirs(home, exist_ok=True)
+        w = self.at_login(instance_name="far", env={"HOME": home})
+        w.there(w.frame, "dialog", "Is this the instance you mean?")
+        w.says(w.frame, "sha256:")
+        holds(not w.page().find("heading", "Log in"), "before it is said to be the one")
+        self.shoot("key")
+        w.there(w.focus, "push button", "No")
+        self.screen.key("Escape")
+        w.lacks(w.frame, "Is this the instance you mean?")
+        w.tab_to("push button", "Connect", "shift+Tab")
+        self.screen.key("Return")
+        self.answer(w, "Is this the instance you mean?", "It is the one")
+        w.there(w.page, "heading", "Log in")
+        w.says(w.frame, "sha256:")
+        self.shoot("known")
+
+    def what_is_asked(self):
+        """A layout is reset, and a session ended, when that was agreed to in the frame, and not before."""
+        w = self.session()
+        self.workspace(w, ("guide", "First steps"))
+        self.press(w, "Reset layout")
+        w.there(w.frame, "dialog", "Reset the layout?")
+        w.there(w.focus, "push button", "Keep it")
+        self.screen.key("Escape")
+        w.lacks(w.frame, "Reset the layout?")
+        self.press(w, "Reset layout")
+        self.answer(w, "Reset the layout?", "Reset")
+        w.there(w.page, "heading", "guide First steps")
+        self.screen.key("ctrl+k")  # the page's own way to log out asks there, too
+        w.there(w.focus, "combo box")
+        self.screen.type("Log out")
+        self.screen.key("Return")
+        w.there(w.frame, "dialog", "Log out?")
+        w.there(w.focus, "push button", "Stay")
+        self.screen.key("Escape")
         w.lacks(w.frame, "Log out?")
+        w.says(w.frame, "Lease")
+
+    # ---- what it is made of ----
+
+    def children(self, pid=None):
+        """All processes below one, as (pid, name)."""
+        found = []
+        for task in os.listdir(f"/proc/{pid or self.process.pid}/task"):
+            with open(f"/proc/{pid or self.process.pid}/task/{task}/children", encoding="ascii") as f:
+                for child in map(int, f.read().split()):
+                    try:
+                        found.append((child, of(child, "Name")))
+                        found += self.children(child)
+                    except OSError:
+                        pass  # it has ended meanwhile
+        return found
+
+    def no_network(self):
+        """Neither the window nor any process of WebKit's can make a socket that leads away; the web process is in a
+        sandbox; nothing of ours listens."""
+        self.open()
+        found = self.children()
+        for name in ("WebKitNetworkPr", "WebKitWebProces"):
+            holds(name in [n for _, n in found], f"{name}: {found}")
+        ours = {p for p, n in found if n.startswith(("capos-web", "capos-desktop"))}
+        for pid, name in [*found, (self.process.pid, "the window")]:
+            if pid not in ours:
+                equal((of(pid, "Seccomp"), of(pid, "NoNewPrivs")), ("2", "1"), name)
+        page = next(p for p, n in found if n == "WebKitWebProces")
+        holds(os.readlink(f"/proc/{page}/ns/mnt") != os.readlink("/proc/self/ns/mnt"), "the page's own mounts")
+        inodes = {os.readlink(f"/proc/{p}/fd/{fd}") for p in [self.process.pid, *(p for p, _ in found)]
+                  for fd in os.listdir(f"/proc/{p}/fd")}
+        for table in ("tcp", "tcp6"):
+            with open(f"/proc/{self.process.pid}/net/{table}", encoding="ascii") as f:
+                for line in f.read().splitlines()[1:]:
+                    words = line.split()
+                    holds(words[3] != "0A" or f"socket:[{words[9]}]" not in inodes, f"it listens: {line}")
+
+    def its_processes_die(self):
+        """The page comes again by itself, and the session with it; a session that has died is said to have, and another
+        one can be had."""
+        w = self.session()
+        page = next(p for p, n in self.children() if n == "WebKitWebProces")
+        os.kill(page, signal.SIGKILL)
+        until(lambda: any(n == "WebKitWebProces" and p != page for p, n in self.children()), "another process")
+        w.says(w.page, "alice")
+        w.says(w.frame, "alice")
+        session = next(p for p, n in self.children() if n == "capos-web")
+        os.kill(session, signal.SIGKILL)
+        w.there(w.page, "heading", "Instances")
+        w.lacks(w.frame, "alice")
+        self.press(w, "Connect")
+        w.there(w.page, "heading", "Log in")
+
+    def by_a_passkey(self):
+        """A browser goes on for the window: a passkey is registered there by a code, and logs in; the session is the
+        window's, and the browser is shown out."""
+        w = self.at_login()
+        self.to_method(w, "Passkey")
+        self.press(w, "Open the browser")
+        w.there(w.frame, "push button", "In your browser")
+        self.shoot("in-browser")
+        until(lambda: os.path.exists(self.rig.path("opened")), "what is opened")
+        link = re.search(r"url=([^\"]+)\"", self.rig.read("opened")).group(1)
+        code = self.rig.ok("account", "passkey", "code", "alice", "--state", self.rig.state).out.strip()
+        with Browser() as browser:
+            p = browser.page()
+            p.authenticator()
+            p.go(link)
+            p.click("#choose-enrol")
+            p.fill("#enrol-code", code)
+            p.click("#enrol")
+            p.says("registered", "#enrol-outcome")
+            p.click("#choose-passkey")
+            p.click("#login")
+            p.says(HANDED)
+            w.says(w.frame, "alice")
+            w.there(w.page, "heading", "Overview")
+            w.says(w.page, "passkey")
+            until(lambda: "In your browser" not in
+                  [n.name for n in w.frame().walk() if n.showing and n.role == "push button"], "no browser any more")
+            p.go(f"http://localhost:{self.port}/")  # nobody is there
+            until(lambda: "capOS" not in p.text(), "the page has gone")
+
+    def large_and_dark(self):
+        """Twice as large, and dark as the desktop is; the page's menu is then its own."""
+        w = self.open("--identity", self.rig.path("plain"), env={"GTK_THEME": "Adwaita:dark"})
+        self.shoot("dark")
+        for _ in range(10):
+            self.screen.key("ctrl+plus")
+        w.there(w.page, "heading", "Instances")
+        self.press(w, "Connect")
+        self.to_method(w, "Public key")
+        self.log_in(w)
+        w.there(w.page, "heading", "Overview")
+        self.shoot("large")
+        self.press(w, "Menu")
+        w.there(w.page, "link", "Workspace")
+        self.shoot("large-menu")
