@@ -1,7 +1,7 @@
 /*
  * `capos web`: a workspace in a browser, by capos-web in this process's place; `capos desktop`: the
- * same in a window, by capos-desktop. What was typed is judged here, where it can be said well; that
- * program is told what is right already.
+ * same in a window, by capos-desktop. What was typed is judged here, where it can be said well;
+ * that program is told what is right already.
  */
 #include "become.h"
 #include "cli.h"
@@ -169,7 +169,8 @@ int cmd_desktop(struct cli *c)
                           strtoul(port, &end, 10) > UINT16_MAX || end == port || *end))
                 return cli_fail(c, EXIT_USAGE, "usage", "--listen %s: localhost:PORT, once",
                                 c->listen);
-        if (!c->ninstances && !c->nallows) { /* by whoever sits at it, it is asked before it is used */
+        if (!c->ninstances &&
+            !c->nallows) { /* by whoever sits at it, it is asked before it is used */
                 web_arg(&w, "--instance", "here=localhost:2327");
                 web_arg(&w, "--allow", "*");
         }

@@ -180,8 +180,8 @@ static void on_button(GtkButton *b, gpointer arg)
 {
         struct chrome *c = arg;
 
-        c->act(c->arg, (enum chrome_act)GPOINTER_TO_INT(
-                               g_object_get_data(G_OBJECT(b), "capos-act")));
+        c->act(c->arg,
+               (enum chrome_act)GPOINTER_TO_INT(g_object_get_data(G_OBJECT(b), "capos-act")));
 }
 
 static GtkWidget *button_new(struct chrome *c, const char *text, enum chrome_act act)

@@ -37,9 +37,9 @@ struct frames {
         bool has_methods; /* of the instance at this place */
         uint16_t place;
         char session[STANDING_TEXT]; /* its id, by which one that is said again is known */
-        uint32_t leaves;             /* the page's number for leaving the instance; 0: it does not */
-        uint32_t connects;           /* … for what was answered by a key */
-        uint32_t wants;              /* … for what it wants to be done */
+        uint32_t leaves;   /* the page's number for leaving the instance; 0: it does not */
+        uint32_t connects; /* … for what was answered by a key */
+        uint32_t wants;    /* … for what it wants to be done */
         enum frames_act wanted;
         uint32_t logs;    /* … for the login of which a step asks */
         uint64_t prompts; /* the prompt that stands */
@@ -122,8 +122,8 @@ void frames_secret(struct frames *f, const char *text)
         if (!capnp_msg_new(&m)) {
                 up = web_up_init_any(capnp_msg_build(m));
                 web_up_set_answer(up, text);
-                if (!capnp_msg_check(m) && !capnp_json_print(f->schema, WEB_UP_ID,
-                                                             capnp_builder_reader(up.b), NULL, &to))
+                if (!capnp_msg_check(m) &&
+                    !capnp_json_print(f->schema, WEB_UP_ID, capnp_builder_reader(up.b), NULL, &to))
                         f->ops->to_session(f->arg, to.p, to.len);
         }
         capnp_msg_free(m);
@@ -314,7 +314,8 @@ void frames_down(struct frames *f, const char *text, size_t len)
                 return;
         }
         if (!down_keep(f, web_down_root(m))) {
-                if (f->logs && web_down_id(web_down_root(m)) == f->logs) /* it goes on, or is over */
+                if (f->logs &&
+                    web_down_id(web_down_root(m)) == f->logs) /* it goes on, or is over */
                         take_back(f, FRAMES_SECRET);
                 standing_hear(f, web_down_root(m));
                 f->ops->to_page(f->arg, text, len);

@@ -11,9 +11,9 @@ enum { STANDING_TEXT = 256, STANDING_NAME = 96 };
 
 /* Whose session this is, where, and until when; as the frame shows it. */
 struct standing {
-        bool is_in;                     /* there is a session, or the last one's end is shown */
-        bool is_over, is_down;          /* … it has ended; its line is made again */
-        char account[STANDING_TEXT];    /* or "guest", "anonymous" */
+        bool is_in;                  /* there is a session, or the last one's end is shown */
+        bool is_over, is_down;       /* … it has ended; its line is made again */
+        char account[STANDING_TEXT]; /* or "guest", "anonymous" */
         char profile[STANDING_NAME];
         char instance[STANDING_TEXT]; /* its name, else its address; "": nothing is connected to */
         char fingerprint[STANDING_NAME];

@@ -99,8 +99,9 @@ static void front_end(struct helper *h)
 
 static void front_start(struct helper *h, const int fds[FDS])
 {
-        const char *argv[] = {"capos-web",        "--starter", "3", "--opener", h->o->opener,
-                              h->o->port ? "--port" : NULL, h->o->port, NULL};
+        const char *argv[] = {"capos-web", "--starter",  "3",
+                              "--opener",  h->o->opener, h->o->port ? "--port" : NULL,
+                              h->o->port,  NULL};
         char path[TEXT];
         pid_t pid;
 
@@ -170,6 +171,7 @@ static void helper_run(struct helper *h)
 int helper_new(const struct helper_options *o, int *ret_fd)
 {
         int fds[2], r = capos_io_packet_pair(fds);
+        struct sigaction ignored = {.sa_handler = SIG_IGN};
         struct helper h = {.o = o};
         pid_t pid;
 
@@ -184,7 +186,7 @@ int helper_new(const struct helper_options *o, int *ret_fd)
         }
         if (!pid) {
                 (void)close(fds[0]);
-                (void)signal(SIGINT, SIG_IGN); /* the window ends, and this with it */
+                (void)sigaction(SIGINT, &ignored, NULL); /* the window ends, and this with it */
                 h.fd = fds[1];
                 helper_run(&h);
                 _exit(0);

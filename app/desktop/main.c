@@ -63,6 +63,7 @@ static void protect(void)
 
 int main(int argc, char **argv)
 {
+        struct sigaction ignored = {.sa_handler = SIG_IGN};
         static struct options o;
         struct window *w;
         int helper, r;
@@ -71,7 +72,7 @@ int main(int argc, char **argv)
                 (void)fprintf(stderr, "capos-desktop: options come in pairs; see capos desktop\n");
                 return 2;
         }
-        (void)signal(SIGPIPE, SIG_IGN);
+        (void)sigaction(SIGPIPE, &ignored, NULL);
         r = helper_new(&o.helper, &helper);
         if (r) {
                 (void)fprintf(stderr, "capos-desktop: %s\n", strerror(-r));

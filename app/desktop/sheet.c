@@ -173,7 +173,8 @@ static void prompt_command(struct sheet *s, web_down_prompt_reader p, const char
         web_down_prompt_argument_list l = web_down_prompt_arguments(p);
         enum command_effect effect = web_down_prompt_effect(p);
         char a[TEXT], b[TEXT];
-        char *line = g_strdup_printf("%s wants to run: %s", who, text_of(web_down_prompt_what(p), a));
+        char *line =
+                g_strdup_printf("%s wants to run: %s", who, text_of(web_down_prompt_what(p), a));
 
         sheet_say(s, line, false);
         g_free(line);
@@ -202,8 +203,8 @@ struct sheet *sheet_of_prompt(web_down_prompt_reader p, sheet_answer *done, void
         enum web_down_prompt_kind kind = web_down_prompt_kind(p);
         bool command = kind == WEB_DOWN_PROMPT_KIND_COMMAND;
         char who[TEXT], text[TEXT];
-        struct sheet *s = sheet_new(kind < G_N_ELEMENTS(titles) ? titles[kind] : "Allow this?", "No",
-                                    command ? "Run it" : "Allow", done, arg);
+        struct sheet *s = sheet_new(kind < G_N_ELEMENTS(titles) ? titles[kind] : "Allow this?",
+                                    "No", command ? "Run it" : "Allow", done, arg);
 
         text_of(web_down_prompt_service_title(p), who);
         if (!*who)

@@ -11,6 +11,11 @@
 
 enum { HEARD = 4096 };
 
+/* What the page is told when it says what is the window's to say. */
+#define OWN(id)                                                               \
+        "page {\"id\":" id ",\"failed\":{\"code\":\"window.own\",\"text\":\"" \
+        "the window asks that itself\"}}"
+
 static struct frames *f;
 static char heard[HEARD];
 static struct standing now;
@@ -143,16 +148,10 @@ TEST(what_a_page_may_not_say)
                 {"{\"id\":1,\"instances\":null}", "session {\"id\":1,\"instances\":null}"},
                 {"{\"id\":1,\"run\":{\"surface\":1,\"command\":\"c\",\"trusted\":true}}",
                  "session {\"id\":1,\"run\":{\"surface\":1,\"command\":\"c\",\"trusted\":true}}"},
-                {"{\"id\":2,\"confirm\":{\"prompt\":\"1\",\"yes\":true}}",
-                 "page {\"id\":2,\"failed\":{\"code\":\"window.own\",\"text\":\"the window asks that "
-                 "itself\"}}"},
+                {"{\"id\":2,\"confirm\":{\"prompt\":\"1\",\"yes\":true}}", OWN("2")},
                 {"{\"id\":0,\"confirm\":{\"prompt\":\"1\",\"yes\":true}}", ""},
-                {"{\"id\":3,\"trust\":true}",
-                 "page {\"id\":3,\"failed\":{\"code\":\"window.own\",\"text\":\"the window asks that "
-                 "itself\"}}"},
-                {"{\"id\":4,\"answer\":\"secret\"}",
-                 "page {\"id\":4,\"failed\":{\"code\":\"window.own\",\"text\":\"the window asks that "
-                 "itself\"}}"},
+                {"{\"id\":3,\"trust\":true}", OWN("3")},
+                {"{\"id\":4,\"answer\":\"secret\"}", OWN("4")},
                 {"{\"id\":5,\"answer\":\"secret\",\"confirm\":{\"prompt\":\"1\",\"yes\":true}}",
                  "fault"},
                 {"{\"id\":6,\"confirms\":null}", "fault"},
@@ -200,9 +199,7 @@ TEST(a_key_is_trusted_by_the_window)
         begin();
         (void)up("{\"id\":3,\"connect\":0}");
         CHECK_STR(down("{\"id\":3,\"key\":{\"fingerprint\":\"sha256:a\"}}"), "key sha256:a");
-        CHECK_STR(up("{\"id\":4,\"trust\":true}"),
-                  "page {\"id\":4,\"failed\":{\"code\":\"window.own\",\"text\":\"the window asks that "
-                  "itself\"}}");
+        CHECK_STR(up("{\"id\":4,\"trust\":true}"), OWN("4"));
         (void)said();
         frames_trust(f, true);
         frames_trust(f, true);
@@ -212,8 +209,9 @@ TEST(a_key_is_trusted_by_the_window)
 
 TEST(a_secret_goes_to_the_session_alone)
 {
-        static const char step[] = "{\"id\":5,\"step\":{\"kind\":\"password\",\"prompt\":\"Password\","
-                                   "\"redaction\":true,\"wants\":\"answer\"}}";
+        static const char step[] =
+                "{\"id\":5,\"step\":{\"kind\":\"password\",\"prompt\":\"Password\","
+                "\"redaction\":true,\"wants\":\"answer\"}}";
 
         begin();
         CHECK_STR(down(step), "secret Password");
@@ -261,7 +259,8 @@ TEST(what_ends_something_is_asked_first)
 
 static void log_in(void)
 {
-        (void)down("{\"id\":0,\"instances\":[{\"place\":0,\"name\":\"home\",\"fingerprint\":\"sha256:a\"},"
+        (void)down("{\"id\":0,\"instances\":[{\"place\":0,\"name\":\"home\","
+                   "\"fingerprint\":\"sha256:a\"},"
                    "{\"place\":1,\"address\":\"far:1\"}]}");
         (void)down("{\"id\":3,\"methods\":{\"instance\":1}}");
 }
@@ -272,11 +271,13 @@ TEST(where_one_stands_is_the_sessions_word)
         log_in();
         CHECK(!now.is_in);
         CHECK_STR(now.instance, "far:1");
-        (void)down("{\"id\":0,\"instances\":[{\"place\":0,\"name\":\"home\",\"fingerprint\":\"sha256:a\","
+        (void)down("{\"id\":0,\"instances\":[{\"place\":0,\"name\":\"home\","
+                   "\"fingerprint\":\"sha256:a\","
                    "\"connected\":true},{\"place\":1,\"address\":\"far:1\"}]}");
         CHECK_STR(now.instance, "home");
         CHECK_STR(now.fingerprint, "sha256:a");
-        (void)down("{\"id\":4,\"session\":{\"id\":\"x\",\"account\":\"alice\",\"profile\":\"operator\","
+        (void)down("{\"id\":4,\"session\":{\"id\":\"x\",\"account\":\"alice\","
+                   "\"profile\":\"operator\","
                    "\"expiresAtMs\":\"1000\"}}");
         CHECK(now.is_in && !now.is_over);
         CHECK_STR(now.account, "alice");

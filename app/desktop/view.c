@@ -14,8 +14,8 @@
 #include <webkit2/webkit2.h>
 
 enum {
-        HELD = 1 << 20,    /* bytes that the page has not taken yet: then nothing more is read */
-        AGAIN_MS = 2000,   /* a page that breaks down sooner is not begun again at once */
+        HELD = 1 << 20,  /* bytes that the page has not taken yet: then nothing more is read */
+        AGAIN_MS = 2000, /* a page that breaks down sooner is not begun again at once */
         ZOOM_STEPS = 10,
 };
 
@@ -49,8 +49,8 @@ static void file_answer(WebKitURISchemeRequest *q, const struct page_file *f)
         WebKitURISchemeResponse *r;
 
         if (f->packed) {
-                GConverter *gzip = G_CONVERTER(
-                        g_zlib_decompressor_new(G_ZLIB_COMPRESSOR_FORMAT_GZIP));
+                GConverter *gzip =
+                        G_CONVERTER(g_zlib_decompressor_new(G_ZLIB_COMPRESSOR_FORMAT_GZIP));
                 GInputStream *packed = bytes;
 
                 bytes = g_converter_input_stream_new(packed, gzip);
@@ -63,7 +63,7 @@ static void file_answer(WebKitURISchemeRequest *q, const struct page_file *f)
         for (unsigned i = 0; i < G_N_ELEMENTS(headers); i++)
                 soup_message_headers_append(to, headers[i][0], headers[i][1]);
         soup_message_headers_append(to, "Content-Type", f->type); /* which nosniff goes by */
-        webkit_uri_scheme_response_set_http_headers(r, to); /* which takes them */
+        webkit_uri_scheme_response_set_http_headers(r, to);       /* which takes them */
         webkit_uri_scheme_request_finish_with_response(q, r);
         g_object_unref(r);
         g_object_unref(bytes);
@@ -76,8 +76,8 @@ static void on_request(WebKitURISchemeRequest *q, gpointer arg)
         GError *e;
 
         (void)arg;
-        while (f->path && (strncmp(uri, PAGE, strlen(PAGE)) != 0 ||
-                           strcmp(uri + strlen(PAGE), f->path) != 0))
+        while (f->path &&
+               (strncmp(uri, PAGE, strlen(PAGE)) != 0 || strcmp(uri + strlen(PAGE), f->path) != 0))
                 f++;
         if (f->path) {
                 file_answer(q, f);
@@ -172,8 +172,8 @@ void view_frame(struct view *v, unsigned line, const char *text, size_t len)
 {
         char *copy = g_strndup(text, len);
 
-        page_call(v, "capos.frame(line, text)",
-                  args_of(line, g_variant_new_take_string(copy), 0), len);
+        page_call(v, "capos.frame(line, text)", args_of(line, g_variant_new_take_string(copy), 0),
+                  len);
 }
 
 void view_closed(struct view *v, unsigned line, unsigned code)
@@ -316,8 +316,8 @@ static WebKitSettings *settings_new(void)
                 if (g_object_class_find_property(G_OBJECT_GET_CLASS(s), off[i]))
                         g_object_set(s, off[i], FALSE, NULL);
         /* Nothing here is worth a driver of a graphics card in the process that draws it. */
-        webkit_settings_set_hardware_acceleration_policy(
-                s, WEBKIT_HARDWARE_ACCELERATION_POLICY_NEVER);
+        webkit_settings_set_hardware_acceleration_policy(s,
+                                                         WEBKIT_HARDWARE_ACCELERATION_POLICY_NEVER);
         return s;
 }
 
@@ -337,9 +337,9 @@ static WebKitWebContext *context_new(struct view *v)
 
 struct view *view_new(const struct view_ops *ops, void *arg)
 {
-        static const char *const refused[] = {"context-menu", "script-dialog", "run-file-chooser",
-                                              "print",        "show-notification",
-                                              "enter-fullscreen", "authenticate"};
+        static const char *const refused[] = {
+                "context-menu",      "script-dialog",    "run-file-chooser", "print",
+                "show-notification", "enter-fullscreen", "authenticate"};
         struct view *v = g_new0(struct view, 1);
         WebKitUserContentManager *m = webkit_user_content_manager_new();
         WebKitSettings *s = settings_new();

@@ -40,8 +40,8 @@ struct window {
         struct sheet *shown;
         char *url; /* of link */
         char instance[STANDING_TEXT];
-        bool in_page; /* the keyboard goes to the page */
-        guint tab;    /* the key that moves it just now, or 0 … */
+        bool in_page;      /* the keyboard goes to the page */
+        guint tab;         /* the key that moves it just now, or 0 … */
         guint32 tabbed_ms; /* … and when it was pressed, in the page */
 };
 
@@ -144,8 +144,8 @@ static void on_gone(void *arg, enum frames_question q)
 static struct sheet *sheet_of_act(enum frames_act act, sheet_answer *done, void *arg)
 {
         bool out = act == FRAMES_LOGOUT;
-        struct sheet *s = sheet_new(out ? "Log out?" : "Reset the layout?", out ? "Stay" : "Keep it",
-                                    out ? "Log out" : "Reset", done, arg);
+        struct sheet *s = sheet_new(out ? "Log out?" : "Reset the layout?",
+                                    out ? "Stay" : "Keep it", out ? "Log out" : "Reset", done, arg);
 
         sheet_say(s,
                   out ? "Every reference of this session is dead then, and its panes are closed. "
@@ -238,8 +238,9 @@ static void on_asked(void *arg, enum frames_act act)
 static void on_file(void *arg, web_down_file_reader f)
 {
         struct window *w = arg;
-        GtkFileChooserNative *n = gtk_file_chooser_native_new(
-                "Save the transcript", GTK_WINDOW(w->top), GTK_FILE_CHOOSER_ACTION_SAVE, NULL, NULL);
+        GtkFileChooserNative *n =
+                gtk_file_chooser_native_new("Save the transcript", GTK_WINDOW(w->top),
+                                            GTK_FILE_CHOOSER_ACTION_SAVE, NULL, NULL);
         capnp_text name = web_down_file_name(f), text = web_down_file_text(f);
         char *path = NULL, *base = g_strndup(name.p ? name.p : "", name.len);
         char *plain = g_path_get_basename(*base ? base : "transcript.json");

@@ -46,8 +46,8 @@ struct entry {
         char secret[SECRET];
         capos_key *key;
         const char *locked; /* the file of the key that is to be opened; NULL: none is */
-        capnp_timer *line; /* while the line is made again */
-        uint32_t tries;    /* as it was last told */
+        capnp_timer *line;  /* while the line is made again */
+        uint32_t tries;     /* as it was last told */
 };
 
 /* ---- connecting ----------------------------------------------------------------------------- */
@@ -478,11 +478,8 @@ static void entry_begin(struct bridge *b)
 /* A password that did not come along, or a passphrase, is asked for as an instance would. */
 static void entry_ask_secret(struct bridge *b, const char *what)
 {
-        struct capos_step s = {.prompt = what,
-                               .secret = true,
-                               .url = "",
-                               .user_code = "",
-                               .relying_party = ""};
+        struct capos_step s = {
+                .prompt = what, .secret = true, .url = "", .user_code = "", .relying_party = ""};
 
         b->entry->asks_secret = true;
         step_tell(b, &s, WEB_DOWN_STEP_WANTS_ANSWER);

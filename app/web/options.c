@@ -54,8 +54,29 @@ static bool instance_read(struct web_options *o, char *text)
         return true;
 }
 
+/* What only `capos desktop` says. Whether it is of that. */
+static bool window_read(struct web_options *o, const char *name, const char *value, bool *ret_good)
+{
+        int *fd = !strcmp(name, "--sockets")   ? &o->sockets
+                  : !strcmp(name, "--starts")  ? &o->starts
+                  : !strcmp(name, "--starter") ? &o->starter
+                                               : NULL;
+
+        if (fd)
+                *ret_good = fd_read(value, fd);
+        else if (!strcmp(name, "--identity")) {
+                *ret_good = o->nidentities < OPTIONS_IDENTITIES;
+                if (*ret_good)
+                        o->identities[o->nidentities++] = value;
+        } else
+                return false;
+        return true;
+}
+
 static bool option_read(struct web_options *o, const char *name, char *value)
 {
+        bool good;
+
         if (!strcmp(name, "--port"))
                 return port_read(value, &o->port);
         if (!strcmp(name, "--host")) {
@@ -74,17 +95,9 @@ static bool option_read(struct web_options *o, const char *name, char *value)
                 return ms_read(value, LIFE_MS, &o->life_ms);
         if (!strcmp(name, "--instance"))
                 return instance_read(o, value);
-        if (!strcmp(name, "--sockets"))
-                return fd_read(value, &o->sockets);
-        if (!strcmp(name, "--starts"))
-                return fd_read(value, &o->starts);
-        if (!strcmp(name, "--starter"))
-                return fd_read(value, &o->starter);
-        if (!strcmp(name, "--identity")) {
-                if (o->nidentities == OPTIONS_IDENTITIES)
-                        return false;
-                o->identities[o->nidentities++] = value;
-        } else if (!strcmp(name, "--allow")) {
+        if (window_read(o, name, value, &good))
+                return good;
+        if (!strcmp(name, "--allow")) {
                 if (o->nallows == OPTIONS_ALLOWS)
                         return false;
                 o->allows[o->nallows++] = value;

@@ -621,8 +621,7 @@ static void session_on_socket(void *arg, uint32_t events)
 static int door_open(struct session *s, struct door *d, int fd)
 {
         *d = (struct door){.s = s, .fd = fd, .is_window = d == &s->window};
-        return fd < 0 ? 0
-                      : capnp_watch_new(s->b.vat, fd, EPOLLIN, session_on_socket, d, &d->watch);
+        return fd < 0 ? 0 : capnp_watch_new(s->b.vat, fd, EPOLLIN, session_on_socket, d, &d->watch);
 }
 
 static void session_on_word(void *arg, uint32_t events)

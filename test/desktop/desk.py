@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""The window of capos-desktop, on a screen of its own (R51, R53 to R56): used by the keyboard, read by its accessibility
-tree, and looked at.
+"""The window of capos-desktop, on a screen of its own (R51, R53 to R56): used by the keyboard, read by its
+accessibility tree, and looked at.
 
 usage: desk.py BINARIES GUIDE STAGE HOSTILE SCREENS [CASE...]
 

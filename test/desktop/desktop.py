@@ -21,7 +21,7 @@ PHRASE = "open this key"
 
 
 def manifest(programs, port):
-    """An operator may have panes of all of them, of chat and of the workshop; passkeys are those of a page at a port."""
+    """An operator may have panes of all of them, of chat and of the workshop; passkeys are of a page at a port."""
     services = [instance.service(name, os.path.abspath(programs[name]), sessionlib.type_id(file, iface, root=root))
                 for name, (file, iface, root) in SERVICES.items()]
     clips = instance.service("paperclips", "capos-paperclips", sessionlib.type_id("paperclips", "Paperclips"),

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""The session of a window (`capos desktop`), by a client that is no window: who its tabs are let in by, what only it asks
-for, and a browser beside it, by a front that is told to take it for its starter (R51, R13).
+"""The session of a window (`capos desktop`), by a client that is no window: who its tabs are let in by, what only it
+asks for, and a browser beside it, by a front that is told to take it for its starter (R51, R13).
 
 usage: window.py BINARIES
 
@@ -22,7 +22,8 @@ sys.path.insert(0, HERE)
 
 import heard  # noqa: E402
 import instance  # noqa: E402
-from bridge import DEADLINE, PASSWORD, Bridge, Browser, Closed, Rig, Socket, equal, holds, of_process, until  # noqa: E402
+from bridge import (DEADLINE, PASSWORD, Bridge, Browser, Closed, Rig, Socket, equal, holds,  # noqa: E402
+                    of_process, until)
 
 BACK = 4002  # tab.h
 PACKET = struct.pack("<32xI4096x", 0)  # struct packet_socket: no cookie, nothing early
@@ -159,8 +160,8 @@ class Cases:
         w.gone()
 
     def keys_of_files(self):
-        """They are offered by their public halves; one that is locked asks for its passphrase, and a wrong one, or none,
-        ends that login and no more."""
+        """They are offered by their public halves; one that is locked asks for its passphrase, and a wrong one, or
+        none, ends that login and no more."""
         w = self.window("--identity", self.rig.path("plain"), "--identity", self.rig.path("locked"))
         t = w.tab()
         keys = {k["comment"]: k["fingerprint"] for k in self.connected(t)["keys"]}
@@ -188,8 +189,8 @@ class Cases:
         w.gone()
 
     def a_browser_beside(self):
-        """It needs its code, its cookie and its key as ever; a login that is begun in it is the window's when it is done,
-        and the browser is sent away."""
+        """It needs its code, its cookie and its key as ever; a login that is begun in it is the window's when it is
+        done, and the browser is sent away."""
         w = self.window()
         t = w.tab()
         self.connected(t)

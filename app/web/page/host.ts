@@ -1,6 +1,6 @@
-/* The window that shows this page, where one of ours does (app/desktop/): then frames go to and fro by it, and what the
- * page's frame has elsewhere is the window's own: who and where one is, what is asked, secrets. A browser has no such
- * window, and a service cannot say that there is one: it is there before any script runs. */
+/* The window that shows this page, where one of ours does (app/desktop/): then frames go to and fro by it, and what
+ * the page's frame has elsewhere is the window's own: who and where one is, what is asked, secrets. A browser has no
+ * such window, and a service cannot say that there is one: it is there before any script runs. */
 
 import { Socket } from "./wire";
 
@@ -9,8 +9,8 @@ interface Handler { postMessage(text: string): void }
 export const host: Handler | null =
   (window as unknown as { webkit?: { messageHandlers?: { capos?: Handler } } }).webkit?.messageHandlers?.capos ?? null;
 
-/* What the window calls: that a line stands, a frame of it, its end, each with the number of the line that is meant; and
- * that the keyboard has come to the page, to its first or its last. */
+/* What the window calls: that a line stands, a frame of it, its end, each with the number of the line that is meant;
+ * and that the keyboard has come to the page, to its first or its last. */
 interface Told { opened(line: number): void; frame(line: number, text: string): void;
                  closed(line: number, code: number): void; enter(last: number): void }
 

@@ -145,7 +145,8 @@ export function card(): Child {
       return !all ? null : all.length ? h("ul", { class: "history", id: "own-passkeys" }, all.map(one))
         : h("p", { class: "m" }, "The account has none so far.");
     }),
-    host ? elsewhere("A passkey is registered in a browser") : why ? [h("p", { class: "m", id: "no-passkeys" }, why), live(h("div"), outcome)]
+    host ? elsewhere("A passkey is registered in a browser")
+      : why ? [h("p", { class: "m", id: "no-passkeys" }, why), live(h("div"), outcome)]
       : form("session", "Another one, for another device or key, within five minutes after you have logged in or " +
         "renewed. Removing one takes the same.", ask));
 }
