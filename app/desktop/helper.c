@@ -54,12 +54,12 @@ static void child_become(const char *path, char *const *argv, const int *fds, un
 {
         int null = open("/dev/null", O_RDWR | O_CLOEXEC), high[FDS];
 
+        (void)dup2(null, STDIN_FILENO);
+        (void)dup2(null, STDOUT_FILENO);
         for (unsigned i = 0; i < n; i++) /* out of the way of where they go */
                 high[i] = fcntl(fds[i], F_DUPFD, FIRST_FD + FDS);
         for (unsigned i = 0; i < n; i++)
                 (void)dup2(high[i], FIRST_FD + (int)i);
-        (void)dup2(null, STDIN_FILENO);
-        (void)dup2(null, STDOUT_FILENO);
         (void)close_range(FIRST_FD + n, ~0U, 0);
         (void)setsid();
         (void)execvp(path, argv);

@@ -38,6 +38,7 @@ struct window {
         struct sheet *asked[FRAMES_QUESTIONS]; /* what is asked, and not answered */
         struct sheet *link;
         struct sheet *shown;
+        bool asks; /* one of them is shown: nothing else can be used */
         char *url; /* of link */
         char instance[STANDING_TEXT];
         bool in_page;      /* the keyboard goes to the page */
@@ -56,9 +57,10 @@ static void ask_next(struct window *w)
                 next = w->asked[q];
         if (!next)
                 next = w->link;
-        if (next == w->shown && next)
+        if (next ? next == w->shown : !w->asks)
                 return;
         w->shown = next;
+        w->asks = next;
         if (was)
                 sheet_hide(was);
         gtk_widget_set_sensitive(view_widget(w->view), !next);
@@ -235,27 +237,48 @@ static void on_asked(void *arg, enum frames_act act)
         frames_grant(w->frames, browser_begin(w));
 }
 
-static void on_file(void *arg, web_down_file_reader f)
+/* A file that somebody says where to save. */
+struct saving {
+        GtkFileChooserNative *where;
+        char *text;
+        gsize len;
+};
+
+static void on_where(GtkNativeDialog *d, gint answer, gpointer arg)
 {
-        struct window *w = arg;
-        GtkFileChooserNative *n =
-                gtk_file_chooser_native_new("Save the transcript", GTK_WINDOW(w->top),
-                                            GTK_FILE_CHOOSER_ACTION_SAVE, NULL, NULL);
-        capnp_text name = web_down_file_name(f), text = web_down_file_text(f);
-        char *path = NULL, *base = g_strndup(name.p ? name.p : "", name.len);
-        char *plain = g_path_get_basename(*base ? base : "transcript.json");
+        struct saving *s = arg;
+        char *path = answer == GTK_RESPONSE_ACCEPT
+                             ? gtk_file_chooser_get_filename(GTK_FILE_CHOOSER(d))
+                             : NULL;
         GError *e = NULL;
 
-        gtk_file_chooser_set_current_name(GTK_FILE_CHOOSER(n), plain);
-        gtk_file_chooser_set_do_overwrite_confirmation(GTK_FILE_CHOOSER(n), TRUE);
-        if (gtk_native_dialog_run(GTK_NATIVE_DIALOG(n)) == GTK_RESPONSE_ACCEPT)
-                path = gtk_file_chooser_get_filename(GTK_FILE_CHOOSER(n));
-        if (path && !g_file_set_contents(path, text.p, (gssize)text.len, &e)) {
+        if (path && !g_file_set_contents(path, s->text, (gssize)s->len, &e)) {
                 g_printerr("capos: %s\n", e->message);
                 g_error_free(e);
         }
-        g_object_unref(n);
+        g_object_unref(s->where);
         g_free(path);
+        g_free(s->text);
+        g_free(s);
+}
+
+static void on_file(void *arg, web_down_file_reader f)
+{
+        struct window *w = arg;
+        struct saving *s = g_new0(struct saving, 1);
+        capnp_text name = web_down_file_name(f), text = web_down_file_text(f);
+        char *base = g_strndup(name.p ? name.p : "", name.len);
+        char *plain = g_path_get_basename(*base ? base : "transcript.json");
+
+        s->len = text.len;
+        s->text = g_strndup(text.p ? text.p : "", text.len);
+        s->where = gtk_file_chooser_native_new("Save the transcript", GTK_WINDOW(w->top),
+                                               GTK_FILE_CHOOSER_ACTION_SAVE, NULL, NULL);
+        gtk_native_dialog_set_modal(GTK_NATIVE_DIALOG(s->where), TRUE);
+        gtk_file_chooser_set_current_name(GTK_FILE_CHOOSER(s->where), plain);
+        gtk_file_chooser_set_do_overwrite_confirmation(GTK_FILE_CHOOSER(s->where), TRUE);
+        g_signal_connect(s->where, "response", G_CALLBACK(on_where), s);
+        gtk_native_dialog_show(GTK_NATIVE_DIALOG(s->where));
         g_free(plain);
         g_free(base);
 }
@@ -510,11 +533,14 @@ static gboolean on_press(GtkWidget *top, GdkEventKey *e, gpointer arg)
         return TRUE;
 }
 
-static void on_destroy(GtkWidget *top, gpointer arg)
+/* It goes when what stands on it has gone: window_free(). */
+static gboolean on_delete(GtkWidget *top, GdkEvent *e, gpointer arg)
 {
         (void)top;
+        (void)e;
         (void)arg;
         gtk_main_quit();
+        return TRUE;
 }
 
 /* ---- life ----------------------------------------------------------------------------------- */
@@ -535,7 +561,7 @@ struct window *window_new(int helper, bool has_opener)
         w->view = view_new(&view_ops, w);
         gtk_widget_set_size_request(view_widget(w->view), LEAST_WIDE, LEAST_TALL);
         gtk_container_add(GTK_CONTAINER(w->top), view_widget(w->view));
-        g_signal_connect(w->top, "destroy", G_CALLBACK(on_destroy), w);
+        g_signal_connect(w->top, "delete-event", G_CALLBACK(on_delete), w);
         g_signal_connect(w->top, "set-focus", G_CALLBACK(on_focus), w);
         g_signal_connect(w->top, "key-press-event", G_CALLBACK(on_press), w);
         gtk_widget_show_all(w->top);
@@ -550,6 +576,7 @@ void window_free(struct window *w)
         for (unsigned q = 0; q < FRAMES_QUESTIONS; q++)
                 w->asked[q] = sheet_free(w->asked[q]);
         w->link = sheet_free(w->link);
+        gtk_widget_destroy(w->top);
         w->frames = frames_free(w->frames);
         view_free(w->view);
         chrome_free(w->chrome);

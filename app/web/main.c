@@ -13,11 +13,12 @@
 #include "starter.h"
 #include "tls-file.h"
 
-#include <fcntl.h>
+#include <linux/close_range.h>
 #include <openssl/crypto.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 int main(int argc, char **argv)
 {
@@ -38,7 +39,7 @@ int main(int argc, char **argv)
         if (o.sockets)
                 session_run(&o, &(struct packet_start){.port = 0}, (int[]){-1, -1});
         fd = o.starter;
-        r = fd ? fcntl(fd, F_SETFD, FD_CLOEXEC) : starter_new(&o, session_run, &fd);
+        r = fd ? close_range(3, ~0U, CLOSE_RANGE_CLOEXEC) : starter_new(&o, session_run, &fd);
         if (r) {
                 (void)fprintf(stderr, "capos-web: %s\n", strerror(-r));
                 return 1;

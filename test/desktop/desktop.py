@@ -51,7 +51,7 @@ def of(pid, name):
 
 class Desktop:
     CASES = ["by_a_key_and_the_keyboard", "games_and_chat", "a_harmful_composer", "by_a_password", "by_a_locked_key",
-             "an_instance_that_is_not_known", "what_is_asked", "no_network", "its_processes_die", "by_a_passkey",
+             "an_instance_that_is_not_known", "what_is_asked", "a_transcript", "no_network", "its_processes_die", "by_a_passkey",
              "large_and_dark"]
 
     def __init__(self, binaries, guide, stage, hostile, screens):
@@ -386,6 +386,22 @@ class Desktop:
         w.lacks(w.frame, "Log out?")
         w.says(w.frame, "Lease")
 
+    def a_transcript(self):
+        """It is saved where a person says, and has what was done."""
+        w = self.session()
+        path = self.rig.path("transcript.json")
+        self.press(w, "Transcript", "link")
+        self.press(w, "As JSON")
+        dialog = until(lambda: self.screen.xdotool("search", "--onlyvisible", "--name", "Save the transcript"),
+                       "where to save it")
+        self.screen.xdotool("windowfocus", "--sync", dialog.split("\n")[0])
+        self.shoot("save")
+        self.screen.key("ctrl+a")
+        self.screen.type(path)
+        self.screen.key("Return")
+        until(lambda: os.path.exists(path) and os.path.getsize(path), "the file")
+        holds("publicKey" in self.rig.read("transcript.json"), "what is in it")
+
     # ---- what it is made of ----
 
     def children(self, pid=None):
@@ -402,8 +418,8 @@ class Desktop:
         return found
 
     def no_network(self):
-        """Neither the window nor any process of WebKit's can make a socket that leads away; the web process is in a
-        sandbox; nothing of ours listens."""
+        """Neither the window nor any process of WebKit's can make a socket that leads away; the page's process is in
+        a sandbox; nothing of ours listens."""
         self.open()
         found = self.children()
         for name in ("WebKitNetworkPr", "WebKitWebProces"):
@@ -413,7 +429,14 @@ class Desktop:
             if pid not in ours:
                 equal((of(pid, "Seccomp"), of(pid, "NoNewPrivs")), ("2", "1"), name)
         page = next(p for p, n in found if n == "WebKitWebProces")
-        holds(os.readlink(f"/proc/{page}/ns/mnt") != os.readlink("/proc/self/ns/mnt"), "the page's own mounts")
+        sandbox = ["bwrap", "--ro-bind", "/", "/", "--proc", "/proc", "--dev", "/dev", "--unshare-all", "true"]
+        if subprocess.run(sandbox, check=False, capture_output=True).returncode:
+            print("(no sandbox can be made here)")  # then WebKit goes without in a container
+        else:
+            holds(os.readlink(f"/proc/{page}/ns/mnt") != os.readlink("/proc/self/ns/mnt"), "mounts of its own")
+        self.listens_nowhere(found)
+
+    def listens_nowhere(self, found):
         inodes = {os.readlink(f"/proc/{p}/fd/{fd}") for p in [self.process.pid, *(p for p, _ in found)]
                   for fd in os.listdir(f"/proc/{p}/fd")}
         for table in ("tcp", "tcp6"):

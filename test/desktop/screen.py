@@ -25,7 +25,6 @@ from gi.repository import Atspi, GLib  # noqa: E402  (after its version)
 WAIT_S = int(os.environ.get("CAPOS_DESKTOP_DEADLINE", "240"))
 PR_SET_CHILD_SUBREAPER = 36
 SIZE = 1400, 960
-# Whose children are no one's business here: what is in a text, say.
 DEEP = 60
 
 
@@ -90,7 +89,7 @@ class Node:
 
 
 def read(element, parent=None, depth=0):
-    """The tree below an element; NULL parts of it, which are gone meanwhile, are left out."""
+    """The tree below an element; what is gone meanwhile is left out."""
     try:
         node = Node(element, parent)
         for i in range(element.get_child_count() if depth < DEEP else 0):
@@ -148,9 +147,10 @@ class Screen:
         for p in reversed(self.started):
             p.kill()
             p.wait()
-        for pid in self.orphans():
-            os.kill(pid, signal.SIGKILL)
-            os.waitpid(pid, 0)
+        while self.orphans():
+            for pid in self.orphans():
+                os.kill(pid, signal.SIGKILL)
+                os.waitpid(pid, 0)
         shutil.rmtree(self.folder, ignore_errors=True)
 
     @staticmethod
