@@ -3,8 +3,10 @@ are told, and a window for each case.
 """
 import json
 import os
+import random
 import re
 import signal
+import socket
 import subprocess
 import tempfile
 
@@ -37,10 +39,12 @@ def manifest(programs, port):
 
 
 def free_port():
-    import socket
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """One that nobody is given who does not ask for it: they are given those from 32768 on."""
+    while True:
+        port = random.randrange(20000, 30000)
+        with socket.socket() as s:
+            if s.connect_ex(("127.0.0.1", port)):
+                return port
 
 
 def of(pid, name):
@@ -49,10 +53,21 @@ def of(pid, name):
         return re.search(rf"^{name}:\s*(.*)$", f.read(), re.M).group(1)
 
 
+def descriptors(pid):
+    """What a process has open; what is closed just now is not."""
+    found = set()
+    for fd in os.listdir(f"/proc/{pid}/fd"):
+        try:
+            found.add(os.readlink(f"/proc/{pid}/fd/{fd}"))
+        except OSError:
+            pass
+    return found
+
+
 class Desktop:
     CASES = ["by_a_key_and_the_keyboard", "games_and_chat", "a_harmful_composer", "by_a_password", "by_a_locked_key",
-             "an_instance_that_is_not_known", "what_is_asked", "a_transcript", "no_network", "its_processes_die", "by_a_passkey",
-             "large_and_dark"]
+             "an_instance_that_is_not_known", "what_is_asked", "a_transcript", "no_network", "its_processes_die",
+             "by_a_passkey", "large_and_dark"]
 
     def __init__(self, binaries, guide, stage, hostile, screens):
         self.binaries, self.screens = os.path.abspath(binaries), os.path.abspath(screens)
@@ -426,7 +441,7 @@ class Desktop:
             holds(name in [n for _, n in found], f"{name}: {found}")
         ours = {p for p, n in found if n.startswith(("capos-web", "capos-desktop"))}
         for pid, name in [*found, (self.process.pid, "the window")]:
-            if pid not in ours:
+            if pid not in ours and os.path.exists(f"/proc/{pid}"):
                 equal((of(pid, "Seccomp"), of(pid, "NoNewPrivs")), ("2", "1"), name)
         page = next(p for p, n in found if n == "WebKitWebProces")
         sandbox = ["bwrap", "--ro-bind", "/", "/", "--proc", "/proc", "--dev", "/dev", "--unshare-all", "true"]
@@ -437,8 +452,7 @@ class Desktop:
         self.listens_nowhere(found)
 
     def listens_nowhere(self, found):
-        inodes = {os.readlink(f"/proc/{p}/fd/{fd}") for p in [self.process.pid, *(p for p, _ in found)]
-                  for fd in os.listdir(f"/proc/{p}/fd")}
+        inodes = set().union(*(descriptors(p) for p in [self.process.pid, *(p for p, _ in found)]))
         for table in ("tcp", "tcp6"):
             with open(f"/proc/{self.process.pid}/net/{table}", encoding="ascii") as f:
                 for line in f.read().splitlines()[1:]:

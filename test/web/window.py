@@ -22,8 +22,7 @@ sys.path.insert(0, HERE)
 
 import heard  # noqa: E402
 import instance  # noqa: E402
-from bridge import (DEADLINE, PASSWORD, Bridge, Browser, Closed, Rig, Socket, equal, holds,  # noqa: E402
-                    of_process, until)
+from bridge import DEADLINE, PASSWORD, Bridge, Browser, Closed, Rig, Socket, equal, holds, until  # noqa: E402
 
 BACK = 4002  # tab.h
 PACKET = struct.pack("<32xI4096x", 0)  # struct packet_socket: no cookie, nothing early
@@ -138,11 +137,6 @@ class Cases:
         equal(two.down("session")["session"]["account"], "alice", "what another tab is told")
         equal([f for f in t.frames + two.frames if "rotate" in f], [], "tickets")
         equal(self.sessions(), 1, "sessions")
-        net = of_process(w.process.pid, "net/tcp").decode()
-        inodes = {os.readlink(f"/proc/{w.process.pid}/fd/{fd}") for fd in os.listdir(f"/proc/{w.process.pid}/fd")}
-        for line in net.splitlines()[1:]:
-            words = line.split()
-            holds(words[3] != "0A" or f"socket:[{words[9]}]" not in inodes, f"it listens: {line}")
         w.gone()
         until(lambda: self.sessions() == 0, "it has logged out")
 
