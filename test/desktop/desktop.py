@@ -56,9 +56,10 @@ def of(pid, name):
 def descriptors(pid):
     """What a process has open; what is closed just now is not."""
     found = set()
-    for fd in os.listdir(f"/proc/{pid}/fd"):
+    folder = f"/proc/{pid}/fd"
+    for fd in os.listdir(folder) if os.path.exists(folder) else ():
         try:
-            found.add(os.readlink(f"/proc/{pid}/fd/{fd}"))
+            found.add(os.readlink(f"{folder}/{fd}"))
         except OSError:
             pass
     return found
