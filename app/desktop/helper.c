@@ -1,8 +1,8 @@
 /*
  * It is forked before the toolkit has begun, holds nothing but its end of a socket, and does four
  * things for whoever has the other. What it starts has a process group of its own, so that Ctrl-C
- * in a terminal is the window's alone: its session then hears that the window is gone, and logs
- * out. It ends with the window.
+ * in a terminal is the window's alone: its session then hears that the window is gone, and ends
+ * as well. It ends with the window.
  *
  * The one child that it may have to end, a front, it does not wait for before that: so a process id
  * that it sends a signal to is never another's.

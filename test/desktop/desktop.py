@@ -9,12 +9,13 @@ import signal
 import socket
 import subprocess
 import tempfile
+import threading
 
 import instance
 import sessionlib
 from browser import Browser
 from rig import PASSWORD, Rig, equal, holds
-from screen import SIZE, Screen, Window, until
+from screen import SIZE, WAIT_S, Screen, Window, until
 
 SERVICES = {"guide": ("guide", "Guide", "example/ui"), "stage": ("stage", "Stage", "test/ui"),
             "hostile": ("hostile", "Hostile", "test/ui")}
@@ -97,7 +98,7 @@ class Desktop:
         self.screen.close()
 
     def over(self):
-        """Closes the window of a case; its session logs out."""
+        """Closes the window of a case; its session ends."""
         if self.process and self.process.poll() is None:
             self.process.terminate()
             equal(self.process.wait(120), 0, "how the window ends")
@@ -138,7 +139,7 @@ class Desktop:
     def answer(self, w, title, name):
         """What is asked in the frame, by the keyboard; nothing else can be used meanwhile."""
         w.there(w.frame, "dialog", title)
-        w.there(w.focus, "push button")  # it hears
+        w.focused("push button")  # it hears
         self.press(w, name)
         w.lacks(w.frame, title)
 
@@ -147,6 +148,7 @@ class Desktop:
         if instance_name != "home":
             w.tab_to("push button", "Connect")
             self.screen.key("Tab")
+            w.focused("push button", "Rename")
         self.press(w, "Connect")
         return w
 
@@ -187,13 +189,13 @@ class Desktop:
             w.says(w.frame, words)
         w.there(w.page, "heading", "Overview")
         self.shoot("overview")
-        holds(not w.page().find("landmark", "Frame"), "the page has no frame of its own")
+        holds(not w.has(w.page, "landmark", "Frame"), "the page has no frame of its own")
         self.screen.key("F6")  # from the page to the frame, and back
-        w.there(w.focus, "push button", "Find")
+        w.focused("push button", "Find")
         w.tab_to("push button", "Log out")
         self.screen.key("Return")
         w.there(w.frame, "dialog", "Log out?")
-        w.there(w.focus, "push button", "Stay")
+        w.focused("push button", "Stay")
         self.shoot("log-out")
         self.answer(w, "Log out?", "Log out")
         w.says(w.frame, "ended")
@@ -212,13 +214,13 @@ class Desktop:
         w = self.session()
         self.workspace(w, ("paperclips", "Bench"), ("chat", "Channels"))
         self.press(w, "Bend clips by hand")
-        w.there(w.focus, "entry", "How many")
+        w.focused("entry", "How many")
         self.screen.key("ctrl+a")
         self.screen.type("5")
         self.screen.key("Return")
         until(lambda: self.wire() < 60, "wire is bent")
         self.press(w, "Enter a channel")
-        until(lambda: w.focus() and w.focus().role in ("entry", "combo box"), "the field")
+        w.focused("entry|combo box")
         self.screen.type("#lobby")
         self.screen.key("Return")
         w.there(w.page, "heading", "chat #lobby")
@@ -231,7 +233,7 @@ class Desktop:
         w.there(w.frame, "dialog", "Run this?")
         w.says(w.frame, "paperclips · ")
         w.says(w.frame, "It cannot be undone")
-        holds(not w.page().find("dialog", "Run this?"), "the page asks nothing")
+        holds(not w.has(w.page, "dialog", "Run this?"), "the page asks nothing")
         self.shoot("prompt")
         self.answer(w, "Run this?", "Run it")
         until(lambda: self.wire() == 60, "another game")
@@ -249,7 +251,7 @@ class Desktop:
 
     def frame_of(self):
         """The pixels of the frame but the lease, which runs: who and where one is; what can be done; the stripe."""
-        lease = self.window.frame().find("label", "Lease").element
+        lease = self.window.there(self.window.frame, "label", "Lease").element
         box = lease.get_extents(0)  # of the screen
         rows = self.screen.still(0, 0, SIZE[0], 51)
         return [r[:3 * box.x] + r[3 * (box.x + box.width):] for r in rows]
@@ -260,8 +262,8 @@ class Desktop:
         w = self.session()
         self.workspace(w, ("guide", "First steps"))
         self.screen.key("F6")
-        w.there(w.focus, "push button", "Find")
-        alone, tree = self.frame_of(), w.frame().shape(["Lease"])
+        w.focused("push button", "Find")
+        alone, tree = self.frame_of(), w.whole(w.frame).shape(["Lease"])
         self.screen.key("F6")
         w.tab_to("toggle button", "hostile")
         self.screen.key("Return")
@@ -288,30 +290,36 @@ class Desktop:
         self.say("host", "theme", "(scope = own, hints = (scheme = dark, density = spacious, scalePercent = 200, "
                  "contrast = more, accent = rose, simple = true))")
         self.same(w, alone, tree, "beside its look")
-        for n in w.page().walk():
+        for n in w.whole(w.page).walk():
             if n.role == "landmark" and any(c.role == "header" for c in n.children):
                 holds(n.name.startswith(("hostile ", "guide ")), f"a pane is called {n.name!r}")
         self.shoot("hostile")
-        asks = subprocess.Popen([self.rig.capos, "call", "hostile", "say", "-", "-s", "teller", "--json"],
-                                stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=self.rig.env, text=True)
-        asks.stdin.write(json.dumps({"to": "host", "method": "theme", "count": 1, "params":
-                                     "(scope = workspace, hints = (scheme = dark, accent = rose))"}))
-        asks.stdin.close()
+        told = []
+        asks = threading.Thread(target=lambda: told.append(self.asks_for_all()))
+        asks.start()
         w.there(w.frame, "dialog", "Change the look of everything?")
         self.shoot("hostile-prompt")
-        w.there(w.focus, "push button", "No")
+        w.focused("push button", "No")
         self.screen.key("Escape")
         w.lacks(w.frame, "Change the look of everything?")
-        holds("refused.person" in asks.stdout.read(), "what it is told")
-        asks.wait(120)
+        asks.join(WAIT_S)
+        holds(told and "refused.person" in told[0], f"what it is told: {told}")
         self.same(w, alone, tree, "after what it has asked")
         equal(self.call("hostile", "counted").get("ran"), 0, "what has run")
+
+    def asks_for_all(self):
+        """It wishes a look for all; what it is told when there was room for that in its pace."""
+        def said():
+            answer = self.call("hostile", "say", to="host", method="theme", count=1,
+                               params="(scope = workspace, hints = (scheme = dark, accent = rose))")["answer"]
+            return "over-quota" not in answer and answer
+        return until(said, "a wish for all")
 
     def same(self, w, alone, tree, when):
         w.tab_to("toggle button", "hostile")
         self.screen.key("F6")
-        w.there(w.focus, "push button", "Find")
-        equal(w.frame().shape(["Lease"]), tree, f"the frame's tree {when}")
+        w.focused("push button", "Find")
+        equal(w.whole(w.frame).shape(["Lease"]), tree, f"the frame's tree {when}")
         holds(self.frame_of() == alone, f"the frame's pixels {when}")
         self.screen.key("F6")
 
@@ -322,26 +330,27 @@ class Desktop:
         w = self.at_login()
         self.to_method(w, "Password")
         w.tab_to("entry", "Account")
-        holds(not w.page().find("password text"), "the page has no field for it")
+        holds(not w.has(w.page, "password text"), "the page has no field for it")
         self.screen.type("alice")
         self.press(w, "Log in")
         w.there(w.frame, "password text", "Password")
-        w.there(w.focus, "password text")
+        w.focused("password text")
         self.shoot("password")
         self.screen.type("not this one")
         self.screen.key("Return")
         w.says(w.page, "denied.credentials")
         self.press(w, "Log in")
-        w.there(w.focus, "password text")
+        w.focused("password text")
         self.screen.key("Escape")
         w.says(w.page, "given up")
         self.press(w, "Log in")
-        w.there(w.focus, "password text")
+        w.focused("password text")
         self.screen.type(PASSWORD)
         self.screen.key("Return")
         w.says(w.frame, "alice")
         w.there(w.page, "heading", "Overview")
-        said = w.page().drawn() + "".join(n.text for n in w.page().walk())
+        page = w.whole(w.page)
+        said = page.drawn() + "".join(n.text for n in page.walk())
         holds(PASSWORD not in said, "the page has it")
 
     def by_a_locked_key(self):
@@ -350,12 +359,12 @@ class Desktop:
         self.to_method(w, "Public key")
         self.log_in(w)
         w.there(w.frame, "password text", "Passphrase of ")
-        w.there(w.focus, "password text")
+        w.focused("password text")
         self.screen.type("not this one")
         self.screen.key("Return")
         w.says(w.page, "passphrase")
         self.press(w, "Log in")
-        w.there(w.focus, "password text")
+        w.focused("password text")
         self.screen.type(PHRASE)
         self.screen.key("Return")
         w.says(w.frame, "alice")
@@ -368,9 +377,9 @@ class Desktop:
         w = self.at_login(instance_name="far", env={"HOME": home})
         w.there(w.frame, "dialog", "Is this the instance you mean?")
         w.says(w.frame, "sha256:")
-        holds(not w.page().find("heading", "Log in"), "before it is said to be the one")
+        holds(not w.has(w.page, "heading", "Log in"), "before it is said to be the one")
         self.shoot("key")
-        w.there(w.focus, "push button", "No")
+        w.focused("push button", "No")
         self.screen.key("Escape")
         w.lacks(w.frame, "Is this the instance you mean?")
         w.tab_to("push button", "Connect", "shift+Tab")
@@ -386,18 +395,18 @@ class Desktop:
         self.workspace(w, ("guide", "First steps"))
         self.press(w, "Reset layout")
         w.there(w.frame, "dialog", "Reset the layout?")
-        w.there(w.focus, "push button", "Keep it")
+        w.focused("push button", "Keep it")
         self.screen.key("Escape")
         w.lacks(w.frame, "Reset the layout?")
         self.press(w, "Reset layout")
         self.answer(w, "Reset the layout?", "Reset")
         w.there(w.page, "heading", "guide First steps")
         self.screen.key("ctrl+k")  # the page's own way to log out asks there, too
-        w.there(w.focus, "combo box")
+        w.focused("combo box")
         self.screen.type("Log out")
         self.screen.key("Return")
         w.there(w.frame, "dialog", "Log out?")
-        w.there(w.focus, "push button", "Stay")
+        w.focused("push button", "Stay")
         self.screen.key("Escape")
         w.lacks(w.frame, "Log out?")
         w.says(w.frame, "Lease")
@@ -482,7 +491,7 @@ class Desktop:
         w = self.at_login()
         self.to_method(w, "Passkey")
         self.press(w, "Open the browser")
-        w.there(w.frame, "push button", "In your browser")
+        until(lambda: w.has(w.frame, "push button", "In your browser").showing, "a browser that goes on")
         self.shoot("in-browser")
         until(lambda: os.path.exists(self.rig.path("opened")), "what is opened")
         link = re.search(r"url=([^\"]+)\"", self.rig.read("opened")).group(1)
@@ -501,8 +510,7 @@ class Desktop:
             w.says(w.frame, "alice")
             w.there(w.page, "heading", "Overview")
             w.says(w.page, "passkey")
-            until(lambda: "In your browser" not in
-                  [n.name for n in w.frame().walk() if n.showing and n.role == "push button"], "no browser any more")
+            until(lambda: not w.has(w.frame, "push button", "In your browser").showing, "no browser any more")
             p.go(f"http://localhost:{self.port}/")  # nobody is there
             until(lambda: "capOS" not in p.text(), "the page has gone")
 

@@ -102,6 +102,26 @@ def read(element, parent=None, depth=0):
         return None
 
 
+def matches(element, role=None, state=None, most=5000):
+    """What there is below an element, in order, by one question: a walk asks for each. Nothing, when it is gone."""
+    every = Atspi.CollectionMatchType.ALL
+    roles = [getattr(Atspi.Role, role.upper().replace(" ", "_"))] if role else []
+    rule = Atspi.MatchRule.new(Atspi.StateSet.new([state] if state else []), every, {}, every, roles,
+                               Atspi.CollectionMatchType.ANY if roles else every, [], every, False)
+    try:
+        return Atspi.Collection.get_matches(element, rule, Atspi.CollectionSortOrder.CANONICAL, most, True)
+    except GLib.Error:
+        return []
+
+
+def node(element):
+    """An element as it is; None: it is gone."""
+    try:
+        return Node(element)
+    except GLib.Error:
+        return None
+
+
 class Screen:
     def __init__(self):
         ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
@@ -222,59 +242,90 @@ class Window:
         until(self.top, "its tree")
 
     def top(self):
-        """All of it; None: it is not there yet, or has ended."""
+        """All of it, walked through; None: it is not there yet, or has ended."""
+        root = self.root()
+        tree = root and read(root)
+        return tree and tree.find("frame")
+
+    def root(self):
         desktop = Atspi.get_desktop(0)
         desktop.clear_cache()
         for i in range(desktop.get_child_count()):
             app = desktop.get_child_at_index(i)
             if app and app.get_process_id() == self.process.pid:
                 app.clear_cache()
-                tree = read(app)
-                return tree and tree.find("frame")
+                return app
+        return None
+
+    def part(self, role, name=None):
+        """The nearest element of a role, and what is below is not looked at."""
+        layer = [self.root()]
+        try:
+            while layer:
+                for e in layer:
+                    if e and e.get_role_name() == role and (name is None or e.get_name() == name):
+                        return e
+                layer = [e.get_child_at_index(i) for e in layer if e for i in range(e.get_child_count())]
+        except GLib.Error:
+            pass
         return None
 
     def frame(self):
-        top = self.top()
-        return top and top.find("filler", "Frame")
+        return self.part("filler", "Frame")
 
     def page(self):
-        top = self.top()
-        return top and top.find("document web")
+        return self.part("document web")
+
+    def whole(self, where):
+        """A part, walked through."""
+        return until(lambda: read(where()) if where() else None, "a part of the window")
 
     def says(self, where, words):
         """Waits until a part, frame or page, has these words in a name or a text; returns that element."""
-        last = [None]
-
         def found():
-            last[0] = where()
-            for n in last[0].walk() if last[0] else ():
-                if words in n.name or words in n.text:
+            part = where()
+            for e in matches(part) if part else ():
+                n = node(e)
+                if n and (words in n.name or words in n.text):
                     return n
             return None
-        return until(found, lambda: f"{words!r}\n{last[0].drawn() if last[0] else 'nothing'}")
+        return until(found, lambda: f"{words!r}\n{self.told(where)}")
 
     def lacks(self, where, words):
         def gone():
-            tree = where()
-            return tree and all(words not in n.name and words not in n.text for n in tree.walk())
-        until(gone, lambda: f"{words!r} is gone\n{(where() or self.top()).drawn()}")
+            part = where()
+            found = [node(e) for e in matches(part)] if part else []
+            return found and all(n and words not in n.name and words not in n.text for n in found)
+        until(gone, lambda: f"{words!r} is gone\n{self.told(where)}")
+
+    def told(self, where):
+        part = where() or self.root()
+        tree = part and read(part)
+        return tree.drawn() if tree else "nothing"
+
+    def has(self, where, role, name=None):
+        """An element of a part with a role, and a name that begins so; None: there is none."""
+        part = where()
+        found = [node(e) for e in matches(part, role)] if part else []
+        return next((n for n in found if n and n.role == role and (name is None or n.name.startswith(name))), None)
 
     def there(self, where, role, name=None):
-        last = [None]
-
-        def found():
-            last[0] = where()
-            return last[0] and last[0].find(role, name)
-        return until(found, lambda: f"{role} {name!r}\n{last[0].drawn() if last[0] else 'nothing'}")
+        return until(lambda: self.has(where, role, name), lambda: f"{role} {name!r}\n{self.told(where)}")
 
     def focus(self):
         """What a key goes to. A page remembers what has had it while the frame has."""
-        top = self.top()
-        for part in (top.find("filler", "Frame"), top) if top else ():
-            found = [n for n in part.walk() if n.focused] if part else []
+        for part in (self.frame(), self.page()):
+            found = matches(part, state=Atspi.StateType.FOCUSED) if part else []
             if found:
-                return found[-1]
+                return node(found[-1])
         return None
+
+    def focused(self, role, name=""):
+        """Waits until that has the focus."""
+        def has():
+            now = self.focus()
+            return now and now.role in role.split("|") and now.name.startswith(name) and now
+        return until(has, lambda: f"the focus on {role} {name!r}; {self.focus() and self.focus().name!r}")
 
     def tab_to(self, role, name, key="Tab"):
         """By the keyboard alone."""
