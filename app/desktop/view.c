@@ -103,8 +103,8 @@ static void on_message(WebKitUserContentManager *m, WebKitJavascriptResult *r, g
                 v->ops->frame(v->arg, text, strlen(text));
         else if (g_str_has_prefix(text, "open "))
                 v->ops->open(v->arg, (unsigned)strtoul(text + strlen("open "), NULL, 10));
-        else if (!strcmp(text, "close"))
-                v->ops->close(v->arg);
+        else if (g_str_has_prefix(text, "close "))
+                v->ops->close(v->arg, (unsigned)strtoul(text + strlen("close "), NULL, 10));
         g_free(text);
 }
 
@@ -276,7 +276,7 @@ static void on_terminated(WebKitWebView *web, WebKitWebProcessTerminationReason 
 
         (void)web;
         (void)why;
-        v->ops->close(v->arg);
+        v->ops->close(v->arg, 0);
         g_cancellable_cancel(v->told);
         g_object_unref(v->told);
         v->told = g_cancellable_new();

@@ -10,8 +10,8 @@ struct view_ops {
         void (*open)(void *arg, unsigned line);
         /* A frame of it. */
         void (*frame)(void *arg, const char *text, size_t len);
-        /* The line is over: the page has closed it, or is gone. */
-        void (*close)(void *arg);
+        /* The line is over: the page has closed it; 0: all are, the page is gone. */
+        void (*close)(void *arg, unsigned line);
         /* A person has followed a link that leads elsewhere. */
         void (*link)(void *arg, const char *url);
         /* The page takes no more for now, or again. */

@@ -41,6 +41,7 @@ struct window {
         bool asks; /* one of them is shown: nothing else can be used */
         char *url; /* of link */
         char instance[STANDING_TEXT];
+        uint64_t ends_ms;  /* of the session; 0: there is none */
         bool in_page;      /* the keyboard goes to the page */
         guint tab;         /* the key that moves it just now, or 0 … */
         guint32 tabbed_ms; /* … and when it was pressed, in the page */
@@ -220,6 +221,9 @@ static void on_standing(void *arg, const struct standing *s)
         char *title = s->is_in ? g_strdup_printf("%s on %s - capOS", s->account, s->instance)
                                : g_strdup("capOS");
 
+        if (s->is_in && s->ends_ms != w->ends_ms) /* what a browser went on for is done */
+                browser_end(w);
+        w->ends_ms = s->ends_ms;
         (void)g_strlcpy(w->instance, s->instance, sizeof(w->instance));
         chrome_standing(w->chrome, s);
         gtk_window_set_title(GTK_WINDOW(w->top), title);
@@ -414,9 +418,12 @@ static void on_view_frame(void *arg, const char *text, size_t len)
                 line_end(w, LOST);
 }
 
-static void on_view_close(void *arg)
+static void on_view_close(void *arg, unsigned number)
 {
-        line_drop(arg);
+        struct window *w = arg;
+
+        if (!number || number == w->number)
+                line_drop(w);
 }
 
 static void on_linked(void *arg, bool yes, const char *text)

@@ -747,6 +747,12 @@ static int session_confine(const struct web_options *o)
         if (!slash)
                 return confine_session(NULL);
         *slash = 0;
+        for (char *p = folder + 1; *p; p++) /* a new user has not even what it lies in */
+                if (*p == '/') {
+                        *p = 0;
+                        (void)mkdir(folder, 0700);
+                        *p = '/';
+                }
         (void)mkdir(folder, 0700);
         return confine_session(folder);
 }

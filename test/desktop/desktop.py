@@ -118,7 +118,7 @@ class Desktop:
 
     # ---- what cases begin with ----
 
-    def open(self, *options, env=None):
+    def open(self, *options, instance_is=None, env=None):
         opener = self.rig.path("opener")
         with open(opener, "w", encoding="utf-8") as f:
             f.write(f'#!/bin/sh\ncp "$1" {self.rig.path("opened.new")} && mv {self.rig.path("opened.new")} '
@@ -126,7 +126,7 @@ class Desktop:
         os.chmod(opener, 0o755)
         self.process = self.screen.start(
             [self.rig.capos, "desktop", "--listen", f"localhost:{self.port}", "--instance",
-             f"home={self.rig.address}", "--instance", f"far={self.tls}", *options], stdout=subprocess.DEVNULL,
+             instance_is or f"home={self.rig.address}", *options], stdout=subprocess.DEVNULL,
             env={"HOME": self.rig.path("home"), "BROWSER": opener, **(env or {})})
         self.window = Window(self.screen, self.process, "capOS")
         self.window.there(self.window.page, "heading", "Instances")
@@ -143,12 +143,8 @@ class Desktop:
         self.press(w, name)
         w.lacks(w.frame, title)
 
-    def at_login(self, *options, instance_name="home", **more):
+    def at_login(self, *options, **more):
         w = self.open(*options, **more)
-        if instance_name != "home":
-            w.tab_to("push button", "Connect")
-            self.screen.key("Tab")
-            w.focused("push button", "Rename")
         self.press(w, "Connect")
         return w
 
@@ -374,7 +370,7 @@ class Desktop:
         """Its key is asked about above the stripe, which has its colours from then on."""
         home = self.rig.path("stranger")
         os.makedirs(home, exist_ok=True)
-        w = self.at_login(instance_name="far", env={"HOME": home})
+        w = self.at_login(instance_is=f"far={self.tls}", env={"HOME": home})
         w.there(w.frame, "dialog", "Is this the instance you mean?")
         w.says(w.frame, "sha256:")
         holds(not w.has(w.page, "heading", "Log in"), "before it is said to be the one")
@@ -382,8 +378,7 @@ class Desktop:
         w.focused("push button", "No")
         self.screen.key("Escape")
         w.lacks(w.frame, "Is this the instance you mean?")
-        w.tab_to("push button", "Connect", "shift+Tab")
-        self.screen.key("Return")
+        self.press(w, "Connect")
         self.answer(w, "Is this the instance you mean?", "It is the one")
         w.there(w.page, "heading", "Log in")
         w.says(w.frame, "sha256:")
@@ -402,8 +397,9 @@ class Desktop:
         self.answer(w, "Reset the layout?", "Reset")
         w.there(w.page, "heading", "guide First steps")
         self.screen.key("ctrl+k")  # the page's own way to log out asks there, too
-        w.focused("combo box")
+        w.there(w.page, "dialog", "Find")
         self.screen.type("Log out")
+        w.focused("list item", "act Log out")
         self.screen.key("Return")
         w.there(w.frame, "dialog", "Log out?")
         w.focused("push button", "Stay")
@@ -432,14 +428,15 @@ class Desktop:
     def children(self, pid=None):
         """All processes below one, as (pid, name)."""
         found = []
-        for task in os.listdir(f"/proc/{pid or self.process.pid}/task"):
-            with open(f"/proc/{pid or self.process.pid}/task/{task}/children", encoding="ascii") as f:
-                for child in map(int, f.read().split()):
-                    try:
+        folder = f"/proc/{pid or self.process.pid}/task"
+        for task in os.listdir(folder) if os.path.exists(folder) else ():
+            try:
+                with open(f"{folder}/{task}/children", encoding="ascii") as f:
+                    for child in map(int, f.read().split()):
                         found.append((child, of(child, "Name")))
                         found += self.children(child)
-                    except OSError:
-                        pass  # it has ended meanwhile
+            except OSError:
+                pass  # it has ended meanwhile
         return found
 
     def no_network(self):
@@ -504,8 +501,7 @@ class Desktop:
             p.fill("#enrol-code", code)
             p.click("#enrol")
             p.says("registered", "#enrol-outcome")
-            p.click("#choose-passkey")
-            p.click("#login")
+            p.click("#login")  # which is chosen for who has registered one
             p.says(HANDED)
             w.says(w.frame, "alice")
             w.there(w.page, "heading", "Overview")

@@ -57,7 +57,7 @@ export class HostLine implements Socket {
   }
 
   close(): void {
-    this.to.postMessage("close");
+    this.to.postMessage(`close ${this.number}`); /* there may be another by now */
     this.ended(1000);
   }
 
