@@ -7,7 +7,7 @@
 
 #include <string.h>
 
-enum { WIDE = 640, LETTERS = 84, TALL = 260, TEXT = 8192, SPACE = 6 };
+enum { WIDE = 640, LETTERS = 84, FACT = 52, TALL = 260, TEXT = 8192, SPACE = 6 };
 
 struct sheet {
         GtkWidget *box, *body, *facts, *no, *yes, *entry, *title;
@@ -145,6 +145,7 @@ void sheet_fact(struct sheet *s, const char *name, const char *value, const char
         gtk_widget_set_valign(l, GTK_ALIGN_START);
         gtk_grid_attach(GTK_GRID(s->facts), l, 0, s->nfacts, 1, 1);
         l = label_new(value, "mono");
+        gtk_label_set_width_chars(GTK_LABEL(l), FACT); /* as tall as it is at that, and no taller */
         gtk_widget_set_hexpand(l, TRUE);
         gtk_grid_attach(GTK_GRID(s->facts), l, 1, s->nfacts, 1, 1);
         if (more)
