@@ -142,14 +142,18 @@ void sheet_fact(struct sheet *s, const char *name, const char *value, const char
                 gtk_container_add(GTK_CONTAINER(s->body), scroll);
         }
         l = label_new(name, "muted");
+        gtk_label_set_line_wrap(GTK_LABEL(l), FALSE);
         gtk_widget_set_valign(l, GTK_ALIGN_START);
         gtk_grid_attach(GTK_GRID(s->facts), l, 0, s->nfacts, 1, 1);
         l = label_new(value, "mono");
         gtk_label_set_width_chars(GTK_LABEL(l), FACT); /* as tall as it is at that, and no taller */
         gtk_widget_set_hexpand(l, TRUE);
         gtk_grid_attach(GTK_GRID(s->facts), l, 1, s->nfacts, 1, 1);
-        if (more)
-                gtk_grid_attach(GTK_GRID(s->facts), label_new(more, "muted"), 2, s->nfacts, 1, 1);
+        if (more) {
+                l = label_new(more, "muted");
+                gtk_label_set_line_wrap(GTK_LABEL(l), FALSE);
+                gtk_grid_attach(GTK_GRID(s->facts), l, 2, s->nfacts, 1, 1);
+        }
         s->nfacts++;
 }
 
