@@ -22,10 +22,10 @@ int confine_window(void)
                 return -ENOMEM;
         for (unsigned family = AF_UNIX + 1; !r && family < AF_NETLINK; family++)
                 r = seccomp_rule_add(f, SCMP_ACT_ERRNO(EACCES), SCMP_SYS(socket), 1,
-                                     SCMP_A0(SCMP_CMP_EQ, family));
+                                     SCMP_A0(SCMP_CMP_EQ, family, 0));
         if (!r)
                 r = seccomp_rule_add(f, SCMP_ACT_ERRNO(EACCES), SCMP_SYS(socket), 1,
-                                     SCMP_A0(SCMP_CMP_GT, AF_NETLINK));
+                                     SCMP_A0(SCMP_CMP_GT, AF_NETLINK, 0));
         if (!r) /* which makes sockets past all of this */
                 r = seccomp_rule_add(f, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(io_uring_setup), 0);
         if (!r)
