@@ -5,6 +5,7 @@ is Xvfb's own memory, by -fbdir).
 Nothing here waits for a time: each wait is for a state, and its deadline is only there so that a test ends. What D-Bus
 starts by itself is ended with the rest: whatever loses its parent here becomes this process's child.
 """
+import atexit
 import ctypes
 import os
 import select
@@ -127,6 +128,7 @@ class Screen:
         ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
         self.folder = tempfile.mkdtemp(prefix="capos-screen-")
         self.started = []
+        atexit.register(self.close)  # whatever fails before somebody can close it
         number, out = os.pipe()
         self.x = self.start(["Xvfb", "-displayfd", str(out), "-screen", "0", f"{SIZE[0]}x{SIZE[1]}x24", "-fbdir",
                              self.folder, "-nolisten", "tcp", "-noreset"], pass_fds=[out])
@@ -164,7 +166,8 @@ class Screen:
         return got.decode().strip()
 
     def close(self):
-        for p in reversed(self.started):
+        while self.started:
+            p = self.started.pop()
             p.kill()
             p.wait()
         while self.orphans():
