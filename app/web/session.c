@@ -18,6 +18,7 @@
 #include "base-list.h"
 #include "bridge.h"
 #include "calls.h"
+#include "client-known.h"
 #include "complete.h"
 #include "confine.h"
 #include "enrol.h"
@@ -36,7 +37,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 enum {
@@ -736,23 +736,17 @@ static void session_close(struct session *s)
         b->vat = capnp_vat_free(b->vat);
 }
 
-/* Its lists of instances and of their keys lie in one folder. */
+/* Its lists of instances and of their keys lie in one folder, which a new user has not, nor perhaps
+ * those that it lies in: once it is confined it could make none. Without it nothing is kept. */
 static int session_confine(const struct web_options *o)
 {
         char folder[FOLDER], *slash;
 
         (void)snprintf(folder, sizeof(folder), "%s", o->places);
         slash = strrchr(folder, '/');
-        if (!slash)
+        if (!slash || client_known_make_folders(folder))
                 return confine_session(NULL);
         *slash = 0;
-        for (char *p = folder + 1; *p; p++) /* a new user has not even what it lies in */
-                if (*p == '/') {
-                        *p = 0;
-                        (void)mkdir(folder, 0700);
-                        *p = '/';
-                }
-        (void)mkdir(folder, 0700);
         return confine_session(folder);
 }
 

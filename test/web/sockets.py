@@ -558,6 +558,23 @@ def instances_are_added_within_what_is_allowed(b):
     t.close()
 
 
+@case
+def a_user_who_has_no_folders_yet(b):
+    """Neither the one that what he adds is kept in, nor the one that it lies in: both are there then, closed to
+    others."""
+    home = b.rig.path("of/somebody/new")
+    new = Bridge(BIN, "--allow", "plain:127.0.0.1:*", env={"XDG_CONFIG_HOME": home}, rig=b.rig)
+    try:
+        t = new.browser().tab()
+        equal(t.ask("add", {"name": "mine", "address": b.rig.address}).get("done", 0), None)
+        with open(os.path.join(home, "capos", "web-instances"), encoding="utf-8") as f:
+            equal(f.read(), f"{b.rig.address} mine\n")
+        equal(os.stat(home).st_mode & 0o777, 0o700)
+        t.close()
+    finally:
+        new.stop()
+
+
 # ---- attacks -----------------------------------------------------------------------------------
 
 
