@@ -6,9 +6,13 @@
 #include "confine.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <seccomp.h>
+#include <spawn.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 int confine_window(void)
 {
@@ -34,4 +38,34 @@ int confine_window(void)
                 r = seccomp_load(f);
         seccomp_release(f);
         return r;
+}
+
+bool confine_can_sandbox(void)
+{
+        static const char *const argv[] = {"bwrap",
+                                           "--ro-bind",
+                                           "/",
+                                           "/",
+                                           "--proc",
+                                           "/proc",
+                                           "--dev",
+                                           "/dev",
+                                           "--unshare-uts",
+                                           "--unshare-pid",
+                                           "--unshare-net",
+                                           "--unshare-ipc",
+                                           "true",
+                                           NULL};
+        posix_spawn_file_actions_t quiet;
+        int status = -1;
+        pid_t pid;
+
+        if (posix_spawn_file_actions_init(&quiet))
+                return false;
+        if (!posix_spawn_file_actions_addopen(&quiet, STDERR_FILENO, "/dev/null", O_WRONLY, 0) &&
+            !posix_spawnp(&pid, *argv, &quiet, NULL, (char **)(uintptr_t)argv, environ))
+                while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+                        ;
+        (void)posix_spawn_file_actions_destroy(&quiet);
+        return !status;
 }

@@ -90,6 +90,14 @@ int main(int argc, char **argv)
                 (void)fprintf(stderr, "capos: it cannot be confined: %s\n", strerror(-r));
                 return 1;
         }
+        if (!confine_can_sandbox()) {
+                (void)fprintf(
+                        stderr,
+                        "capos: no sandbox can be made here for the page's process: bwrap is "
+                        "not there, or may make no namespaces, as in a container. `capos web` "
+                        "shows the same in a browser\n");
+                return 1;
+        }
         w = window_new(helper, o.helper.opener);
         (void)g_unix_signal_add(SIGINT, on_signal, NULL);
         (void)g_unix_signal_add(SIGTERM, on_signal, NULL);

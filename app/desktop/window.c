@@ -21,7 +21,15 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { WIDE = 1280, TALL = 860, LEAST_WIDE = 640, LEAST_TALL = 420, LOST = 1006, PART_OF_DIM = 2 };
+enum {
+        WIDE = 1280,
+        TALL = 860,
+        LEAST_WIDE = 640,
+        LEAST_TALL = 420,
+        LOST = 1006,
+        PART_OF_DIM = 2,
+        FILLS_MS = 300,
+};
 
 struct window {
         GtkWidget *top;
@@ -45,6 +53,7 @@ struct window {
         bool in_page;      /* the keyboard goes to the page */
         guint tab;         /* the key that moves it just now, or 0 … */
         guint32 tabbed_ms; /* … and when it was pressed, in the page */
+        guint fills;       /* a timer: it is as large as the screen */
 };
 
 /* ---- what is asked -------------------------------------------------------------------------- */
@@ -540,6 +549,32 @@ static gboolean on_press(GtkWidget *top, GdkEventKey *e, gpointer arg)
         return TRUE;
 }
 
+/* A window that fills the screen has no title bar by GTK's rules: no frame, and no place where
+ * something is asked. So it does not stay so, whoever has made it that. It is asked for again, for
+ * a compositor that is in the midst of making it large does not always heed that. */
+static gboolean on_fills(gpointer arg)
+{
+        struct window *w = arg;
+        GdkWindow *top = gtk_widget_get_window(w->top);
+
+        if (gdk_window_get_state(top) & GDK_WINDOW_STATE_FULLSCREEN) {
+                gtk_window_unfullscreen(GTK_WINDOW(w->top));
+                return G_SOURCE_CONTINUE;
+        }
+        w->fills = 0;
+        return G_SOURCE_REMOVE;
+}
+
+static gboolean on_state(GtkWidget *top, GdkEventWindowState *e, gpointer arg)
+{
+        struct window *w = arg;
+
+        (void)top;
+        if (e->new_window_state & GDK_WINDOW_STATE_FULLSCREEN && !w->fills)
+                w->fills = g_timeout_add(FILLS_MS, on_fills, w);
+        return FALSE;
+}
+
 /* It goes when what stands on it has gone: window_free(). */
 static gboolean on_delete(GtkWidget *top, GdkEvent *e, gpointer arg)
 {
@@ -569,6 +604,7 @@ struct window *window_new(int helper, bool has_opener)
         gtk_widget_set_size_request(view_widget(w->view), LEAST_WIDE, LEAST_TALL);
         gtk_container_add(GTK_CONTAINER(w->top), view_widget(w->view));
         g_signal_connect(w->top, "delete-event", G_CALLBACK(on_delete), w);
+        g_signal_connect(w->top, "window-state-event", G_CALLBACK(on_state), w);
         g_signal_connect(w->top, "set-focus", G_CALLBACK(on_focus), w);
         g_signal_connect(w->top, "key-press-event", G_CALLBACK(on_press), w);
         gtk_widget_show_all(w->top);
@@ -580,6 +616,8 @@ void window_free(struct window *w)
 {
         w->line = line_free(w->line);
         session_leave(w);
+        if (w->fills)
+                (void)g_source_remove(w->fills);
         for (unsigned q = 0; q < FRAMES_QUESTIONS; q++)
                 w->asked[q] = sheet_free(w->asked[q]);
         w->link = sheet_free(w->link);

@@ -1,6 +1,7 @@
 """desktop: the cases of desk.py, and what they begin with: an instance with games, chat and services that do what they
 are told, and a window for each case.
 """
+import ctypes
 import json
 import os
 import random
@@ -12,19 +13,22 @@ import tempfile
 import threading
 
 import instance
+import oplib
 import sessionlib
 from browser import Browser
 from rig import PASSWORD, Rig, equal, holds
-from screen import SIZE, WAIT_S, Screen, Window, until
+from screen import FRAME, SIZE, WAIT_S, Screen, Window, until
 
 SERVICES = {"guide": ("guide", "Guide", "example/ui"), "stage": ("stage", "Stage", "test/ui"),
             "hostile": ("hostile", "Hostile", "test/ui")}
 HANDED = "It goes on in the window"
 PHRASE = "open this key"
+ALLOW, REFUSE = 0x7fff0000, 0x00050001  # SCMP_ACT_ALLOW, SCMP_ACT_ERRNO(EPERM)
 
 
-def manifest(programs, port):
-    """An operator may have panes of all of them, of chat and of the workshop; passkeys are of a page at a port."""
+def manifest(programs, port, provider, secret):
+    """An operator may have panes of all of them, of chat and of the workshop; passkeys are of a page at a port; who has
+    entered a code at the provider's is a visitor."""
     services = [instance.service(name, os.path.abspath(programs[name]), sessionlib.type_id(file, iface, root=root))
                 for name, (file, iface, root) in SERVICES.items()]
     clips = instance.service("paperclips", "capos-paperclips", sessionlib.type_id("paperclips", "Paperclips"),
@@ -34,9 +38,14 @@ def manifest(programs, port):
     grants = instance.profile("operator", ["session", "system_info", *shown], lease_ms=7200000)
     for name in shown:
         grants = grants.replace(f'(name = "{name}"', f'(name = "{name}", ui = true')
-    text = re.sub(r'\(name = "operator", lease.*?\)\)', lambda _: grants, instance.manifest(services=services), count=1)
+    visitor = instance.profile("visitor", ["session", "system_info"]).replace("lease", "unbound = true, lease", 1)
+    text = re.sub(r'\(name = "operator", lease.*?\)\)', lambda _: grants,
+                  instance.manifest(services=services, profiles=[visitor]), count=1)
+    oidc = (f'oidc = [(name = "op", issuer = "{provider.url}", clientId = "{oplib.CLIENT}", loopback = true, '
+            f'clientSecretFile = "{secret}", rules = [(claims = [(name = "groups", value = "people")], '
+            'create = true, profile = "visitor")])]')
     return text.replace("authentication = (", "authentication = (publicKey = true, passkeys = (relyingParty = "
-                        f'"localhost", origins = ["http://localhost:{port}"]), ', 1)
+                        f'"localhost", origins = ["http://localhost:{port}"]), {oidc}, ', 1)
 
 
 def free_port():
@@ -67,15 +76,22 @@ def descriptors(pid):
 
 
 class Desktop:
-    CASES = ["by_a_key_and_the_keyboard", "games_and_chat", "a_harmful_composer", "by_a_password", "by_a_locked_key",
-             "an_instance_that_is_not_known", "what_is_asked", "a_transcript", "no_network", "its_processes_die",
-             "by_a_passkey", "large_and_dark"]
+    CASES = ["by_a_key_and_the_keyboard", "games_and_chat", "a_harmful_composer", "by_a_password", "by_the_agent",
+             "by_a_locked_key", "a_link", "an_instance_that_is_not_known", "what_is_asked", "a_transcript",
+             "no_network", "no_sandbox", "no_bus", "its_processes_die", "by_a_passkey", "large_and_dark"]
+    WAYLAND = ["by_a_key_and_the_keyboard", "games_and_chat", "a_harmful_composer", "by_a_password", "what_is_asked",
+               "as_large_as_the_screen", "no_network"]
 
-    def __init__(self, binaries, guide, stage, hostile, screens):
+    def __init__(self, binaries, guide, stage, hostile, screens, wayland=False):
         self.binaries, self.screens = os.path.abspath(binaries), os.path.abspath(screens)
-        self.screen, self.port, self.said = Screen(), free_port(), []
-        with tempfile.NamedTemporaryFile("w", suffix=".manifest") as f:
-            f.write(manifest({"guide": guide, "stage": stage, "hostile": hostile}, self.port))
+        self.screen, self.port = Screen(wayland), free_port()
+        self.provider = oplib.Provider()
+        self.provider.claims = {"groups": ["people"]}
+        with tempfile.NamedTemporaryFile("w", suffix=".manifest") as f, tempfile.NamedTemporaryFile("w") as secret:
+            secret.write(oplib.SECRET)
+            secret.flush()
+            services = {"guide": guide, "stage": stage, "hostile": hostile}
+            f.write(manifest(services, self.port, self.provider, secret.name))
             f.flush()
             self.rig = Rig(self.binaries, None, manifest=f.name, more=["--listen", "tls:127.0.0.1:0"])
         line = self.rig.read_line(self.rig.server.stdout)
@@ -95,6 +111,7 @@ class Desktop:
     def close(self):
         self.over()
         self.rig.end()
+        self.provider.stop()
         self.screen.close()
 
     def over(self):
@@ -114,23 +131,42 @@ class Desktop:
         return said
 
     def shoot(self, name):
-        self.screen.shot(os.path.join(self.screens, f"desktop-{name}.png"))
+        on = "wayland" if self.screen.wayland else "desktop"
+        self.screen.shot(os.path.join(self.screens, f"{on}-{name}.png"))
 
     # ---- what cases begin with ----
 
     def open(self, *options, instance_is=None, env=None):
         opener = self.rig.path("opener")
         with open(opener, "w", encoding="utf-8") as f:
-            f.write(f'#!/bin/sh\ncp "$1" {self.rig.path("opened.new")} && mv {self.rig.path("opened.new")} '
-                    f'{self.rig.path("opened")}\n')
+            f.write(f"""#!/bin/sh
+cd {self.rig.dir}
+case $1 in
+http*) echo "$1" >opened.new ;;
+*) cp "$1" opened.new ;;
+esac
+mv opened.new opened
+""")
         os.chmod(opener, 0o755)
-        self.process = self.screen.start(
-            [self.rig.capos, "desktop", "--listen", f"localhost:{self.port}", "--instance",
-             instance_is or f"home={self.rig.address}", *options], stdout=subprocess.DEVNULL,
-            env={"HOME": self.rig.path("home"), "BROWSER": opener, **(env or {})})
+        self.start(*options, instance_is=instance_is, env={"BROWSER": opener, **(env or {})})
         self.window = Window(self.screen, self.process, "capOS")
         self.window.there(self.window.page, "heading", "Instances")
         return self.window
+
+    def start(self, *options, instance_is=None, env=None, **more):
+        env = {"HOME": self.rig.path("home"), **(env or {})}
+        self.screen.calm(env["HOME"])
+        self.process = self.screen.start(
+            [self.rig.capos, "desktop", "--listen", f"localhost:{self.port}", "--instance",
+             instance_is or f"home={self.rig.address}", *options], stdout=subprocess.DEVNULL, env=env, **more)
+
+    def opened(self):
+        """What was given to the browser since this was asked."""
+        path = self.rig.path("opened")
+        until(lambda: os.path.exists(path), "what is opened")
+        text = self.rig.read("opened")
+        os.remove(path)
+        return text
 
     def press(self, w, name, role="push button"):
         w.tab_to(role, name)
@@ -349,6 +385,42 @@ class Desktop:
         said = page.drawn() + "".join(n.text for n in page.walk())
         holds(PASSWORD not in said, "the page has it")
 
+    def by_the_agent(self):
+        """By a key that it has, and this machine has not: the window's session asks it."""
+        address = self.rig.path("agent")
+        agent = self.screen.start(["ssh-agent", "-D", "-a", address])
+        until(lambda: not subprocess.run(["ssh-add", "-q", self.rig.path("plain")], check=False, capture_output=True,
+                                         env={**os.environ, "SSH_AUTH_SOCK": address}).returncode, "an agent")
+        w = self.at_login(env={"SSH_AUTH_SOCK": address})
+        self.to_method(w, "Public key")
+        self.log_in(w)
+        w.says(w.frame, "alice")
+        w.there(w.page, "heading", "Overview")
+        agent.kill()
+        agent.wait()
+
+    def a_link(self):
+        """A code for a device stands at a link: it is asked about above the stripe whether that is opened, and nothing
+        is before. When it was entered there, the window goes on."""
+        self.provider.approved = False
+        w = self.at_login()
+        self.to_method(w, "OpenID Connect, device")
+        self.press(w, "Log in")
+        w.says(w.page, "WDJB-MJHT")
+        self.press(w, "Open the page for the code", "link")
+        w.there(w.frame, "dialog", "Open this in your browser?")
+        w.says(w.frame, f"{self.provider.url}/activate")
+        w.focused("push button", "No")
+        self.shoot("link")
+        self.screen.key("Escape")
+        w.lacks(w.frame, "Open this in your browser?")
+        self.press(w, "Open the page for the code", "link")
+        self.answer(w, "Open this in your browser?", "Open it")
+        equal(self.opened(), f"{self.provider.url}/activate\n", "what is opened, and how often")
+        self.provider.approved = True
+        w.says(w.frame, "visitor")
+        w.there(w.page, "heading", "Overview")
+
     def by_a_locked_key(self):
         """Its passphrase likewise; a wrong one opens nothing."""
         w = self.at_login("--identity", self.rig.path("locked"))
@@ -451,11 +523,7 @@ class Desktop:
             if pid not in ours and os.path.exists(f"/proc/{pid}"):
                 equal((of(pid, "Seccomp"), of(pid, "NoNewPrivs")), ("2", "1"), name)
         page = next(p for p, n in found if n == "WebKitWebProces")
-        sandbox = ["bwrap", "--ro-bind", "/", "/", "--proc", "/proc", "--dev", "/dev", "--unshare-all", "true"]
-        if subprocess.run(sandbox, check=False, capture_output=True).returncode:
-            print("(no sandbox can be made here)")  # then WebKit goes without in a container
-        else:
-            holds(os.readlink(f"/proc/{page}/ns/mnt") != os.readlink("/proc/self/ns/mnt"), "mounts of its own")
+        holds(os.readlink(f"/proc/{page}/ns/mnt") != os.readlink("/proc/self/ns/mnt"), "mounts of its own")
         self.listens_nowhere(found)
 
     def listens_nowhere(self, found):
@@ -465,6 +533,38 @@ class Desktop:
                 for line in f.read().splitlines()[1:]:
                     words = line.split()
                     holds(words[3] != "0A" or f"socket:[{words[9]}]" not in inodes, f"it listens: {line}")
+
+    def no_sandbox(self):
+        """Where bwrap cannot mount, it is said, and nothing is shown."""
+        lib = ctypes.CDLL("libseccomp.so.2")
+        lib.seccomp_init.restype = ctypes.c_void_p
+        lib.seccomp_rule_add_array.argtypes = [ctypes.c_void_p, ctypes.c_uint32, ctypes.c_int, ctypes.c_uint,
+                                               ctypes.c_void_p]
+        lib.seccomp_load.argtypes = [ctypes.c_void_p]
+        rules = lib.seccomp_init(ALLOW)
+        equal(lib.seccomp_rule_add_array(rules, REFUSE, lib.seccomp_syscall_resolve_name(b"mount"), 0, None), 0)
+        self.start(stderr=subprocess.PIPE, preexec_fn=lambda: lib.seccomp_load(rules))
+        said = self.process.communicate(timeout=WAIT_S)[1].decode()
+        equal(self.process.returncode, 1, said)
+        holds("capos: no sandbox can be made here" in said, said)
+
+    def no_bus(self):
+        """Without a session bus, over which a screen reader would find it, a window is there all the same, and its page
+        is: that has asked for a session."""
+        self.start(env={"DBUS_SESSION_BUS_ADDRESS": f"unix:path={self.rig.path('no-bus')}"})
+        until(lambda: "capos-web" in [n for _, n in self.children()], "a session")
+        until(lambda: self.screen.xdotool("search", "--onlyvisible", "--pid", str(self.process.pid), "--name", "capOS"),
+              "a window")
+
+    def as_large_as_the_screen(self):
+        """A window that is made as large as the screen, which would be without a frame, does not stay so."""
+        w = self.open()
+        self.screen.key("super+shift+f")
+        before = w.focus()
+        self.screen.key("Tab")  # which it hears after that
+        until(lambda: w.moved(before), "a key")
+        until(lambda: self.screen.still(0, 0, 1, 1) == [FRAME], "the frame")
+        holds(w.has(w.frame, "push button", "Find"), "what is in it")
 
     def its_processes_die(self):
         """The page comes again by itself, and the session with it; a session that has died is said to have, and another
@@ -490,8 +590,7 @@ class Desktop:
         self.press(w, "Open the browser")
         until(lambda: w.has(w.frame, "push button", "In your browser").showing, "a browser that goes on")
         self.shoot("in-browser")
-        until(lambda: os.path.exists(self.rig.path("opened")), "what is opened")
-        link = re.search(r"url=([^\"]+)\"", self.rig.read("opened")).group(1)
+        link = re.search(r"url=([^\"]+)\"", self.opened()).group(1)
         code = self.rig.ok("account", "passkey", "code", "alice", "--state", self.rig.state).out.strip()
         with Browser() as browser:
             p = browser.page()

@@ -26,7 +26,8 @@ from gi.repository import Atspi, GLib  # noqa: E402  (after its version)
 WAIT_S = int(os.environ.get("CAPOS_DESKTOP_DEADLINE", "240"))
 PR_SET_CHILD_SUBREAPER = 36
 SIZE = 1400, 960
-DEEP = 60
+DEEP, LOOKS = 60, 40
+FRAME = bytes.fromhex("1d2730")  # of chrome.c
 
 
 class Failed(Exception):
@@ -124,7 +125,7 @@ def node(element):
 
 
 class Screen:
-    def __init__(self):
+    def __init__(self, wayland=False):
         ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
         self.folder = tempfile.mkdtemp(prefix="capos-screen-")
         self.started = []
@@ -137,7 +138,11 @@ class Screen:
         os.close(number)
         address, out = os.pipe()
         self.env = {"DISPLAY": self.display, "XDG_RUNTIME_DIR": self.folder, "HOME": self.folder,
-                    "PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", "GDK_BACKEND": "x11", "GTK_THEME": "Adwaita"}
+                    "PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", "GDK_BACKEND": "x11", "GTK_THEME": "Adwaita",
+                    "GSETTINGS_BACKEND": "keyfile"}
+        self.wayland = wayland
+        if wayland:
+            self.compositor()
         self.start(["dbus-daemon", "--session", "--nofork", f"--print-address={out}"], pass_fds=[out])
         os.close(out)
         self.env["DBUS_SESSION_BUS_ADDRESS"] = self.line(address)
@@ -146,6 +151,32 @@ class Screen:
         if Atspi.init() not in (0, 1):
             raise Failed("there is no accessibility bus")
         Atspi.set_timeout(WAIT_S * 1000, WAIT_S * 1000)
+
+    def compositor(self):
+        """Weston, whose only window is all of the screen: what is started from here on knows Wayland alone."""
+        config = os.path.join(self.folder, "weston.ini")
+        with open(config, "w", encoding="ascii") as f:
+            f.write("[shell]\npanel-position=none\nanimation=none\nstartup-animation=none\nlocking=false\n")
+        self.start(["weston", "--backend=x11-backend.so", "--use-pixman", "--socket=screen", f"--config={config}",
+                    f"--width={SIZE[0]}", f"--height={SIZE[1]}", "--idle-time=0",
+                    f"--log={os.path.join(self.folder, 'weston.log')}"])
+        until(lambda: os.path.exists(os.path.join(self.folder, "screen")), "a compositor")
+        all_of_it = until(lambda: self.xdotool("search", "--onlyvisible", "--name", ".*").split("\n")[0], "its window")
+        self.xdotool("windowmove", "--sync", all_of_it, "0", "0")
+        self.xdotool("windowfocus", "--sync", all_of_it)
+        self.env.update(GDK_BACKEND="wayland", WAYLAND_DISPLAY="screen", DISPLAY="")
+
+    @staticmethod
+    def calm(home):
+        """Who has this home wants nothing to move or to blink: there is no end of that to wait for."""
+        still = "enable-animations=false\n{0}cursor-blink=false\n"
+        for path, text in (("gtk-3.0/settings.ini", "[Settings]\ngtk-" + still.format("gtk-")),
+                           ("glib-2.0/settings/keyfile",  # which counts under Wayland
+                            "[org/gnome/desktop/interface]\n" + still.format(""))):
+            path = os.path.join(home, ".config", path)
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            with open(path, "w", encoding="ascii") as f:
+                f.write(text)
 
     def start(self, argv, **more):
         """A process that is ended with the screen."""
@@ -185,8 +216,8 @@ class Screen:
     # ---- keys ----
 
     def xdotool(self, *words):
-        done = subprocess.run(["xdotool", *words], env={**os.environ, **self.env}, capture_output=True, text=True,
-                              check=False, timeout=WAIT_S)
+        done = subprocess.run(["xdotool", *words], env={**os.environ, **self.env, "DISPLAY": self.display},
+                              capture_output=True, text=True, check=False, timeout=WAIT_S)
         return done.stdout.strip()
 
     def key(self, *names):
@@ -227,7 +258,11 @@ class Screen:
         """A PNG of it."""
         def chunk(kind, body):
             return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-        rows = self.still()
+        rows = self.rows()
+        for _ in range(LOOKS):  # a picture is for people: one that does not come to rest is taken as it is
+            before, rows = rows, self.rows()
+            if rows == before:
+                break
         os.makedirs(os.path.dirname(path), exist_ok=True)
         with open(path, "wb") as f:
             f.write(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", *SIZE, 8, 2, 0, 0, 0)) +
@@ -239,10 +274,23 @@ class Window:
 
     def __init__(self, screen, process, title):
         self.screen, self.process = screen, process
-        self.id = until(lambda: screen.xdotool("search", "--onlyvisible", "--pid", str(process.pid), "--name",
-                                               title).split("\n")[0], f"a window {title}")
-        screen.xdotool("windowfocus", "--sync", self.id)
+        if not screen.wayland:  # there, a window that comes has the keyboard
+            screen.xdotool("windowfocus", "--sync", until(lambda: self.seen(title), f"a window {title}"))
         until(self.top, "its tree")
+        if screen.wayland:
+            until(self.active, "the keyboard")
+            screen.key("super+shift+m")
+            until(lambda: screen.rows(0, 0, 1, 1) == [FRAME], "it is as large as the screen")
+
+    def seen(self, title):
+        """Its number on the screen, or nothing."""
+        self.root()  # whether it has ended
+        return self.screen.xdotool("search", "--onlyvisible", "--pid", str(self.process.pid), "--name",
+                                   title).split("\n")[0]
+
+    def active(self):
+        root = self.root()
+        return root and matches(root, "frame", Atspi.StateType.ACTIVE)
 
     def top(self):
         """All of it, walked through; None: it is not there yet, or has ended."""
@@ -251,6 +299,9 @@ class Window:
         return tree and tree.find("frame")
 
     def root(self):
+        """Its part of the tree; None: it is not there yet."""
+        if self.process.poll() is not None:
+            raise Failed(f"the window has ended, with {self.process.returncode}")
         desktop = Atspi.get_desktop(0)
         desktop.clear_cache()
         for i in range(desktop.get_child_count()):
