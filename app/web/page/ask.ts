@@ -3,6 +3,7 @@
  * nothing is answered that was not yet seen; what is focused is always the answer that does nothing. */
 
 import { fingerprint, stripe } from "./frame";
+import { host } from "./host";
 import { icon } from "./icons";
 import * as scheme from "./look";
 import * as login from "./screens/login";
@@ -138,8 +139,12 @@ export function begin(): HTMLElement {
   return dialog;
 }
 
+/* A window asks itself about what ends something. */
 export function logout(): void {
-  show({ title: "Log out?", deafMs: 0, no: "Stay", yes: "Log out",
+  if (host)
+    void wire.ask({ logout: null }).catch(() => undefined);
+  else
+    show({ title: "Log out?", deafMs: 0, no: "Stay", yes: "Log out",
          body: h("p", null, "Every reference of this session is dead then, and its panes are closed. What you see " +
            "stays, " +
                             "greyed, until you leave it."),
@@ -147,7 +152,10 @@ export function logout(): void {
 }
 
 export function reset(): void {
-  show({ title: "Reset the layout?", deafMs: 0, no: "Keep it", yes: "Reset",
+  if (host)
+    void wire.ask({ reset: null }).catch(() => undefined);
+  else
+    show({ title: "Reset the layout?", deafMs: 0, no: "Keep it", yes: "Reset",
          body: h("p", null, "Every wish, look, pin, move and closed mark of this session is forgotten."),
          answer: (yes) => { if (yes) void wire.ask({ reset: null }).catch(() => undefined); } });
 }

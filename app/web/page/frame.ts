@@ -5,6 +5,7 @@
 import { ask as renewAsk, logout, look, reset } from "./ask";
 import { ring } from "./draw";
 import * as format from "./format";
+import { host } from "./host";
 import { icon, mark } from "./icons";
 import { menuOpen } from "./nav";
 import * as palette from "./palette";
@@ -100,7 +101,7 @@ export function top(): HTMLElement {
 
 const LINES: { [state: string]: string } = {
   connecting: "connecting", open: "connected", offline: "the bridge cannot be reached", closed: "not let in",
-  idle: "ended", lost: "let go",
+  idle: "ended", lost: "let go", back: "handed back",
 };
 
 export function bottom(): HTMLElement {
@@ -110,7 +111,7 @@ export function bottom(): HTMLElement {
     const caps = (store.caps.get() ?? []).length - store.lost.get().size;
     return [
       h("span", { class: `dot ${wire.line.get()}` }, LINES[wire.line.get()]),
-      h("span", { class: "wide" }, `bridge on ${location.host}`),
+      host ? null : h("span", { class: "wide" }, `bridge on ${location.host}`),
       store.session.get() ? h("span", null, `${count(caps, "capabilit")
         .replace(/capabilits$/, "capabilities").replace(/capabilit$/, "capability")}, ${
         count(store.panes.get().size, "pane")}`) : null,
