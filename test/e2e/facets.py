@@ -284,8 +284,8 @@ class Cases:
         expect(("list()" in said, "forbid" in said, "  3 that the session was not granted\n" in said),
                (True, False, True), f"described: {said}")
         expect(json.loads(capos("call", "shelf", "keep", "--json")), {"said": "keep"}, "a call")
-        expect(capos("__complete", "--", "call", "shelf", "").split(),
-               ["list", "self", "echo", "other", "hang", "keep", "count"], "what is offered")
+        wanted = ["list", "self", "echo", "other", "hang", "keep", "count"]
+        instance.until(lambda: capos("__complete", "--", "call", "shelf", "").split() == wanted, "what is offered")
         said = json.loads(capos("call", "shelf", "forbid", "--json", code=3))
         expect(said["error"]["code"], DENIED, "a call that is refused")
         capos("logout")

@@ -107,9 +107,9 @@ class Terminal:
     def key(self, name):
         self.home.tmux("send-keys", "-t", self.name, name)
 
-    def sees(self, pattern):
+    def sees(self, pattern, seconds=DEADLINE_S):
         """Waits until something stands there."""
-        end = time.monotonic() + DEADLINE_S
+        end = time.monotonic() + seconds
         while not re.search(pattern, shown := self.screen(), re.M):
             need(time.monotonic() < end, f"no /{pattern}/ in:\n{shown}")
             time.sleep(0.02)
@@ -131,11 +131,17 @@ class Terminal:
         self.keys(line)
 
     def completes(self, typed, line):
-        """Types the beginning of a line and the tab key; the line is not run."""
+        """Types the beginning of a line and the tab key, and that again if nothing has come of it: it waits for a
+        second and a half. The line is not run."""
         self.clear()
         self.keys(typed, enter=False)
-        self.key("Tab")
-        self.sees("^ *" + re.escape(line) + "$")
+        for left in reversed(range(DEADLINE_S // 10)):
+            self.key("Tab")
+            try:
+                self.sees("^ *" + re.escape(line) + "$", 10)
+                break
+            except Unlike:
+                need(left, f"{line} is not offered:\n{self.screen()}")
         self.key("C-u")
         self.keys("true")
         self.prompt()
