@@ -223,8 +223,10 @@ class Cases:
         ada.quits()
         expect(self.kept(), {"panel": (0, [("main", True, False)])}, "what is kept after it was opened again")
         self.forget()
-        if "[1] panel: Workshop (counters)" not in self.run("ui", "panel", "-s", "two", "--once").stdout:
-            raise Failed("it is not there after a reset")
+        self.once("two", "[1] panel: Workshop (counters)")
+
+    def once(self, login, words):
+        instance.until_shown(lambda: self.run("ui", "panel", "-s", login, "--once").stdout, words)
 
     def two_hosts(self):
         """Each saves on what the other has saved."""

@@ -247,7 +247,7 @@ class Cases:
     def once_of_what_is_over(self):
         """A service that lets go of its pane and finishes at once has been seen."""
         self.tell("prepare", finishes=True)
-        got = self.run("ui", "stage", "-s", "may", "--once").stdout
+        got = instance.until_shown(lambda: self.run("ui", "stage", "-s", "may", "--once").stdout, "holds it no more")
         expect(got, "[1] stage: Short (text)\n  It was there.\n[1] stage: Short (text)\n"
                "closed, the service holds it no more\n", "what was there")
         self.tell("prepare", finishes=False)
