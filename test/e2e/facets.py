@@ -398,11 +398,13 @@ class Cases:
 
     def is_asked_again(self):
         """One that does not answer the next session manager is not had, and is as soon as it does."""
-        service = self.target.pids("faceted")[0]
+        def unanswered():
+            return self.target.log_text().count("shelf does not answer")
+        service, before = self.target.pids("faceted")[0], unanswered()
         os.kill(service, signal.SIGSTOP)
         try:
             os.kill(self.target.pids("sessiond")[0], 9)
-            instance.until(lambda: "shelf does not answer" in self.target.log_text(), "the end of its time")
+            instance.until(lambda: unanswered() > before, "the end of its time")
             peer, session, caps = self.reader()
             refused("the", lambda: s.get(caps, "shelf", SHELF).call(LIST), "service is not running")
             s.get(caps, "system_info", s.SYSTEM_INFO).call(0)

@@ -302,7 +302,7 @@ class Cases:
         other.peer.close()
         if taken > most:
             raise Failed(f"{taken} patches of {most}")
-        return h.paced("a", "apply", "(patch = (kind = setLayoutHint, payload = (layout = ())))", 50,
+        return h.paced("a", "apply", "(patch = (kind = setLayoutHint, payload = (layout = ())))", 10000,
                        without=("traffic",))[0]
 
     # ---- the command

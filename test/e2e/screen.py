@@ -384,7 +384,7 @@ class Cases:
         need("[2] column" in out and out.count("[1] stage: Words") == 2, out)
         expect(err, "capos: say: refused.person: no person has done this (in a script, `capos run` does it)\n",
                "what a script may not")
-        with heard.Program([self.capos, "ui", "stage", "-s", "may", "--follow", "--timeout", "1s"], text=True,
+        with heard.Program([self.capos, "ui", "stage", "-s", "may", "--follow", "--timeout", "5s"], text=True,
                            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                            env=self.env) as p:
             _, err = p.communicate("nothing-such\n/quit\n", timeout=WAIT_S)
