@@ -508,7 +508,7 @@ def renewal_by_password(g):
 @case()
 def expiry_ends_the_agent(g):
     r = g.login("work")
-    g.ok("renew", "--password-stdin", "--duration", "8s", stdin=PASSWORD)
+    g.ok("renew", "--password-stdin", "--duration", "16s", stdin=PASSWORD)
     g.ok("call", "system_info", "motd")
     g.until(lambda: not agent_lives(r["agent"]), "the agent lives on")
     equal(g.sockets(), [])
