@@ -10,9 +10,10 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import termios
 import time
 
-DEADLINE_S = 60
+DEADLINE_S = 120
 # tmux may take a row that was made narrower for the end of the one above, which has blanks then.
 PROMPT = re.compile(r"^(?:.*  )?(\d+):(\d+)\$ ?$")
 
@@ -99,7 +100,21 @@ class Terminal:
             need(time.monotonic() < end, f"no prompt comes:\n{shown}")
             time.sleep(0.02)
 
+    def reads(self):
+        """Waits until keys are read one by one: what is typed before somebody edits a line is echoed where it comes."""
+        tty = self.home.tmux("display-message", "-p", "-t", self.name, "#{pane_tty}").strip()
+        fd, end = os.open(tty, os.O_RDONLY | os.O_NOCTTY), time.monotonic() + DEADLINE_S
+        try:
+            while termios.tcgetattr(fd)[3] & termios.ICANON:
+                need(time.monotonic() < end, f"nobody edits a line:\n{self.screen()}")
+                time.sleep(0.02)
+        finally:
+            os.close(fd)
+
     def keys(self, text, enter=True):
+        """enter: a line, which waits for who reads it; else it is looked at while it is edited."""
+        if not enter:
+            self.reads()
         self.home.tmux("send-keys", "-t", self.name, "-l", "--", text)
         if enter:
             self.home.tmux("send-keys", "-t", self.name, "Enter")
