@@ -707,8 +707,8 @@ static void session_on_last(void *arg)
         capnp_vat_stop(s->b.vat);
 }
 
-/* Last words go out, to tabs. An instance hears only that the line ends: nobody has what would bring
- * the session back, which was in this process alone. */
+/* Last words go out, to tabs. An instance hears only that the line ends: nobody has what would
+ * bring the session back, which was in this process alone. */
 static void session_close(struct session *s)
 {
         struct bridge *b = &s->b;

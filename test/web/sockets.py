@@ -871,7 +871,8 @@ def who_reads_slowly(b):
     """A piece now and then is read, longer than somebody may read nothing: he is not closed, though much waits for him.
     Each piece is more than the kernel has to be rid of before it takes more of the bridge; and what it may keep is some
     segments of this machine's (64 KiB), or it would say seldom that there is room again. As much is asked for as is
-    read, by bytes: some of it is refused while the bridge is busy, and who asks again for each refusal asks too often."""
+    read, by bytes: some of it is refused while the bridge is busy, and who asks again for each refusal asks too
+    often."""
     t = b.logged_in()
     t.down(lambda f: any(c.get("interface") for c in f.get("caps", [])))
     size = len(json.dumps(t.ask("schema", "chat")))
