@@ -105,8 +105,8 @@ class Cases(People):
         self.do("cyd", "go", "east")
         self.do("cyd", "talk", "tam", "key")
         self.do("cyd", "take", "key")
-        shown = self.shown("cyd", "The room", "The Boathouse", "Ropes, tar", "Somebody is here: Tam", "Ways: west", "Map",
-                           "The Landing", "Carried", "a brass key", "Mission", "Get into the Tide House")
+        shown = self.shown("cyd", "The room", "The Boathouse", "Ropes, tar", "Somebody is here: Tam", "Ways: west",
+                           "Map", "The Landing", "Carried", "a brass key", "Mission", "Get into the Tide House")
         if "What happens" in shown:
             raise Failed("a pane with what people say is printed without --personal")
         self.shown("cyd", "What happens", "You have it: a brass key", "hangs a key on a hook", options=["--personal"])

@@ -103,7 +103,8 @@ class Cases(People):
             if line not in said.splitlines():
                 raise Failed(f"no {line!r} in {said}")
         rows = [json.loads(row) for row in self.shown(
-            "one", '"begin"', '"buy"', '"make"', '"price"', '"start-over"', '"progress"', options=["--json"]).splitlines()]
+            "one", '"begin"', '"buy"', '"make"', '"price"', '"start-over"', '"progress"',
+            options=["--json"]).splitlines()]
         expect([(r["kind"], r["class"]) for r in rows if r.get("kind")],
                [("counters", "ordinary"), ("table", "ordinary"), ("list", "ordinary"), ("chart", "ambient"),
                 ("log", "consequential"), ("progress", "ambient")], "the panes")
