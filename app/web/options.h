@@ -27,6 +27,8 @@ struct web_options {
         const char *certificate; /* a client certificate and its key; NULL: none */
         const char *key;
         const char *opener; /* with open: the program */
+        const char
+                *agents; /* the folder with sockets of `capos mcp`; NULL: they are not looked for */
 };
 
 /* Reads a command line; texts stay its. NULL, or what is wrong with it. */
