@@ -71,6 +71,7 @@ struct cli {
         bool late;         /* a wait was given up */
         bool quiet;        /* what fails is not said: something is only tried */
         char *said;        /* what fails is also written here, CLI_SAID bytes; NULL: it is not */
+        bool approve;      /* `capos web` shows what agents wait for */
         bool prose;        /* of results only what a person reads, where the schema says it */
         bool administers;  /* c->remote is the `admin` of a session */
         const char *actor; /* whose doings `audit query` looks for */

@@ -7,6 +7,7 @@
 #include "cli.h"
 #include "client-known.h"
 #include "page.h"
+#include "runtime.h"
 #include "session-address.h"
 #include "tls-identity.h"
 
@@ -17,7 +18,7 @@
 #include <unistd.h>
 
 enum {
-        ARGUMENTS = 2 * (2 * CLI_ALLOWS + 14),
+        ARGUMENTS = 2 * (2 * CLI_ALLOWS + 15),
         KEYS = 3,
         IDLE_MS = 30 * 60 * 1000,
         LIFE_MS = 12 * 60 * 60 * 1000,
@@ -31,6 +32,7 @@ struct web_command {
         const char *argv[ARGUMENTS];
         int n;
         char idle[24], life[24], places[CLIENT_KNOWN_PATH], host[254], keys[KEYS][PATH_BYTES];
+        char agents[RUNTIME_PATH];
 };
 
 static void web_arg(struct web_command *w, const char *name, const char *value)
@@ -213,6 +215,10 @@ int cmd_web(struct cli *c)
                 web_arg(&w, "--tls-certificate", c->tls_certificate);
                 web_arg(&w, "--tls-key", c->tls_key);
         }
+        if (c->approve && runtime_desk_folder(c, true, w.agents, sizeof(w.agents)))
+                return EXIT_FAILED;
+        if (c->approve)
+                web_arg(&w, "--agents", w.agents);
         if (c->open)
                 web_arg(&w, "--opener", opener);
         return become(c, w.argv);

@@ -70,6 +70,8 @@ static const struct cli_option web_options[] = {
         {"allow", 0, "PATTERN", "what may be added on the page, repeatable (default: nothing)",
          offsetof(struct cli, allow)},
         {"open", 0, NULL, "open the address in a browser", offsetof(struct cli, open)},
+        {"approve", 0, NULL, "show calls of agents that wait, and approve them there",
+         offsetof(struct cli, approve)},
         {"idle", 0, "DURATION", "ends when nobody does anything for so long (default: 30m)",
          offsetof(struct cli, idle)},
         {"life", 0, "DURATION", "ends after so long in any case (default: 12h)",
@@ -727,7 +729,8 @@ static const struct cli_command commands[] = {
          "those that a person adds on the page, as far as --allow lets it: a pattern for\n"
          "HOST:PORT, plain:HOST:PORT or unix:PATH. Ctrl-C ends it, and every session with it.\n"
          "A browser on another machine is let in by the same address, over TLS alone: HOST, or\n"
-         "--name, is then where it goes, and what the certificate is made out to.\n\n"
+         "--name, is then where it goes, and what the certificate is made out to. With --approve\n"
+         "whoever is let in decides about calls of your agents, as by `capos approve`.\n\n"
          "Examples:\n"
          "  capos web --open --instance home=localhost:2327\n"
          "  capos web --allow '*.example.org:2327'\n",

@@ -155,7 +155,7 @@ int runtime_list(const struct cli *c, struct runtime_aliases *ret)
 /* ---- desks ---------------------------------------------------------------------------------- */
 
 /* "…/capos" to "…/capos.agents", which no name of a login can be. An exit code. */
-static int desk_folder(const struct cli *c, bool create, char *to, size_t room)
+int runtime_desk_folder(const struct cli *c, bool create, char *to, size_t room)
 {
         char folder[RUNTIME_PATH];
         int n, r = runtime_folder(c, create, folder, sizeof(folder));
@@ -173,7 +173,7 @@ static int desk_folder(const struct cli *c, bool create, char *to, size_t room)
 int runtime_desk(const struct cli *c, pid_t pid, char *to, size_t room)
 {
         char folder[RUNTIME_PATH];
-        int n, r = desk_folder(c, true, folder, sizeof(folder));
+        int n, r = runtime_desk_folder(c, true, folder, sizeof(folder));
 
         if (r)
                 return r;
@@ -188,7 +188,7 @@ int runtime_desks(const struct cli *c, struct runtime_desks *ret)
         char folder[RUNTIME_PATH];
         struct dirent *e;
         DIR *d;
-        int r = desk_folder(c, false, folder, sizeof(folder));
+        int r = runtime_desk_folder(c, false, folder, sizeof(folder));
 
         ret->n = 0;
         if (r)

@@ -16,6 +16,8 @@ int runtime_make_folders(const char *path) CAPNP_MUST_USE;
 /* The socket of an alias. An exit code. */
 int runtime_socket(const struct cli *c, const char *alias, bool create, char *to,
                    size_t room) CAPNP_MUST_USE;
+/* The folder of such sockets as the next one's. An exit code. */
+int runtime_desk_folder(const struct cli *c, bool create, char *to, size_t room) CAPNP_MUST_USE;
 /* The socket of a process of `capos mcp`, for who approves its calls. An exit code. */
 int runtime_desk(const struct cli *c, pid_t pid, char *to, size_t room) CAPNP_MUST_USE;
 /* Which there are, alive or not: as many as there is room for. */

@@ -1,5 +1,6 @@
 @0x8d51c7b2e04f93a6;
-# Between `capos mcp` and the commands of its user, `capos approve` and `capos mcp revoke`: a socket of the user's own.
+# Between `capos mcp` and what its user decides by, `capos approve`, `capos mcp revoke`, `capos web`: a socket of the
+# user's own.
 
 using Cxx = import "/cxx.capnp";
 
@@ -15,6 +16,13 @@ enum DeskAnswer {
 
   session @3;
   # Likewise, until the session ends.
+}
+
+enum DeskPlace {
+  # Where a person is asked.
+
+  terminal @0;
+  page @1;
 }
 
 struct DeskCall {
@@ -49,7 +57,7 @@ interface AgentDesk {
   waiting @0 () -> (client :Text, session :Text, calls :List(DeskCall));
   # client: who the host of the model says that it is.
 
-  decide @1 (number :UInt32, answer :DeskAnswer) -> ();
+  decide @1 (number :UInt32, answer :DeskAnswer, place :DeskPlace) -> ();
   # Fails where that does not wait any more.
 
   approvals @2 () -> (approvals :List(DeskApproval));

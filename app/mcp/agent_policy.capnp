@@ -78,4 +78,8 @@ struct AgentPolicy {
 
   callsPerHour @7 :UInt32 = 1000;
   # Calls in an hour: 1 to 100000.
+
+  answerWithin @8 :Text;
+  # How long a question to the client's person stands, `"30s"`: two minutes at most, and without it. A yes that comes
+  # later is none.
 }

@@ -54,6 +54,7 @@ static int desk_decide(void *self, capnp_answer *a)
         struct mcp_desk *d = self;
         uint32_t number = agent_desk_decide_param_number(a);
         unsigned answer = agent_desk_decide_param_answer(a);
+        const char *by = agent_desk_decide_param_place(a) == DESK_PLACE_PAGE ? "page" : "terminal";
         const struct mcp_waiting *w = mcp_gate_waiting(&d->m->gate, number);
         char tool[MCP_TOOL_NAME] = "";
 
@@ -61,9 +62,9 @@ static int desk_decide(void *self, capnp_answer *a)
                 answer = DESK_ANSWER_NO;
         if (w)
                 (void)snprintf(tool, sizeof(tool), "%s", w->tool);
-        if (!mcp_gate_answer(&d->m->gate, number, answers[answer], mcp_now_ms()))
+        if (!mcp_gate_answer(&d->m->gate, number, answers[answer], by, mcp_now_ms()))
                 return capnp_answer_fail(a, CAPNP_FAILED, "that does not wait any more");
-        mcp_note(d->m, "decided", NULL, tool, "terminal",
+        mcp_note(d->m, "decided", NULL, tool, by,
                  answer == DESK_ANSWER_NO ? "refused.person" : NULL);
         mcp_calls_answered(d->m, number,
                            answer == DESK_ANSWER_MINUTES || answer == DESK_ANSWER_SESSION ? tool

@@ -195,16 +195,17 @@ static void judge_elsewhere(struct mcp_gate *g, const struct mcp_case *c,
         if (!w) {
                 refuse(v, "quota", "over-quota.approvals", "too many calls wait for an approval");
         } else if (w->refused) {
-                refuse(v, "terminal", "refused.person", "somebody has said no to this call");
+                refuse(v, w->refused, "refused.person", "somebody has said no to this call");
         } else {
                 v->what = MCP_WAIT;
                 v->waiting = w->number;
         }
 }
 
-bool mcp_gate_answer(struct mcp_gate *g, uint32_t number, enum mcp_answer a, uint64_t now_ms)
+bool mcp_gate_answer(struct mcp_gate *g, uint32_t number, enum mcp_answer a, const char *by,
+                     uint64_t now_ms)
 {
-        struct mcp_grant k = {.by = "terminal"};
+        struct mcp_grant k = {.by = by};
         struct mcp_waiting *w;
 
         waiting_expire(g, now_ms);
@@ -212,7 +213,7 @@ bool mcp_gate_answer(struct mcp_gate *g, uint32_t number, enum mcp_answer a, uin
         if (!w || w->refused)
                 return false;
         if (!is_yes(a)) {
-                w->refused = true;
+                w->refused = by;
                 return true;
         }
         (void)snprintf(k.tool, sizeof(k.tool), "%s", w->tool);
@@ -239,7 +240,7 @@ static void judge_ask(struct mcp_gate *g, const struct mcp_case *c, const struct
         } else if (c->answer == MCP_NO) {
                 refuse(v, "client", "refused.person", "the person has said no to this call");
         } else if (c->answer == MCP_LATE) {
-                refuse(v, "client", "refused.late", "nobody has answered in two minutes");
+                refuse(v, "client", "refused.late", "nobody has answered in time");
         } else if (c->can_ask) {
                 v->what = MCP_ASK;
         } else {

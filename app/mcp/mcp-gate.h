@@ -20,7 +20,7 @@ struct mcp_waiting {
         enum command_effect effect;
         char *question; /* capability, method and arguments, to be shown; NULL: not yet */
         uint64_t since_ms;
-        bool refused; /* somebody has said no, which is remembered */
+        const char *refused; /* where somebody has said no, which is remembered; NULL: nobody has */
         struct mcp_decision rule;
 };
 
@@ -55,7 +55,7 @@ enum mcp_verdict_what {
 
 struct mcp_verdict {
         enum mcp_verdict_what what;
-        const char *by; /* "policy", "client", "terminal", "quota" */
+        const char *by; /* "policy", "client", "terminal", "page", "quota" */
         uint32_t grant, waiting;
         const char *code, *text;
 };
@@ -69,8 +69,9 @@ bool mcp_gate_count(struct mcp_gate *g, const struct mcp_case *c, struct mcp_ver
 void mcp_gate_judge(struct mcp_gate *g, const struct mcp_case *c, struct mcp_verdict *ret);
 /* What waits, by its number; NULL: it does not. */
 struct mcp_waiting *mcp_gate_waiting(struct mcp_gate *g, uint32_t number);
-/* Somebody elsewhere has decided. false: that does not wait any more. */
-bool mcp_gate_answer(struct mcp_gate *g, uint32_t number, enum mcp_answer a, uint64_t now_ms);
+/* Somebody elsewhere has decided; by: where, a constant. false: that does not wait any more. */
+bool mcp_gate_answer(struct mcp_gate *g, uint32_t number, enum mcp_answer a, const char *by,
+                     uint64_t now_ms);
 /* The session has ended: nothing is approved, and nothing waits. */
 void mcp_gate_clear(struct mcp_gate *g);
 

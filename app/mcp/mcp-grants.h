@@ -13,7 +13,7 @@ struct mcp_grant {
         uint8_t digest[MCP_DIGEST];
         uint32_t left;     /* calls; 0: any number */
         uint64_t until_ms; /* 0: until the session ends */
-        const char *by;    /* who has approved: "client", "terminal"; a constant */
+        const char *by;    /* who has approved: "client", "terminal", "page"; a constant */
 };
 
 /* Zeroed: nothing was approved. */

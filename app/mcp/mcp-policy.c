@@ -8,6 +8,7 @@
 #include "mcp-policy.h"
 
 #include "daemon-quantity.h"
+#include "mcp-seal.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -91,6 +92,8 @@ static void policy_check(struct checking *c, agent_policy_reader r)
                                            agent_policy_shared(r), agent_policy_lasting(r)};
         static const char *const names[] = {"reads", "own", "shared", "lasting"};
         rule_list rules = agent_policy_rules(r);
+        capnp_text within = agent_policy_answer_within(r);
+        uint64_t ms;
 
         if (rule_list_len(rules) > MCP_POLICY_RULES)
                 fault(c, "rules", "there are more than 256");
@@ -102,6 +105,8 @@ static void policy_check(struct checking *c, agent_policy_reader r)
         check_number(c, "calls", agent_policy_calls(r), CALLS_MOST);
         check_number(c, "callsPerSecond", agent_policy_calls_per_second(r), SECOND_MOST);
         check_number(c, "callsPerHour", agent_policy_calls_per_hour(r), HOUR_MOST);
+        if (within.len && (!daemon_duration_read(within, &ms) || !ms || ms > MCP_SEAL_MS))
+                fault(c, "answerWithin", "must be a duration of 2m at most, as \"30s\"");
 }
 
 /* ---- reading --------------------------------------------------------------------------------- */
@@ -324,6 +329,13 @@ void mcp_policy_decide(const struct mcp_policy *p, const char *tool, enum comman
                 return;
         }
         *ret = (struct mcp_decision){.what = by_effect(p, effect), .rule = MCP_POLICY_RULES};
+}
+
+uint64_t mcp_policy_answer_ms(const struct mcp_policy *p)
+{
+        uint64_t ms = daemon_duration(agent_policy_answer_within(p->r));
+
+        return ms ? ms : MCP_SEAL_MS;
 }
 
 bool mcp_policy_lists(const struct mcp_policy *p, const char *tool, enum command_effect effect)

@@ -45,6 +45,8 @@ struct mcp_decision {
 
 void mcp_policy_decide(const struct mcp_policy *p, const char *tool, enum command_effect effect,
                        const json_t *arguments, struct mcp_decision *ret);
+/* How long a question to the client's person stands. */
+uint64_t mcp_policy_answer_ms(const struct mcp_policy *p);
 /* Whether some call of a tool could go through, so that it is listed. */
 bool mcp_policy_lists(const struct mcp_policy *p, const char *tool, enum command_effect effect);
 /* Whether a name fits a pattern, in which * stands for any number of characters. */

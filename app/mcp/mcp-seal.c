@@ -35,7 +35,7 @@ bool mcp_digest(const char *tool, json_t *arguments, uint8_t ret[static MCP_DIGE
 
 bool mcp_seals_init(struct mcp_seals *s)
 {
-        *s = (struct mcp_seals){.key = {0}};
+        *s = (struct mcp_seals){.life_ms = MCP_SEAL_MS};
         return RAND_bytes(s->key, sizeof(s->key)) == 1;
 }
 
@@ -67,7 +67,7 @@ bool mcp_seal_make(struct mcp_seals *s, const uint8_t digest[static MCP_DIGEST],
                         free_one = &s->out[i];
         if (RAND_bytes(b, NONCE) != 1)
                 return false;
-        free_one->until_ms = now_ms + MCP_SEAL_MS;
+        free_one->until_ms = now_ms + s->life_ms;
         memcpy(free_one->nonce, b, NONCE);
         for (unsigned i = 0; i < TIME; i++)
                 b[NONCE + i] = (uint8_t)(free_one->until_ms >> (8 * i));

@@ -8,9 +8,9 @@
 
 enum {
         MCP_DIGEST = 32,
-        MCP_SEALS = 64,      /* that are out at once; then the oldest is good no more */
-        MCP_SEAL_TEXT = 128, /* of one, with its NUL */
-        MCP_SEAL_MS = 2 * 60 * 1000,
+        MCP_SEALS = 64,              /* that are out at once; then the oldest is good no more */
+        MCP_SEAL_TEXT = 128,         /* of one, with its NUL */
+        MCP_SEAL_MS = 2 * 60 * 1000, /* and so long at most */
 };
 
 /* A call, as it is approved: the SHA-256 of a tool's name and of its arguments in one form. false:
@@ -19,6 +19,7 @@ bool mcp_digest(const char *tool, json_t *arguments, uint8_t ret[static MCP_DIGE
 
 struct mcp_seals {
         uint8_t key[MCP_DIGEST];
+        uint64_t life_ms; /* how long one is good; MCP_SEAL_MS to begin with */
         struct mcp_seal {
                 uint8_t nonce[16];
                 uint64_t until_ms; /* 0: this place is free */

@@ -215,7 +215,7 @@ static void ask_legacy(struct mcp_request *r, const char *question, bool lasting
 
         r->state = MCP_ASKED;
         r->ask = ++r->s->asks;
-        r->until_ms = r->s->now_ms + MCP_SEAL_MS;
+        r->until_ms = r->s->now_ms + r->s->seals.life_ms;
         ask_id(r, id);
         send_message(r->s,
                      mcp_request_new(id, "elicitation/create", mcp_ask_form(question, lasting)));

@@ -455,6 +455,8 @@ static int run_init(struct mcp_run *r)
                 e = mcp_gate_init(&m->gate, &m->policy);
         if (!e && !mcp_serve_init(&m->serve, &serve_ops, r, r->o.version))
                 e = -EIO;
+        if (!e)
+                m->serve.seals.life_ms = mcp_policy_answer_ms(&m->policy);
         return e ? e : mcp_pipe_begin(&r->pipe, m->vat, &pipe_ops, r);
 }
 

@@ -105,8 +105,8 @@ TEST(what_lasts_is_not_the_clients_to_approve)
         CHECK_EQ(r.v.waiting, number);
         CHECK_EQ(judge(&r, "t", COMMAND_EFFECT_LASTING, 2, true, MCP_UNASKED), MCP_WAIT);
         CHECK(r.v.waiting != number);
-        CHECK(mcp_gate_answer(&r.gate, number, MCP_ONCE, r.now_ms));
-        CHECK(!mcp_gate_answer(&r.gate, number, MCP_ONCE, r.now_ms));
+        CHECK(mcp_gate_answer(&r.gate, number, MCP_ONCE, "terminal", r.now_ms));
+        CHECK(!mcp_gate_answer(&r.gate, number, MCP_ONCE, "terminal", r.now_ms));
         CHECK_EQ(judge(&r, "t", COMMAND_EFFECT_LASTING, 2, true, MCP_UNASKED), MCP_WAIT);
         CHECK_EQ(judge(&r, "t", COMMAND_EFFECT_LASTING, 1, true, MCP_UNASKED), MCP_RUN);
         CHECK_STR(r.v.by, "terminal");
@@ -120,7 +120,7 @@ TEST(a_no_elsewhere_is_remembered_for_that_call)
 
         rig_begin(&r, "()");
         CHECK_EQ(judge(&r, "t", COMMAND_EFFECT_OWN, 1, false, MCP_UNASKED), MCP_WAIT);
-        CHECK(mcp_gate_answer(&r.gate, r.v.waiting, MCP_NO, r.now_ms));
+        CHECK(mcp_gate_answer(&r.gate, r.v.waiting, MCP_NO, "page", r.now_ms));
         CHECK_EQ(judge(&r, "t", COMMAND_EFFECT_OWN, 1, false, MCP_UNASKED), MCP_REFUSE);
         CHECK_STR(r.v.code, "refused.person");
         CHECK_EQ(judge(&r, "t", COMMAND_EFFECT_OWN, 2, false, MCP_UNASKED), MCP_WAIT);
@@ -139,7 +139,7 @@ TEST(what_was_approved_meanwhile_waits_no_more)
         one = r.v.waiting;
         CHECK_EQ(judge(&r, "t", COMMAND_EFFECT_LASTING, 2, true, MCP_UNASKED), MCP_WAIT);
         two = r.v.waiting;
-        CHECK(mcp_gate_answer(&r.gate, one, MCP_MINUTES, r.now_ms));
+        CHECK(mcp_gate_answer(&r.gate, one, MCP_MINUTES, "terminal", r.now_ms));
         CHECK(!mcp_gate_waiting(&r.gate, one) && mcp_gate_waiting(&r.gate, two));
         CHECK_EQ(judge(&r, "t", COMMAND_EFFECT_LASTING, 2, true, MCP_UNASKED), MCP_RUN);
         CHECK(!mcp_gate_waiting(&r.gate, two));

@@ -54,6 +54,10 @@ TEST(what_is_wrong_is_said_with_its_place)
                 {"(calls = 17)", "p: calls: must be 1 to 16"},
                 {"(callsPerSecond = 101)", "p: callsPerSecond: must be 1 to 100"},
                 {"(callsPerHour = 0)", "p: callsPerHour: must be 1 to 100000"},
+                {"(answerWithin = \"3m\")",
+                 "p: answerWithin: must be a duration of 2m at most, as \"30s\""},
+                {"(answerWithin = \"soon\")",
+                 "p: answerWithin: must be a duration of 2m at most, as \"30s\""},
         };
         struct mcp_policy p;
         char said[SAID];

@@ -520,6 +520,31 @@ TEST(until_2025_the_server_asks)
         play_end(&p);
 }
 
+/* By either way of asking, for as long as a policy says. */
+TEST(a_question_stands_as_long_as_it_is_to)
+{
+        uint8_t digest[MCP_DIGEST] = {1};
+        char state[MCP_SEAL_TEXT];
+        struct play p;
+
+        play_begin(&p);
+        p.s.seals.life_ms = 5000;
+        CHECK(mcp_seal_make(&p.s.seals, digest, 1000, state));
+        CHECK(mcp_seal_open(&p.s.seals, state, digest, 5999));
+        CHECK(mcp_seal_make(&p.s.seals, digest, 1000, state));
+        CHECK(!mcp_seal_open(&p.s.seals, state, digest, 6001));
+        say(&p, INITIALIZE, 1000);
+        say(&p, CALL("1", "ask", ""), 1000);
+        json_array_clear(p.sent);
+        CHECK(mcp_serve_tick(&p.s, 5999));
+        expect(&p, NULL);
+        CHECK_EQ(mcp_serve_tick(&p.s, 6000), 0);
+        expect(&p,
+               "{\"method\":\"notifications/cancelled\",\"params\":{\"requestId\":\"approve-1\"}}");
+        expect_code(&p, "late");
+        play_end(&p);
+}
+
 TEST(nobody_is_waited_for_longer_than_two_minutes)
 {
         struct play p;

@@ -58,6 +58,7 @@ struct bridge {
         struct panes_kept *panes_kept; /* of panes, while the line is down; NULL: nothing */
         uint32_t numbered;             /* panes so far: none has the number of another */
         struct records *records;
+        struct agents *agents;
         capos_client *client;         /* to the instance that was chosen; NULL: none */
         struct capos_ui_theme system; /* what the person's system is set to */
         uint16_t place;               /* … which is this one of the list */

@@ -103,6 +103,8 @@ static bool option_read(struct web_options *o, const char *name, char *value)
                 o->allows[o->nallows++] = value;
         } else if (!strcmp(name, "--places"))
                 o->places = value;
+        else if (!strcmp(name, "--agents"))
+                o->agents = value;
         else if (!strcmp(name, "--certificate"))
                 o->certificate = value;
         else if (!strcmp(name, "--key"))

@@ -36,6 +36,7 @@ struct web_options {
         /* … and a front for a browser that its person goes on in, to which that session is what the
          * starter is else. */
         int starter;
+        const char *agents; /* the folder of `capos mcp`'s sockets; NULL: nobody looks there */
 };
 
 /* Reads a command line; texts stay its. NULL, or what is wrong with it. */

@@ -15,6 +15,7 @@
  */
 #include "session.h"
 
+#include "agents.h"
 #include "base-list.h"
 #include "bridge.h"
 #include "calls.h"
@@ -112,6 +113,7 @@ static void session_on_tick(void *arg)
                 if (t->tab && !t->is_in && bridge_now_ms() - t->since_ms > HELLO_MS)
                         tab_close(t->tab, TAB_POLICY, "no hello");
         }
+        agents_look(&s->b);
         if (!session_is_late(&s->b) &&
             capnp_timer_new(s->b.vat, TICK_MS, session_on_tick, s, &s->tick))
                 session_end(&s->b, TAB_GOING, "no memory");
@@ -177,6 +179,7 @@ static void tab_hello(struct bridge *b, struct bridge_tab *t, web_up_reader up)
         holdings_tell(b, t);
         calls_tell(b, t);
         panes_tell(b, t);
+        agents_tell(b, t);
 }
 
 /* ---- a browser beside a window --------------------------------------------------------------- */
@@ -423,6 +426,9 @@ static bool up_use(struct bridge *b, struct asker a, web_up_reader up)
                 return true;
         case WEB_UP_EXPORT:
                 records_export(b, a);
+                return true;
+        case WEB_UP_DECIDE:
+                agents_decide(b, a, web_up_decide(up));
                 return true;
         case WEB_UP_ENROL:
                 enrol_begin(b, a, web_up_enrol(up));
@@ -686,6 +692,8 @@ static int session_open(struct session *s, const int fds[2])
         if (!r)
                 r = calls_new(b);
         if (!r)
+                r = agents_new(b);
+        if (!r)
                 r = door_open(s, &s->front, fds[0]);
         if (!r)
                 r = door_open(s, &s->window, b->is_window ? b->o->sockets : -1);
@@ -724,6 +732,7 @@ static void session_close(struct session *s)
                 (void)close(b->words); /* from here on its cookie opens nothing */
         b->words = -1;
         entry_free(b);
+        agents_free(b);
         calls_free(b);
         if (!capnp_timer_new(b->vat, LAST_MS, session_on_last, s, &s->tick))
                 (void)!capnp_vat_run(b->vat);

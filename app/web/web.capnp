@@ -137,6 +137,9 @@ struct WebUp {
     browser @39 :Void;
     # From a page in a window of ours, which answers it itself: a browser is opened for what only a browser can do, a
     # passkey or an identity provider's page. The session stays the window's. A bridge answers `failed`.
+
+    decide @40 :Decide;
+    # A person's answer to one of `asks`. Answered by `done`, or by `failed` where that does not wait any more.
   }
 
   struct Instance { place @0 :UInt16; name @1 :Text; address @2 :Text; }
@@ -198,6 +201,13 @@ struct WebUp {
   struct Consent { service @0 :Text; consent @1 :Ui.UiConsent; }
   struct Complete { service @0 :Text; command @1 :Text; path @2 :Text; prefix @3 :Text; }
   struct Enrol { code @0 :Text; label @1 :Text; }
+  struct Decide {
+    desk @0 :UInt32;
+    number @1 :UInt32;
+    answer @2 :Answer;
+    enum Answer { no @0; once @1; minutes @2; session @3; }
+    # As agent_desk.capnp has them.
+  }
 }
 
 struct WebDown {
@@ -272,6 +282,8 @@ struct WebDown {
     # A call of another tab's that has ended. A tab that comes is told the last ones, and the last of each `event`.
 
     choices @35 :List(Cm.CommandChoice);
+    asks @36 :List(Ask);
+    # What agents of the user's wait for, whenever it is another; to a tab that comes, if the bridge looks for it.
   }
 
   struct Greet {
@@ -463,4 +475,14 @@ struct WebDown {
   }
   # Codes, names, sizes: never a secret, parameters, or what a personal pane shows.
   struct File { name @0 :Text; type @1 :Text; text @2 :Text; }
+  struct Ask {
+    desk @0 :UInt32;
+    number @1 :UInt32;
+    client @2 :Text;
+    # Who the host of the model says that it is.
+    tool @3 :Text;
+    question @4 :Text;
+    # Exactly what would be called. The words of a model and of a service, with all escaped that steers or hides.
+    sinceMs @5 :UInt64;
+  }
 }

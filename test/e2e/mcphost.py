@@ -22,6 +22,8 @@ FORM = {"elicitation": {}}
 class Host:
     """A process of `capos mcp`, and its standard input and output."""
 
+    name = "mcphost"  # who it says that it is
+
     def __init__(self, env, *words, modern=True, caps=None, opened=True, wrapper=()):
         self.modern, self.caps = modern, FORM if caps is None else caps
         self.answer = None  # what the person says: a function of the question, which returns an ElicitResult
@@ -108,7 +110,7 @@ class Host:
 
     def meta(self):
         return {META + "protocolVersion": MODERN, META + "clientCapabilities": self.caps,
-                META + "clientInfo": {"name": "mcphost", "version": "1"}} if self.modern else {}
+                META + "clientInfo": {"name": self.name, "version": "1"}} if self.modern else {}
 
     def begin(self, method, params=None, meta=None, number=None):
         """Sends a request; its id."""
@@ -142,7 +144,7 @@ class Host:
 
     def initialize(self, version=LEGACY):
         result = self.request("initialize", {"protocolVersion": version, "capabilities": self.caps,
-                                             "clientInfo": {"name": "mcphost", "version": "1"}})
+                                             "clientInfo": {"name": self.name, "version": "1"}})
         self.send({"jsonrpc": "2.0", "method": "notifications/initialized"})
         return result
 

@@ -3,6 +3,7 @@
  * nothing is answered that was not yet seen; what is focused is always the answer that does nothing. */
 
 import { fingerprint, stripe } from "./frame";
+import * as format from "./format";
 import { host } from "./host";
 import { icon } from "./icons";
 import * as scheme from "./look";
@@ -13,8 +14,9 @@ import * as wire from "./wire";
 
 const DEAF_MS = 500;
 
+/* refuse: a third answer; of: what it is about, without which it is over. */
 interface Sheet { title: string; tone?: string; body: Child; yes?: string; no: string; deafMs: number;
-                  answer: (yes: boolean) => void }
+                  answer: (yes: boolean) => void; refuse?: () => void; of?: WebDown_Ask }
 
 const dialog = h("dialog", { class: "sheet", "aria-labelledby": "sheet-title", id: "sheet" });
 let deafUntil = 0;
@@ -25,12 +27,15 @@ function deaf(): boolean {
   return performance.now() < deafUntil;
 }
 
-function done(yes: boolean): void {
+function done(yes: boolean | "refuse"): void {
   const s = now;
   if (!s || deaf())
     return;
   hide();
-  s.answer(yes);
+  if (yes === "refuse")
+    s.refuse?.();
+  else
+    s.answer(yes);
 }
 
 function hide(): void {
@@ -47,6 +52,7 @@ function show(s: Sheet): void {
     h("h2", { id: "sheet-title" }, s.title), s.body,
     h("div", { class: "answers" },
       h("button", { type: "button", id: "sheet-no", onclick: () => done(false) }, s.no),
+      s.refuse ? h("button", { type: "button", id: "sheet-refuse", onclick: () => done("refuse") }, "Refuse") : null,
       s.yes ? h("button", { type: "button", class: "go", id: "sheet-yes", onclick: () => done(true) }, s.yes) : null)));
   if (s.deafMs) {
     dialog.dataset.deaf = "yes";
@@ -136,7 +142,37 @@ export function begin(): HTMLElement {
     else if (was && now)
       hide();
   });
+  effect(() => {
+    const all = store.asks.get(), of = now?.of;
+    if (of && !all.some((a) => a.desk === of.desk && a.number === of.number))
+      hide();
+  });
   return dialog;
+}
+
+type Allowed = Exclude<WebUp_Decide_Answer, "no">;
+const ALLOWED: [Allowed, string][] = [["once", "this call, once"],
+  ["minutes", "the tool with any arguments, for 10 minutes"],
+  ["session", "the tool with any arguments, until the agent's session ends"]];
+
+/* The first call that an agent of the person's waits with. Nothing of it is a service's that this page shows, and
+ * nobody can have it come by itself: it is asked for in the frame. */
+export function approve(): void {
+  const of = store.asks.peek()[0];
+  if (!of)
+    return;
+  let allowed: Allowed = "once";
+  const say = (answer: WebUp_Decide_Answer): void =>
+    void wire.ask({ decide: { desk: of.desk, number: of.number, answer } }).catch((e) => store.gone.set(e.message));
+  show({ title: "Let an agent do this?", deafMs: DEAF_MS, no: "Later", yes: "Allow", of, body: [
+    h("p", { class: "what" }, h("b", null, h("bdi", null, of.client || "a client that does not say its name")),
+      ` has a model that wants to call, since ${format.moment(format.num(of.sinceMs))}:`),
+    h("div", { class: "call", id: "sheet-call", tabindex: "0", role: "group", "aria-label": "What would be called" },
+      (of.question ?? "").split("\n").map((t) => h("p", { class: "mono break" }, h("bdi", null, t)))),
+    h("fieldset", { class: "options" }, h("legend", null, "Allow"), ALLOWED.map(([v, label]) => h("label", null,
+      h("input", { type: "radio", name: "allowed", value: v, checked: v === allowed,
+                   onchange: () => { allowed = v; } }), label)))],
+  answer: (yes) => { if (yes) say(allowed); }, refuse: () => say("no") });
 }
 
 /* A window asks itself about what ends something. */

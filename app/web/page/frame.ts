@@ -2,7 +2,7 @@
  * instance, and draws from the hash of the instance's key a stripe that a person learns to recognise. What is asked
  * drops from it (ask.ts). */
 
-import { ask as renewAsk, logout, look, reset } from "./ask";
+import { approve, ask as renewAsk, logout, look, reset } from "./ask";
 import { ring } from "./draw";
 import * as format from "./format";
 import { host } from "./host";
@@ -82,6 +82,14 @@ function acts(): Child {
     h("button", { type: "button", id: "logout", disabled: off, onclick: logout }, "Log out"));
 }
 
+/* What agents of the person's wait for, in whatever session this is. */
+function asked(): Child {
+  const n = store.asks.get().length;
+  return n ? h("button", { type: "button", id: "asked", class: "warn", onclick: approve,
+    "aria-label": `${n} ${n === 1 ? "call" : "calls"} of agents to approve` },
+  icon("alert", 14), h("span", { class: "num" }, n), h("span", { class: "wide" }, " to approve")) : null;
+}
+
 export function top(): HTMLElement {
   const bar = h("header", { class: "frame", "aria-label": "Frame" },
     h("button", { type: "button", class: "menu", id: "menu", "aria-label": "Menu", "aria-controls": "nav",
@@ -89,7 +97,7 @@ export function top(): HTMLElement {
     mark(), live(h("div", { class: "who" }), who), h("span", { class: "sp" }),
     h("button", { type: "button", class: "find", id: "find", "aria-keyshortcuts": "Control+K", onclick: palette.open },
       icon("search", 14), h("span", null, "Find"), h("span", { class: "keys" }, "Ctrl K")),
-    live(h("span", { class: "live" }), lease), live(h("span"), acts),
+    live(h("span", { class: "live", role: "status" }), asked), live(h("span", { class: "live" }), lease), live(h("span"), acts),
     live(h("div", { class: "stripe-room" }), () => stripe(fingerprint())));
   live(h("i"), () => {
     set(document.getElementById("menu") ?? bar, { "data-open": menuOpen.get() ? "yes" : "no" });

@@ -37,6 +37,8 @@ export interface Call {
 
 export const greet = new Signal<WebDown_Greet | null>(null);
 export const instances = new Signal<WebDown_Instance[] | null>(null);
+/* What agents of the person's wait for; the session here has no part in it. */
+export const asks = new Signal<WebDown_Ask[]>([]);
 export const unknownKey = new Signal<WebDown_Key | null>(null);
 export const methods = new Signal<WebDown_Methods | null>(null);
 export const step = new Signal<WebDown_Step | null>(null);
@@ -101,6 +103,7 @@ function clear(): void {
 function forgetTold(): void {
   clear();
   records.set([]);
+  asks.set([]);
   instances.set(null);
 }
 
@@ -299,6 +302,7 @@ const takers: { [K in keyof WebDown]?: (v: any, d: WebDown) => void } = {
   held: (v) => held(v),
   forgotten: (v) => handles.set(handles.peek().filter((x) => x.handle !== v)),
   past: (v) => past(v),
+  asks: (v) => asks.set(v ?? []),
 };
 
 /* A frame of the bridge's. */

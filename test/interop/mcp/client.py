@@ -30,21 +30,22 @@ class Driver:
         self.group = group
         self.client = None
         self.running, self.asked, self.answers = {}, {}, {}
-        self.last = 0
-        self.ended = anyio.Event()
+        self.at = self.last = 0
+        self.ended = self.closed = None
 
     async def on_asked(self, _context, params):
         self.last += 1
-        q, self.asked[self.last] = self.last, anyio.Event()
-        say({"event": "asked", "q": q, "params": dumped(params)})
-        await self.asked[q].wait()
-        return types.ElicitResult(**self.answers[q])
+        at, q = key = (self.at, self.last)
+        self.asked[key] = anyio.Event()
+        say({"event": "asked", "at": at, "q": q, "params": dumped(params)})
+        await self.asked[key].wait()
+        return types.ElicitResult(**self.answers[key])
 
     async def on_message(self, message):
         if isinstance(message, Exception):
-            say({"event": "trouble", "text": str(message)})
+            say({"event": "trouble", "at": self.at, "text": str(message)})
         elif isinstance(message, types.ToolListChangedNotification):
-            say({"event": "changed"})
+            say({"event": "changed", "at": self.at})
 
     # ---- ops
 
@@ -55,9 +56,11 @@ class Driver:
                           elicitation_callback=self.on_asked if config["asks"] else None) as self.client:
             task_status.started()
             await self.ended.wait()
-        say({"event": "closed"})
+        self.closed.set()
 
     async def open(self, m):
+        self.at, self.last = m["n"], 0
+        self.ended, self.closed = anyio.Event(), anyio.Event()
         await self.group.start(lambda task_status: self.hold(m, task_status))
         return {"version": self.client.protocol_version}
 
@@ -66,7 +69,7 @@ class Driver:
 
     async def call(self, m):
         async def on_progress(progress, total, message):
-            say({"event": "progress", "of": m["n"], "progress": progress})
+            say({"event": "progress", "at": self.at, "of": m["n"], "progress": progress})
         if not m.get("manual"):
             return dumped(await self.client.call_tool(m["name"], m["arguments"], 600, on_progress))
         given = {k: types.ElicitResult(**v) for k, v in m.get("inputResponses", {}).items()}
@@ -79,13 +82,18 @@ class Driver:
             await self.group.start(self.hear)
 
     async def hear(self, task_status):
-        async with self.client.listen(tools_list_changed=True) as changes:
-            task_status.started()
-            async for _ in changes:
-                pass  # on_message has it, too
+        try:
+            async with self.client.listen(tools_list_changed=True) as changes:
+                task_status.started()
+                async for _ in changes:
+                    pass  # on_message has it, too
+        except Exception:  # pylint: disable=broad-except
+            if not self.ended.is_set():
+                raise
 
     async def close(self, _):
         self.ended.set()
+        await self.closed.wait()
 
     # ---- lines
 
@@ -103,8 +111,9 @@ class Driver:
         async for line in anyio.wrap_file(sys.stdin):
             m = json.loads(line)
             if m["op"] == "answer":
-                self.answers[m["q"]] = m["result"]
-                self.asked[m["q"]].set()
+                key = (m["at"], m["q"])
+                self.answers[key] = m["result"]
+                self.asked[key].set()
             elif m["op"] == "cancel":
                 self.running[m["of"]].cancel()
             else:

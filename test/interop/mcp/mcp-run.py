@@ -13,9 +13,15 @@ server stands tap.py, so that what was said is known, and so that what no client
 `legacy` is the revision of 2025-11-25, `pin` that of 2026-07-28, `auto` finds out which. Some cases are about what one
 era has alone: they are said to be of its modes.
 
+The modes run beside each other, each with a home, accounts and a silent server of its own, at one instance; so what
+one of them does to what it holds is nothing to the others. Within a mode a case takes the login that there is, unless
+it ends it, and a client that has closed its connection opens the next one: starting it is most of what it costs.
+
 usage: mcp-run.py [CASE...]
 """
 import base64
+import concurrent.futures
+import hashlib
 import json
 import os
 import random
@@ -34,19 +40,22 @@ sys.path.insert(0, os.path.join(HERE, "..", "..", "e2e"))
 import instance  # noqa: E402
 import mcphost  # noqa: E402
 import mcptools  # noqa: E402
-from instance import until  # noqa: E402
 from mcphost import no, yes  # noqa: E402
 from mcptools import PLANTED, expect  # noqa: E402
 from sessionlib import Failed  # noqa: E402
 
 SCRIPT = "interop-mcp"
-WAIT_S = 600  # two thousand complaints take the oldest client half a minute
+WAIT_S = 600
 MODES = [("sdk", "legacy"), ("client", "legacy"), ("client", "auto"), ("client", "pin"),
          ("mcp", "legacy"), ("mcp", "auto"), ("mcp", "pin")]
 ALLOW = '(rules = [(tools = "*", decide = allow)])'
-STATE_S, SLACK_S = 120, 5  # how long an answer is waited for, and a state good: MCP_SEAL_MS
+STATE_S, SLACK_S = 20, 5  # how long an answer is waited for, and a state good, where a policy says so
 GARBAGE = 2000
 META = mcphost.META
+
+
+def until(condition, what):
+    return instance.until(condition, what, WAIT_S)
 
 
 def build():
@@ -56,14 +65,26 @@ def build():
     to = os.path.join(instance.build_folder(), "peers", "mcp")
     shutil.copytree(HERE, to, dirs_exist_ok=True)
     python = os.path.join(to, "venv", "bin", "python")
-    commands = [["npm", "ci", "--silent", "--no-audit", "--no-fund"]]
-    if not os.path.exists(python):
-        commands.append([sys.executable, "-m", "venv", os.path.join(to, "venv")])
-    commands.append([python, "-m", "pip", "install", "--quiet", "-r", "requirements.txt"])
-    for command in commands:
+    pinned, stamp = hashlib.sha256(sys.version.encode()), os.path.join(to, "installed")
+    for name in ("package-lock.json", "requirements.txt"):
+        with open(os.path.join(HERE, name), "rb") as f:
+            pinned.update(f.read())
+    if os.path.exists(stamp):
+        with open(stamp, encoding="ascii") as f:
+            if f.read() == pinned.hexdigest():
+                return started(to, python)
+    for command in (["npm", "ci", "--silent", "--no-audit", "--no-fund"],
+                    [sys.executable, "-m", "venv", "--clear", os.path.join(to, "venv")],
+                    [python, "-m", "pip", "install", "--quiet", "-r", "requirements.txt"]):
         r = subprocess.run(command, cwd=to, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
         if r.returncode:
             raise Failed(f"{command}: {r.stdout}")
+    with open(stamp, "w", encoding="ascii") as f:
+        f.write(pinned.hexdigest())
+    return started(to, python)
+
+
+def started(to, python):
     return {"sdk": ["node", os.path.join(to, "sdk.mjs")], "client": ["node", os.path.join(to, "client.mjs")],
             "mcp": [python, os.path.join(to, "client.py")]}
 
@@ -90,8 +111,41 @@ class Wrong(Failed):
         self.code, self.text = error["code"], error["text"]
 
 
+class Client:
+    """A process of a client's, which has one connection after the other."""
+
+    def __init__(self, command, env):
+        self.driver, self.last, self.stderr = None, 0, b""
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                        env=env)
+        self.threads = [threading.Thread(target=t, daemon=True) for t in (self.read, self.hear)]
+        for t in self.threads:
+            t.start()
+
+    def end(self):
+        self.process.kill()
+        self.process.wait()
+        for t in self.threads:
+            t.join(WAIT_S)
+        self.process.stdin.close()
+        self.process.stdout.close()
+        self.process.stderr.close()
+
+    def hear(self):
+        for line in self.process.stderr:
+            self.stderr += line
+
+    def read(self):
+        for line in self.process.stdout:
+            self.driver.take(line)
+
+    def say(self, m):
+        self.process.stdin.write(json.dumps(m).encode() + b"\n")
+        self.process.stdin.flush()
+
+
 class Driver:
-    """A client in one mode, and the server that it has started."""
+    """A connection of a client in one mode, and the server that it has started."""
 
     def __init__(self, rig, mode, words, asks=True, env=None, tapped=True):
         self.rig, self.mode, self.asks = rig, mode, asks
@@ -101,28 +155,27 @@ class Driver:
         self.folder = os.path.join(rig.folder, f"d{rig.drivers}")
         os.mkdir(self.folder)
         self.answer = None  # what the person says to a question; None: nothing, until the test does
-        self.asked, self.events, self.stderr = [], [], b""
-        self.done, self.last = {}, 0
+        self.asked, self.events, self.done = [], [], {}
         self.raw = b""
         self.changed = threading.Condition()
-        self.process = subprocess.Popen(rig.commands[mode[0]], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        stderr=subprocess.PIPE, env=self.env)
-        self.threads = [threading.Thread(target=t, daemon=True) for t in (self.read, self.hear)]
-        for t in self.threads:
-            t.start()
+        self.client = rig.clients.pop() if tapped and rig.clients else Client(rig.commands[mode[0]], rig.env)
+        self.client.driver = self
+        self.process = self.client.process
+        self.number = None
 
     def __enter__(self):
-        self.version = self.run("open", mode=self.mode[1], asks=self.asks, **self.command())["version"]
+        self.number = self.client.last + 1
+        self.begin("open", mode=self.mode[1], asks=self.asks, **self.command())
+        self.version = self.end(self.number)["version"]
         return self
 
-    def __exit__(self, *_):
-        self.process.kill()
-        self.process.wait()
-        for t in self.threads:
-            t.join(WAIT_S)
-        self.process.stdin.close()
-        self.process.stdout.close()
-        self.process.stderr.close()
+    def __exit__(self, kind, *_):
+        """Closes it as a host does; then its client may have another. One that is not well is ended."""
+        if kind or not self.tapped:
+            self.client.end()
+            return
+        self.run("close")
+        self.rig.clients.append(self.client)
 
     def command(self):
         command = [os.path.join(instance.build_folder(), "bin", "capos"), "mcp", *self.words]
@@ -137,30 +190,30 @@ class Driver:
 
     # ---- lines
 
-    def hear(self):
-        for line in self.process.stderr:
-            self.stderr += line
+    @property
+    def stderr(self):
+        return self.client.stderr
 
-    def read(self):
-        for line in self.process.stdout:
-            self.raw += line
-            with self.changed:
-                self.take(json.loads(line))
-                self.changed.notify_all()
+    def take(self, line):
+        self.raw += line
+        with self.changed:
+            self.sort(json.loads(line))
+            self.changed.notify_all()
 
-    def take(self, m):
+    def sort(self, m):
         if "n" in m:
             self.done[m["n"]] = m
             return
+        if m["at"] != self.number:
+            return  # last words of the connection before
         self.events.append(m)
         if m["event"] == "asked":
             self.asked.append(m)
             if self.answer:
-                self.say(op="answer", q=m["q"], result=self.answer(m["params"]))
+                self.reply(m["q"], self.answer(m["params"]))
 
     def say(self, **m):
-        self.process.stdin.write(json.dumps(m).encode() + b"\n")
-        self.process.stdin.flush()
+        self.client.say(m)
 
     def until(self, condition, what):
         with self.changed:
@@ -170,9 +223,9 @@ class Driver:
 
     def begin(self, op, **more):
         """Begins an op; its number."""
-        self.last += 1
-        self.say(n=self.last, op=op, **more)
-        return self.last
+        self.client.last += 1
+        self.say(n=self.client.last, op=op, **more)
+        return self.client.last
 
     def end(self, n):
         """What it came to. Raises Wrong when that is an error of the client's."""
@@ -212,7 +265,7 @@ class Driver:
         return self.asked[times - 1]
 
     def reply(self, q, result):
-        self.say(op="answer", q=q, result=result)
+        self.say(op="answer", at=self.number, q=q, result=result)
 
     # ---- the server
 
@@ -252,36 +305,45 @@ class Driver:
         return int(next(text for who, text in self.taps()[-1] if who == "pid"))
 
 
-class Rig(mcptools.Rig):
-    """The instance of mcptools.py, and clients."""
+class Rig(mcptools.Home):
+    """What one mode has: a home, the accounts agentN and quietN, and the server silentN, which answers nothing."""
 
-    def __init__(self, commands):
-        super().__init__()
-        self.commands = commands
-        self.drivers = 0
+    def __init__(self, target, number, commands):
+        super().__init__(target, os.path.join(target.folder.name, f"m{number}"))
+        self.number, self.commands = number, commands
+        self.drivers, self.standing, self.clients = 0, {}, []
+        self.silent = mcptools.Silent(silent_path(target, number))
+
+    def close(self):
+        for c in self.clients:
+            c.end()
+        self.silent.socket.close()
+
+    def login(self, who="agent", **more):
+        return super().login(f"{who}{self.number}", **more)
 
     def driver(self, mode, who="agent", login=None, policy="()", **more):
-        """A client with a login of its own, by a policy that is quick."""
+        """A client with the login that stands, unless it is told of another, by a policy that is quick."""
         self.policies += 1
-        path = os.path.join(self.folder, f"driver-policy-{self.policies}")
+        path = os.path.join(self.folder, f"policy-{self.policies}")
         with open(path, "w", encoding="utf-8") as f:
             f.write("(callsPerSecond = 100" + (", " if policy != "()" else "") + policy[1:])
-        return Driver(self, mode, ["--session", login or self.login(who), "--policy", path], **more)
+        if not login and who not in self.standing:
+            self.standing[who] = self.login(who)
+        return Driver(self, mode, ["--session", login or self.standing[who], "--policy", path], **more)
 
 
 class Cases:
-    """Each is given a mode."""
+    """What is tried in a mode. Each case is given it."""
 
     def __init__(self, rig):
         self.rig = rig
-        self.late, self.asked_at = [], None
+        self.late, self.late_call, self.asked_at = None, None, None
 
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        for d in self.late:
-            d.__exit__()
+    def close(self):
+        if self.late:
+            self.late.client.end()
+        self.rig.close()
 
     # ---- opening
 
@@ -306,7 +368,7 @@ class Cases:
                 expect((m["jsonrpc"], "resultType" in m.get("result", {})), ("2.0", modern and "id" in m), m)
 
     def looking_needs_no_login_and_leaves_no_trace(self, mode):
-        home = os.path.join(self.rig.folder, f"nobody-{self.rig.drivers}")
+        home = os.path.join(self.rig.folder, "nobody")
         os.mkdir(home, 0o700)
         env = {"HOME": home, "XDG_RUNTIME_DIR": home, "PATH": os.environ["PATH"]}
         with Driver(self.rig, mode, [], env=env) as d:
@@ -374,24 +436,22 @@ class Cases:
             d.answer = no
             d.good("paperclips__make", {"count": 3})
 
-    def a_question_is_asked_for_a_late_yes(self):
-        """In all modes, before anything else: it takes its time."""
-        for mode in MODES:
-            d = self.rig.driver(mode)
-            self.late.append(d)
-            d.__enter__()  # pylint: disable=unnecessary-dunder-call
-            d.tools()
-            d.begin("call", name="paperclips__make", arguments={"count": 1})
-            d.was_asked(1)
+    def a_question_is_asked_for_a_late_yes(self, mode):
+        """Before anything else: it takes its time."""
+        d = self.rig.driver(mode, policy=f'(answerWithin = "{STATE_S}s")')
+        self.late = d.__enter__()  # pylint: disable=unnecessary-dunder-call
+        d.tools()
+        self.late_call = d.begin("call", name="paperclips__make", arguments={"count": 1})
+        d.was_asked(1)
         self.asked_at = time.monotonic()
 
-    def a_late_yes_is_none(self):
+    def a_late_yes_is_none(self, _mode):
+        d = self.late
         time.sleep(max(0, self.asked_at + STATE_S + SLACK_S - time.monotonic()))
-        for d in self.late:
-            d.reply(1, yes("once")({}))
-            if d.is_modern:  # its state is good no more: it is asked anew
-                d.reply(d.was_asked(2)["q"], no({}))
-            expect(d.code_of(d.end(d.last)), "refused.person" if d.is_modern else "refused.late", f"{d.mode}")
+        d.answer = no  # where its state is good no more, it is asked anew
+        d.reply(1, yes("once")({}))
+        expect(d.code_of(d.end(self.late_call)), "refused.person" if d.is_modern else "refused.late", f"{d.mode}")
+        expect(len(d.asked) > 1, d.is_modern, "asked anew")
 
     def a_state_is_good_for_one_call_once(self, mode):
         with self.rig.driver(mode) as d:
@@ -436,24 +496,29 @@ class Cases:
             expect(d.code_of(d.end(n)), "refused.person", "a no")
             expect(bool(made), True, "a status")
 
+    def elsewhere(self, d, word, name, arguments):
+        """The result of a call that is decided in a terminal. A decision that comes after what a call waits, 50 s, is
+        the next one's."""
+        n = d.begin("call", name=name, arguments=arguments)
+        until(self.rig.waiting, "the call that waits")
+        d.until(lambda: [e for e in d.events if e["event"] == "progress"], "progress")
+        self.rig.approve(word)
+        result = d.end(n)
+        return d.call(name, arguments) if "refused.waiting" in json.dumps(result) else result
+
     def a_client_that_cannot_ask_is_not_believed(self, mode):
         with self.rig.driver(mode, asks=False) as d:
             d.tools()
-            n = d.begin("call", name="paperclips__make", arguments={"count": 1})
-            until(self.rig.waiting, "the call that waits")
-            d.until(lambda: [e for e in d.events if e["event"] == "progress"], "progress")
-            self.rig.approve("once")
-            expect(d.end(n).get("isError", False), False, "the call, approved in a terminal")
+            result = self.elsewhere(d, "once", "paperclips__make", {"count": 1})
+            expect(result.get("isError", False), False, "the call, approved in a terminal")
             expect(d.asked, [], "questions")
 
     def what_lasts_is_approved_in_a_terminal(self, mode):
         with self.rig.driver(mode) as d:
             d.tools()
             d.answer = yes("until the session ends")
-            n = d.begin("call", name="paperclips__startOver", arguments={})
-            until(self.rig.waiting, "the call that waits")
-            self.rig.approve("no")
-            expect(d.code_of(d.end(n)), "refused.person", "a no in the terminal")
+            result = self.elsewhere(d, "no", "paperclips__startOver", {})
+            expect(d.code_of(result), "refused.person", "a no in the terminal")
             expect(d.asked, [], "the client was asked")
 
     # ---- what ends
@@ -461,7 +526,7 @@ class Cases:
     def silent(self, d):
         """Begins a call that is not answered; its number, and where the server has it."""
         before = len(self.rig.silent.calls())
-        n = d.begin("call", name="silent__getOperator", arguments={"op": "add"})
+        n = d.begin("call", name=f"silent{self.rig.number}__getOperator", arguments={"op": "add"})
         until(lambda: len(self.rig.silent.calls()) > before, "the call at the server")
         return n, before
 
@@ -482,14 +547,15 @@ class Cases:
             d.tools()
             d.run("listen")
             n, _ = self.silent(d)
-            self.rig.run("session", "revoke", self.rig.id_of(login), "silent", "--state", self.rig.target.state)
+            self.rig.run("session", "revoke", self.rig.id_of(login), f"silent{self.rig.number}", "--state",
+                         self.rig.target.state)
             expect(d.code_of(d.end(n)), "denied.revoked-lease", "the call under way")
             d.until(lambda: [e for e in d.events if e["event"] == "changed"], "that the list has changed")
-            until(lambda: "silent__evaluate" not in d.tools(), "the end of the tools")
+            until(lambda: f"silent{self.rig.number}__evaluate" not in d.tools(), "the end of the tools")
             expect("system_info__uptime" in d.tools(), True, "what goes on")
 
     def tools_vanish_and_come_back(self, mode):
-        alias = f"vanishes-{self.rig.drivers}"
+        alias = "vanishes"
         self.rig.login(alias=alias)
         with self.rig.driver(mode, login=alias, policy=ALLOW) as d:
             expect("chat__say" in d.tools(), True, "a tool")
@@ -561,38 +627,87 @@ class Cases:
             expect(said.count(secret.encode()), 0, f"{secret} in what was said and written")
 
 
+FIRST, LAST = "a_question_is_asked_for_a_late_yes", "a_late_yes_is_none"
 EACH = ["opens_in_its_era", "looking_needs_no_login_and_leaves_no_trace", "tools_are_listed_and_called",
         "results_are_checked_by_the_client", "a_mailbox_hears_a_channel", "a_person_says_yes_or_no",
         "a_client_that_cannot_ask_is_not_believed", "what_lasts_is_approved_in_a_terminal",
         "a_cancelled_call_is_cancelled_at_the_server", "a_revocation_meets_a_call_under_way",
         "tools_vanish_and_come_back", "quotas_hold", "garbage_is_passed_over", "the_client_closes",
         "the_client_is_killed", "secrets_are_nowhere"]
-MODERN = ["a_state_is_good_for_one_call_once"]
-LEGACY = ["an_answer_is_good_for_one_question_once"]
+MODERN = "a_state_is_good_for_one_call_once"
+LEGACY = "an_answer_is_good_for_one_question_once"
 
 
-def rows(cases):
-    """(title, function) of each case in each of its modes."""
-    def row(name, mode):
-        return f"{name.replace('_', ' ')}: {' '.join(mode)}", lambda: getattr(cases, name)(mode)
-    yield "a question is asked for a late yes", cases.a_question_is_asked_for_a_late_yes
-    for names, modes in ((EACH, MODES), (MODERN, [m for m in MODES if m[1] != "legacy"]),
-                         (LEGACY, [m for m in MODES if m[1] == "legacy"])):
-        yield from (row(name, mode) for name in names for mode in modes)
-    yield "a late yes is none", cases.a_late_yes_is_none
+def names_of(mode, wanted):
+    """The cases of a mode, in order."""
+    names = [FIRST, *EACH, LEGACY if mode[1] == "legacy" else MODERN, LAST]
+    chosen = [n for n in names if not wanted or any(w in title(n, mode) for w in wanted)]
+    return [FIRST, *chosen] if LAST in chosen and FIRST not in chosen else chosen
+
+
+def title(name, mode):
+    return f"{name.replace('_', ' ')}: {' '.join(mode)}"
+
+
+def silent_path(target, number):
+    return os.path.join(target.folder.name, f"silent{number}")
+
+
+def manifest(target):
+    """Of all modes."""
+    schema = mcptools.calculator_schema(target.folder.name)
+    services, profiles = [mcptools.paperclips()], []
+    for n in range(len(MODES)):
+        services.append(f'(name = "silent{n}", connect = "unix:{silent_path(target, n)}", schema = "{schema}", '
+                        f'interfaceId = {mcptools.CALCULATOR}, title = "Calculator", summary = "Counts.", remote = ())')
+        profiles += [mcptools.agent(f"agent{n}", ["session", "system_info", "chat", "paperclips"]),
+                     mcptools.agent(f"quiet{n}", ["session", "system_info", f"silent{n}"])]
+    return instance.manifest(services=services, profiles=profiles)
+
+
+def play(cases, mode, ends):
+    """All that is tried in a mode; ends: {case: the future that its end is told to}."""
+    for name, end in ends.items():
+        began = time.monotonic()
+        try:
+            getattr(cases, name)(mode)
+        except BaseException as e:  # pylint: disable=broad-except
+            end.set_exception(e)
+        else:
+            end.set_result(time.monotonic() - began)
+    cases.close()
+
+
+def try_all(target, commands, wanted):
+    """Every mode, beside each other; the exit code."""
+    rows, threads = [], []
+    for number, mode in enumerate(MODES):
+        ends = {name: concurrent.futures.Future() for name in names_of(mode, wanted)}
+        rows += [(title(name, mode), end.result) for name, end in ends.items()]
+        cases = Cases(Rig(target, number, commands))
+        threads.append(threading.Thread(target=play, args=(cases, mode, ends)))
+    with open(os.path.join(target.folder.name, "manifest"), "w", encoding="utf-8") as f:
+        f.write(manifest(target))
+    with target:
+        for n in range(len(MODES)):
+            target.add_user(f"agent{n}", [f"agent{n}"])
+            target.add_user(f"quiet{n}", [f"quiet{n}"])
+        for t in threads:
+            t.start()
+        code = instance.run_cases(SCRIPT, rows, more=lambda: target.log_text()[-600:])
+        for t in threads:
+            t.join()
+        return code
 
 
 def main():
-    wanted = sys.argv[1:]
     try:
         commands = build()
     except (instance.Skip, Failed) as e:
         def fails(e=e):
             raise e
         return instance.run_cases(SCRIPT, [("the clients are there", fails)])
-    with Rig(commands) as rig, Cases(rig) as cases:
-        chosen = [(t, f) for t, f in rows(cases) if not wanted or any(w in t for w in wanted)]
-        return instance.run_cases(SCRIPT, chosen, more=lambda: rig.target.log_text()[-600:])
+    return try_all(instance.Instance(), commands, sys.argv[1:])
 
 
 if __name__ == "__main__":
