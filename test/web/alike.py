@@ -40,7 +40,7 @@ TONES = "i x"
 # What a browser says alone: its own buttons and places to type in, and states that a terminal has a character for.
 BROWSER = {"table": "chosen commands", "map": "list you are here", "chart": "table now", "counters": "goal",
            "progress": "waiting under way done", "transcript": "send say something in you somebody",
-           "form": "needed in bytes milliseconds mm dd yyyy 0 show local date and time picker"}
+           "form": "needed none in bytes milliseconds mm dd yyyy 0 show local date and time picker"}
 # What stands in the midst of a terminal's rows and at the end of a browser's.
 BESIDE = {"transcript": "2 unread"}
 

@@ -26,6 +26,10 @@ FLAGS = ["--headless=new", "--disable-gpu", "--disable-quic", "--no-first-run", 
 KEYS = {"Enter": ("\r", 13), "Tab": ("", 9), "Escape": ("", 27), "ArrowDown": ("", 40), "ArrowUp": ("", 38),
         "ArrowLeft": ("", 37), "ArrowRight": ("", 39), " ": (" ", 32)}
 
+# Whether a press and its release were a click of what was aimed at; or this is another document.
+CLICKED = """window.pressed === undefined || (!!window.clicked &&
+    (window.clicked === window.pressed || window.aimed.contains(window.clicked)))"""
+
 
 class Failed(Exception):
     pass
@@ -279,12 +283,13 @@ class Page:
 
     def click(self, selector):
         """A real click in the middle of an element that can be seen and used, and has come to rest. One of which no
-        click has come, since the page was drawn anew between press and release, is made again."""
+        click has come, or one at what both stand in, since the page was drawn anew between press and release, is made
+        again."""
         deadline = time.monotonic() + WAIT_S
         while True:
             self.release(self.press(selector))
             try:
-                if self.js("window.pressed === undefined || !!window.clicked"):
+                if self.js(CLICKED):
                     return  # or this is another document, to which it has led
             except Failed:
                 return  # between both
@@ -319,6 +324,7 @@ class Page:
             const r = e.getBoundingClientRect(), x = r.x + r.width / 2, y = r.y + r.height / 2;
             const top = document.elementFromPoint(x, y);
             if (!top || !(e.contains(top) || top.contains(e)) || !r.width) return null;
+            window.aimed = e;
             window.pressed = window.clicked = null;
             addEventListener("mousedown", (d) => window.pressed = d.target, {{capture: true, once: true}});
             addEventListener("click", (d) => window.clicked = d.target, {{capture: true, once: true}});
