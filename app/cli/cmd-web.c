@@ -103,6 +103,29 @@ static void web_places(struct web_command *w)
         web_arg(w, "--places", w->places);
 }
 
+/* Options that go with others. */
+static int web_pairs(struct cli *c)
+{
+        if (!c->certificate != !c->key)
+                return cli_fail(c, EXIT_USAGE, "usage", "--certificate and --key go together");
+        if (!c->tls_certificate != !c->tls_key)
+                return cli_fail(c, EXIT_USAGE, "usage",
+                                "--tls-certificate and --tls-key go together");
+        if (c->web_name && !c->listen)
+                return cli_fail(c, EXIT_USAGE, "usage", "--name goes with --listen");
+        return EXIT_OK;
+}
+
+/* Where `capos mcp` is asked what waits. */
+static int web_agents(struct cli *c, struct web_command *w)
+{
+        int r = runtime_desk_folder(c, true, w->agents, sizeof(w->agents));
+
+        if (!r)
+                web_arg(w, "--agents", w->agents);
+        return r;
+}
+
 int cmd_web(struct cli *c)
 {
         struct web_command w = {.argv = {"capos-web"}, .n = 1};
@@ -115,13 +138,8 @@ int cmd_web(struct cli *c)
         if (c->open && !opener)
                 return cli_fail(c, EXIT_FAILED, "no-browser",
                                 "there is no browser here: neither $BROWSER nor a screen");
-        if (!c->certificate != !c->key)
-                return cli_fail(c, EXIT_USAGE, "usage", "--certificate and --key go together");
-        if (!c->tls_certificate != !c->tls_key)
-                return cli_fail(c, EXIT_USAGE, "usage",
-                                "--tls-certificate and --tls-key go together");
-        if (c->web_name && !c->listen)
-                return cli_fail(c, EXIT_USAGE, "usage", "--name goes with --listen");
+        if (web_pairs(c))
+                return EXIT_USAGE;
         if (c->listen)
                 r = web_listen(c, &w);
         if (!r && c->idle)
@@ -143,10 +161,8 @@ int cmd_web(struct cli *c)
                 web_arg(&w, "--tls-certificate", c->tls_certificate);
                 web_arg(&w, "--tls-key", c->tls_key);
         }
-        if (c->approve && runtime_desk_folder(c, true, w.agents, sizeof(w.agents)))
+        if (c->approve && web_agents(c, &w))
                 return EXIT_FAILED;
-        if (c->approve)
-                web_arg(&w, "--agents", w.agents);
         if (c->open)
                 web_arg(&w, "--opener", opener);
         return become(c, w.argv);

@@ -96,7 +96,8 @@ export function top(): HTMLElement {
     mark(), live(h("div", { class: "who" }), who), h("span", { class: "sp" }),
     h("button", { type: "button", class: "find", id: "find", "aria-keyshortcuts": "Control+K", onclick: palette.open },
       icon("search", 14), h("span", null, "Find"), h("span", { class: "keys" }, "Ctrl K")),
-    live(h("span", { class: "live", role: "status" }), asked), live(h("span", { class: "live" }), lease), live(h("span"), acts),
+    live(h("span", { class: "live", role: "status" }), asked),
+    live(h("span", { class: "live" }), lease), live(h("span"), acts),
     live(h("div", { class: "stripe-room" }), () => stripe(fingerprint())));
   live(h("i"), () => {
     set(document.getElementById("menu") ?? bar, { "data-open": menuOpen.get() ? "yes" : "no" });
