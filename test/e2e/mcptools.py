@@ -164,6 +164,13 @@ class Home:
         self.env = {**os.environ, "HOME": self.home, "XDG_RUNTIME_DIR": self.home, "XDG_STATE_HOME": self.home,
                     "LC_ALL": "C.UTF-8", "TZ": "UTC"}
         self.logins = self.policies = 0
+        self.agents = []  # the processes that logins have left
+
+    def close(self):
+        """Ends what is left of logins; the instance alone does not, for its line may come back."""
+        for pid in self.agents:
+            if self.capos in instance.read_proc(pid, "cmdline").split("\0"):
+                os.kill(pid, signal.SIGKILL)
 
     def run(self, *words, code=0, said=""):
         done = subprocess.run([self.capos, *words], capture_output=True, text=True, timeout=RUN_S, env=self.env,
@@ -176,8 +183,9 @@ class Home:
         """A new login; what it is called here."""
         self.logins += 1
         alias = alias or f"l{self.logins}"
-        self.run("login", f"{who}@{where or self.target.where}", "--as", alias, "--password-stdin",
-                 *(["--profile", profile] if profile else []), said=instance.SECRET + "\n")
+        made = self.run("login", f"{who}@{where or self.target.where}", "--as", alias, "--password-stdin", "--json",
+                        *(["--profile", profile] if profile else []), said=instance.SECRET + "\n")
+        self.agents.append(json.loads(made.stdout)["agent"])
         return alias
 
     def secret_file(self):
@@ -265,6 +273,7 @@ class Rig(Home):
 
     def __exit__(self, *what):
         self.silent.socket.close()
+        self.close()
         self.target.__exit__(*what)
 
 
