@@ -23,7 +23,11 @@ test: deps-test $(BUILD)/build.ninja $(BUILD_ASAN)/build.ninja
 	@tool/test-run $(BUILD) $(BUILD_ASAN)
 
 test-peers: deps-test deps-peers $(BUILD)/build.ninja
-	@tool/test-run --peers $(BUILD)
+	@tool/test-run --only peers $(BUILD)
+
+test-desktop: deps-test deps-desktop $(BUILD)/build.ninja
+	@meson configure $(BUILD) -Ddesktop=enabled
+	@tool/test-run --only window $(BUILD)
 
 bench: deps-bench all
 	@meson test -C $(BUILD) --benchmark --verbose $(T)
@@ -80,4 +84,4 @@ $(BUILD_FUZZ)/build.ninja: | deps-fuzz
 		$(BUILD_FUZZ) >$(BUILD_FUZZ).log 2>&1 || { cat $(BUILD_FUZZ).log; exit 1; }
 	@rm -f $(BUILD_FUZZ).log
 
-.PHONY: all run test test-peers smoke soak bench instructions fuzz check format doc install uninstall clean
+.PHONY: all run test test-peers test-desktop smoke soak bench instructions fuzz check format doc install uninstall clean

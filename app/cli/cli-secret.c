@@ -99,8 +99,8 @@ static bool terminal_read(int fd, const char *prompt, char *to, size_t room)
 
         secret_tell();
         cli_escape(prompt, safe, sizeof(safe));
+        (void)cli_terminal_take(fd, ECHO); /* first: who is asked may answer at once */
         (void)dprintf(fd, "%s: ", safe);
-        (void)cli_terminal_take(fd, ECHO);
         ok = line_read(fd, to, room);
         cli_terminal_give_back();
         (void)dprintf(fd, "\n");

@@ -290,6 +290,7 @@ int cmd_chat_join(struct cli *c);
 int cmd_renew(struct cli *c);
 int cmd_shell(struct cli *c);
 int cmd_ui(struct cli *c);
+int cmd_desktop(struct cli *c);
 int cmd_web(struct cli *c);
 int cmd_mcp(struct cli *c);
 int cmd_mcp_check(struct cli *c);

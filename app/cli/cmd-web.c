@@ -1,6 +1,7 @@
 /*
- * `capos web`: a workspace in a browser, by capos-web in this process's place. What was typed is
- * judged here, where it can be said well; that program is told what is right already.
+ * `capos web`: a workspace in a browser, by capos-web in this process's place; `capos desktop`: the
+ * same in a window, by capos-desktop. What was typed is judged here, where it can be said well;
+ * that program is told what is right already.
  */
 #include "become.h"
 #include "cli.h"
@@ -14,12 +15,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum {
         ARGUMENTS = 2 * (2 * CLI_ALLOWS + 15),
+        KEYS = 3,
         IDLE_MS = 30 * 60 * 1000,
         LIFE_MS = 12 * 60 * 60 * 1000,
         NAME_BYTES = 64,
+        PATH_BYTES = 1024,
 };
 
 static const char HERE[] = "localhost:";
@@ -27,7 +31,8 @@ static const char HERE[] = "localhost:";
 struct web_command {
         const char *argv[ARGUMENTS];
         int n;
-        char idle[24], life[24], places[CLIENT_KNOWN_PATH], host[254], agents[RUNTIME_PATH];
+        char idle[24], life[24], places[CLIENT_KNOWN_PATH], host[254], keys[KEYS][PATH_BYTES];
+        char agents[RUNTIME_PATH];
 };
 
 static void web_arg(struct web_command *w, const char *name, const char *value)
@@ -103,27 +108,84 @@ static void web_places(struct web_command *w)
         web_arg(w, "--places", w->places);
 }
 
-/* Options that go with others. */
-static int web_pairs(struct cli *c)
+/* What both have. */
+static int web_common(struct cli *c, struct web_command *w)
 {
+        int r = EXIT_OK;
+
         if (!c->certificate != !c->key)
                 return cli_fail(c, EXIT_USAGE, "usage", "--certificate and --key go together");
-        if (!c->tls_certificate != !c->tls_key)
-                return cli_fail(c, EXIT_USAGE, "usage",
-                                "--tls-certificate and --tls-key go together");
-        if (c->web_name && !c->listen)
-                return cli_fail(c, EXIT_USAGE, "usage", "--name goes with --listen");
+        if (c->idle)
+                r = web_duration(c, w, c->idle, IDLE_MS, w->idle);
+        if (!r && c->life)
+                r = web_duration(c, w, c->life, LIFE_MS, w->life);
+        for (unsigned i = 0; !r && i < c->ninstances; i++)
+                r = web_instance(c, w, c->instances[i]);
+        if (r)
+                return r;
+        for (unsigned i = 0; i < c->nallows; i++)
+                web_arg(w, "--allow", c->allows[i]);
+        web_places(w);
+        if (c->certificate) {
+                web_arg(w, "--certificate", c->certificate);
+                web_arg(w, "--key", c->key);
+        }
         return EXIT_OK;
 }
 
-/* Where `capos mcp` is asked what waits. */
-static int web_agents(struct cli *c, struct web_command *w)
+/* The key that is named, or those that ssh would try; files that are there. */
+static int desktop_keys(struct cli *c, struct web_command *w)
 {
-        int r = runtime_desk_folder(c, true, w->agents, sizeof(w->agents));
+        static const char *const names[KEYS] = {"id_ed25519", "id_ecdsa", "id_rsa"};
+        const char *home = getenv("HOME");
 
+        if (c->identity) {
+                if (access(c->identity, R_OK))
+                        return cli_fail(c, EXIT_USAGE, "usage", "--identity %s: %s", c->identity,
+                                        strerror(errno));
+                web_arg(w, "--identity", c->identity);
+                return EXIT_OK;
+        }
+        for (unsigned i = 0; home && i < KEYS; i++) {
+                (void)snprintf(w->keys[i], PATH_BYTES, "%s/.ssh/%s", home, names[i]);
+                if (!access(w->keys[i], R_OK))
+                        web_arg(w, "--identity", w->keys[i]);
+        }
+        return EXIT_OK;
+}
+
+int cmd_desktop(struct cli *c)
+{
+        struct web_command w = {.argv = {"capos-desktop"}, .n = 1};
+        const char *opener = page_opener(), *port = c->listen ? c->listen + strlen(HERE) : NULL;
+        char path[PATH_BYTES], *end = NULL;
+        int r;
+
+        if (c->json)
+                return cli_fail(c, EXIT_USAGE, "usage", "desktop prints no JSON: it is a window");
+        if (!become_find(w.argv[0], path, sizeof(path)))
+                return cli_fail(c, EXIT_FAILED, "no-desktop",
+                                "this build has no window: it needs GTK 3 and WebKitGTK "
+                                "(libwebkit2gtk-4.1-dev); `capos web` shows the same in a browser");
+        if (c->listen && (strncmp(c->listen, HERE, strlen(HERE)) != 0 || c->nlistens > 1 ||
+                          strtoul(port, &end, 10) > UINT16_MAX || end == port || *end))
+                return cli_fail(c, EXIT_USAGE, "usage", "--listen %s: localhost:PORT, once",
+                                c->listen);
+        if (!c->ninstances &&
+            !c->nallows) { /* by whoever sits at it, it is asked before it is used */
+                web_arg(&w, "--instance", "here=localhost:2327");
+                web_arg(&w, "--allow", "*");
+        }
+        r = web_common(c, &w);
         if (!r)
-                web_arg(w, "--agents", w->agents);
-        return r;
+                r = desktop_keys(c, &w);
+        if (r)
+                return r;
+        if (port)
+                web_arg(&w, "--port", port);
+        if (opener)
+                web_arg(&w, "--opener", opener);
+        return become(c, w.argv);
 }
 
 int cmd_web(struct cli *c)
@@ -138,31 +200,25 @@ int cmd_web(struct cli *c)
         if (c->open && !opener)
                 return cli_fail(c, EXIT_FAILED, "no-browser",
                                 "there is no browser here: neither $BROWSER nor a screen");
-        if (web_pairs(c))
-                return EXIT_USAGE;
+        if (!c->tls_certificate != !c->tls_key)
+                return cli_fail(c, EXIT_USAGE, "usage",
+                                "--tls-certificate and --tls-key go together");
+        if (c->web_name && !c->listen)
+                return cli_fail(c, EXIT_USAGE, "usage", "--name goes with --listen");
         if (c->listen)
                 r = web_listen(c, &w);
-        if (!r && c->idle)
-                r = web_duration(c, &w, c->idle, IDLE_MS, w.idle);
-        if (!r && c->life)
-                r = web_duration(c, &w, c->life, LIFE_MS, w.life);
-        for (unsigned i = 0; !r && i < c->ninstances; i++)
-                r = web_instance(c, &w, c->instances[i]);
+        if (!r)
+                r = web_common(c, &w);
         if (r)
                 return r;
-        for (unsigned i = 0; i < c->nallows; i++)
-                web_arg(&w, "--allow", c->allows[i]);
-        web_places(&w);
-        if (c->certificate) {
-                web_arg(&w, "--certificate", c->certificate);
-                web_arg(&w, "--key", c->key);
-        }
         if (c->tls_key) {
                 web_arg(&w, "--tls-certificate", c->tls_certificate);
                 web_arg(&w, "--tls-key", c->tls_key);
         }
-        if (c->approve && web_agents(c, &w))
+        if (c->approve && runtime_desk_folder(c, true, w.agents, sizeof(w.agents)))
                 return EXIT_FAILED;
+        if (c->approve)
+                web_arg(&w, "--agents", w.agents);
         if (c->open)
                 web_arg(&w, "--opener", opener);
         return become(c, w.argv);

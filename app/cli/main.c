@@ -105,6 +105,25 @@ static const struct cli_option approve_options[] = {
         {0},
 };
 
+static const struct cli_option desktop_options[] = {
+        {"instance", 0, "NAME=ADDRESS", "an instance to choose from, repeatable",
+         offsetof(struct cli, instance)},
+        {"allow", 0, "PATTERN", "what may be added in it, repeatable (default: see below)",
+         offsetof(struct cli, allow)},
+        {"identity", 'i', "FILE", "an SSH key to log in by (default: those of ~/.ssh)",
+         offsetof(struct cli, identity)},
+        {"listen", 0, "localhost:PORT",
+         "where a browser comes that goes on for the window (default: localhost:2380)",
+         offsetof(struct cli, listen)},
+        {"idle", 0, "DURATION", "its session ends when nobody does anything for so long",
+         offsetof(struct cli, idle)},
+        {"life", 0, "DURATION", "… and after so long in any case", offsetof(struct cli, life)},
+        {"certificate", 0, "FILE", "shown to instances behind TLS that ask for one",
+         offsetof(struct cli, certificate)},
+        {"key", 0, "FILE", "its private key", offsetof(struct cli, key)},
+        {0},
+};
+
 static const struct cli_option machine_options[] = {MACHINE_OPTION, {0}};
 
 /* For what an administrator does from elsewhere, too: --session alone means it. */
@@ -746,6 +765,16 @@ static const struct cli_command commands[] = {
          "until the session ends, or no. Without a terminal they are only listed. With --watch it\n"
          "goes on with those that come.\n",
          cmd_approve, approve_options, 0, 0, false},
+        {"desktop", "[--instance NAME=ADDRESS]...", "Show a session in a window",
+         "The page of `capos web`, in a window of this machine, with no port and no browser: who\n"
+         "and where one is stands in the window's own frame, and what is asked there, a password\n"
+         "too. For a passkey, or an identity provider's page, a browser is opened; what comes of\n"
+         "it is the window's. Where it was built with GTK and WebKitGTK.\n\n"
+         "Without --instance and --allow there is that of this machine, and any may be added.\n\n"
+         "Examples:\n"
+         "  capos desktop\n"
+         "  capos desktop --instance home=localhost:2327\n",
+         cmd_desktop, desktop_options, 0, 0, false},
         {"chat join", "CHANNEL", "Talk in a channel",
          "Lines from standard input are said; what others say is printed. Ends with the input,\n"
          "by /quit, and when the capability or the session is over.\n\n"

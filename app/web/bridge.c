@@ -219,10 +219,10 @@ void bridge_word(struct bridge *b, enum packet_word_what what, const char *text)
 {
         struct packet_word w = {.what = what, .len = (uint32_t)strlen(text)};
 
-        if (w.len > sizeof(w.text))
+        if (w.len > sizeof(w.text) || b->words < 0)
                 return;
         memcpy(w.text, text, w.len);
-        if (capos_io_packet_send(b->words, &w, sizeof(w), NULL, 0)) {
+        if (capos_io_packet_send(b->words, &w, sizeof(w), NULL, 0) && !b->is_window) {
                 b->over = true; /* without the front there is no browser */
                 capnp_vat_stop(b->vat);
         }

@@ -24,7 +24,8 @@ enum {
 struct bridge_tab {
         struct tab *tab; /* NULL: this place is free */
         uint32_t number; /* never given again */
-        bool is_in;      /* it has shown the browser's key */
+        bool is_in;      /* it has shown the browser's key, or is the window's */
+        bool is_window;  /* it came by the socket that only a window of ours has */
         uint64_t since_ms;
         uint16_t columns, rows; /* the room that it has for panes, as it says; 0: not yet */
         uint8_t nonce[TOKEN_NONCE];
@@ -40,7 +41,8 @@ struct bridge {
         struct packet_start start;
         capnp_vat *vat;
         capnp_schema *schema; /* of the frames */
-        int words;            /* to the front */
+        int words;            /* to the front; -1: there is none */
+        bool is_window;       /* a window's session: a browser may come beside it, and go */
         struct bridge_tab tabs[BRIDGE_TABS];
         uint32_t last_tab;
         bool has_tabs;

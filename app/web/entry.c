@@ -12,6 +12,7 @@
 #include "client-page.h"
 #include "client-words.h"
 #include "client.h"
+#include "keys.h"
 #include "places.h"
 #include "records.h"
 #include "tls-file.h"
@@ -29,7 +30,6 @@ enum {
         ANSWER_MS = 15 * 1000,
         LOGIN_MS = 60 * 1000,
         PERSON_MS = 11 * 60 * 1000,
-        AGENT_KEYS = 32,
         LINE_MS = 500,
 };
 
@@ -37,7 +37,7 @@ struct entry {
         const struct entry_ops *ops;
         struct asker who; /* of what is under way */
         bool asks_trust;  /* whether an instance's key is the one */
-        bool asks_secret; /* a password was not there with the login */
+        bool asks_secret; /* a password was not there with the login, or a key is locked */
         bool asks_step;   /* a step of the instance's waits for an answer … */
         bool asks_back;   /* … which a browser brings back by itself */
         bool renews, is_running;
@@ -45,8 +45,9 @@ struct entry {
         char account[WORD], profile[WORD], issuer[WORD], redirect[REDIRECT], state[WORD];
         char secret[SECRET];
         capos_key *key;
-        capnp_timer *line; /* while the line is made again */
-        uint32_t tries;    /* as it was last told */
+        const char *locked; /* the file of the key that is to be opened; NULL: none is */
+        capnp_timer *line;  /* while the line is made again */
+        uint32_t tries;     /* as it was last told */
 };
 
 /* ---- connecting ----------------------------------------------------------------------------- */
@@ -63,25 +64,6 @@ static void entry_hang_up(struct bridge *b)
         b->is_connected = b->is_in = b->busy = b->learning = false;
 }
 
-static void keys_write(web_down_methods_builder m)
-{
-        capos_key *keys[AGENT_KEYS];
-        web_down_ssh_key_list_builder l;
-        uint32_t n = 0;
-
-        while (n < AGENT_KEYS && !capos_key_of_agent(NULL, n, &keys[n], NULL))
-                n++;
-        l = web_down_methods_init_keys(m, n);
-        for (uint32_t i = 0; i < n; i++) {
-                web_down_ssh_key_set_fingerprint(web_down_ssh_key_list_builder_get(l, i),
-                                                 capos_key_fingerprint_peek(keys[i]));
-                if (capos_key_is_certified(keys[i]))
-                        web_down_ssh_key_set_comment(web_down_ssh_key_list_builder_get(l, i),
-                                                     "certified");
-                capos_key_free(keys[i]);
-        }
-}
-
 static struct down methods_down(struct bridge *b, uint32_t id)
 {
         struct down d = down_new(id);
@@ -92,7 +74,7 @@ static struct down methods_down(struct bridge *b, uint32_t id)
                 web_down_methods_set_instance(m, b->place);
                 web_down_methods_set_methods(
                         m, remote_session_gateway_auth_methods_methods(b->client->methods));
-                keys_write(m);
+                keys_write(b, m);
                 web_down_methods_set_relying_parties(m, true);
         }
         return d;
@@ -380,6 +362,7 @@ static void entry_wipe(struct entry *e)
         explicit_bzero(e->secret, sizeof(e->secret));
         explicit_bzero(e->state, sizeof(e->state));
         e->key = capos_key_free(e->key);
+        e->locked = NULL;
         e->how = (struct capos_login){.kind = CAPOS_AUTH_ANONYMOUS};
         e->asks_secret = e->asks_step = e->asks_back = e->is_running = false;
 }
@@ -474,19 +457,6 @@ static void entry_on_done(capos_client *c, int r, void *arg)
 
 /* ---- logging in ----------------------------------------------------------------------------- */
 
-/* The agent's key with this fingerprint; "": its first. NULL: it has none. */
-static capos_key *agent_key(const char *fingerprint)
-{
-        capos_key *k = NULL;
-
-        for (uint32_t i = 0; !capos_key_of_agent(NULL, i, &k, NULL); i++) {
-                if (!*fingerprint || !strcmp(fingerprint, capos_key_fingerprint_peek(k)))
-                        return k;
-                k = capos_key_free(k);
-        }
-        return NULL;
-}
-
 static void entry_begin(struct bridge *b)
 {
         struct entry *e = b->entry;
@@ -505,17 +475,52 @@ static void entry_begin(struct bridge *b)
         bridge_idle(b);
 }
 
-/* A password that did not come along is asked for as an instance would. */
-static void entry_ask_secret(struct bridge *b)
+/* A password that did not come along, or a passphrase, is asked for as an instance would. */
+static void entry_ask_secret(struct bridge *b, const char *what)
 {
-        struct capos_step s = {.prompt = "Password",
-                               .secret = true,
-                               .url = "",
-                               .user_code = "",
-                               .relying_party = ""};
+        struct capos_step s = {
+                .prompt = what, .secret = true, .url = "", .user_code = "", .relying_party = ""};
 
         b->entry->asks_secret = true;
         step_tell(b, &s, WEB_DOWN_STEP_WANTS_ANSWER);
+}
+
+static void entry_with_key(struct bridge *b, const char *fingerprint)
+{
+        struct entry *e = b->entry;
+        char prompt[WORD] = "";
+        struct capos_error why;
+        int r = keys_find(b, fingerprint, &e->key, &e->locked, &why);
+
+        e->how.key = e->key;
+        if (!r)
+                entry_begin(b);
+        else if (r == CAPOS_E_KEY_LOCKED) {
+                (void)snprintf(prompt, sizeof(prompt), "Passphrase of %s", e->locked);
+                entry_ask_secret(b, prompt);
+        } else if (r == CAPNP_E_UNKNOWN)
+                bridge_fail(b, e->who, "bridge.no-key",
+                            "the bridge's ssh-agent does not have this key");
+        else
+                bridge_fail_error(b, e->who, &why);
+}
+
+/* With the passphrase that was typed. */
+static void entry_unlock(struct bridge *b)
+{
+        struct entry *e = b->entry;
+        struct capos_error why;
+        int r = capos_key_unlock(e->locked, e->how.password, &e->key, &why);
+
+        explicit_bzero(e->secret, sizeof(e->secret));
+        e->how.password.len = 0;
+        e->how.key = e->key;
+        if (!r) {
+                entry_begin(b);
+                return;
+        }
+        entry_wipe(e);
+        bridge_fail_error(b, e->who, &why);
 }
 
 static void entry_fill(struct bridge *b, web_up_login_reader l)
@@ -538,7 +543,7 @@ static void entry_fill(struct bridge *b, web_up_login_reader l)
                                       .issuer = *e->issuer ? e->issuer : NULL,
                                       .step = entry_on_step,
                                       .step_arg = b,
-                                      .client = "capos web",
+                                      .client = b->is_window ? "capos desktop" : "capos web",
                                       .end_others = web_up_login_end_others(l)};
         if (e->how.kind == CAPOS_AUTH_PASSKEY)
                 e->how.relying_party = b->o->name; /* whose page it is that asks */
@@ -551,7 +556,7 @@ static void entry_fill(struct bridge *b, web_up_login_reader l)
 void entry_login(struct bridge *b, struct asker a, web_up_login_reader l, bool renews)
 {
         struct entry *e = b->entry;
-        char fingerprint[WORD];
+        char fingerprint[WORD], prompt[WORD + 16];
 
         if (!b->is_connected || renews != b->is_in) {
                 bridge_fail(b, a, renews ? "bridge.no-session" : "bridge.not-connected",
@@ -568,17 +573,14 @@ void entry_login(struct bridge *b, struct asker a, web_up_login_reader l, bool r
         }
         if (e->how.kind == CAPOS_AUTH_PUBLIC_KEY) {
                 text_copy(web_up_login_key(l), fingerprint, sizeof(fingerprint));
-                e->how.key = e->key = agent_key(fingerprint);
-                if (!e->key) {
-                        bridge_fail(b, a, "bridge.no-key",
-                                    "the bridge's ssh-agent does not have this key");
-                        return;
-                }
-        }
-        if (e->how.kind == CAPOS_AUTH_PASSWORD && !e->how.password.len)
-                entry_ask_secret(b);
-        else
+                entry_with_key(b, fingerprint);
+        } else if (e->how.kind == CAPOS_AUTH_PASSWORD && !e->how.password.len) {
+                (void)snprintf(prompt, sizeof(prompt), "Password of %s", e->account);
+                entry_ask_secret(b, prompt);
+        } else if (b->start.port || e->how.kind != CAPOS_AUTH_OIDC_PKCE)
                 entry_begin(b);
+        else /* a window has no page that a provider could lead back to */
+                bridge_fail(b, a, "bridge.no-browser", "go on in a browser");
 }
 
 /* Passes a step's answer on. How the login goes on is said to who has begun it. */
@@ -598,7 +600,10 @@ void entry_answer(struct bridge *b, struct asker a, capnp_text text)
                 bridge_done(b, a);
                 text_copy(text, e->secret, sizeof(e->secret));
                 e->how.password.len = (uint32_t)strlen(e->secret);
-                entry_begin(b);
+                if (e->locked)
+                        entry_unlock(b);
+                else
+                        entry_begin(b);
         } else if (e->asks_step && e->how.kind != CAPOS_AUTH_PASSKEY)
                 step_answer(b, a, text);
         else
@@ -615,10 +620,15 @@ void entry_passkey(struct bridge *b, struct asker a, capnp_text text)
 
 void entry_give_up(struct bridge *b, struct asker a)
 {
-        if (b->entry->is_running)
+        struct entry *e = b->entry;
+
+        if (e->is_running)
                 (void)!capos_client_give_up(b->client, "given up");
-        else
-                entry_wipe(b->entry);
+        else {
+                if (e->asks_secret)
+                        bridge_fail(b, e->who, "bridge.given-up", "it was given up");
+                entry_wipe(e);
+        }
         bridge_done(b, a);
 }
 

@@ -36,6 +36,12 @@ static bool port_read(const char *text, uint16_t *ret)
         return true;
 }
 
+static bool fd_read(const char *text, int *ret)
+{
+        *ret = *text >= '3' && *text <= '9' && !text[1] ? *text - '0' : 0;
+        return *ret;
+}
+
 /* `NAME=ADDRESS`; the text is cut. */
 static bool instance_read(struct web_options *o, char *text)
 {
@@ -48,8 +54,29 @@ static bool instance_read(struct web_options *o, char *text)
         return true;
 }
 
+/* What only `capos desktop` says. Whether it is of that. */
+static bool window_read(struct web_options *o, const char *name, const char *value, bool *ret_good)
+{
+        int *fd = !strcmp(name, "--sockets")   ? &o->sockets
+                  : !strcmp(name, "--starts")  ? &o->starts
+                  : !strcmp(name, "--starter") ? &o->starter
+                                               : NULL;
+
+        if (fd)
+                *ret_good = fd_read(value, fd);
+        else if (!strcmp(name, "--identity")) {
+                *ret_good = o->nidentities < OPTIONS_IDENTITIES;
+                if (*ret_good)
+                        o->identities[o->nidentities++] = value;
+        } else
+                return false;
+        return true;
+}
+
 static bool option_read(struct web_options *o, const char *name, char *value)
 {
+        bool good;
+
         if (!strcmp(name, "--port"))
                 return port_read(value, &o->port);
         if (!strcmp(name, "--host")) {
@@ -68,6 +95,8 @@ static bool option_read(struct web_options *o, const char *name, char *value)
                 return ms_read(value, LIFE_MS, &o->life_ms);
         if (!strcmp(name, "--instance"))
                 return instance_read(o, value);
+        if (window_read(o, name, value, &good))
+                return good;
         if (!strcmp(name, "--allow")) {
                 if (o->nallows == OPTIONS_ALLOWS)
                         return false;
@@ -105,6 +134,8 @@ const char *options_read(struct web_options *o, int argc, char **argv)
         o->open = o->opener != NULL;
         if (!o->name)
                 o->name = o->host;
+        if (!o->sockets != !o->starts)
+                return "--starts";
         if (!o->tls_certificate != !o->tls_key)
                 return "--tls-key";
         return o->tls_key || (o->name == o->host && !strcmp(o->host, "localhost")) ? NULL

@@ -4,7 +4,7 @@
 
 #include <capos/capnp-base.h>
 
-enum { OPTIONS_INSTANCES = 32, OPTIONS_ALLOWS = 32, OPTIONS_HOST = 254 };
+enum { OPTIONS_INSTANCES = 32, OPTIONS_ALLOWS = 32, OPTIONS_HOST = 254, OPTIONS_IDENTITIES = 8 };
 
 struct web_instance {
         const char *name, *address;
@@ -26,9 +26,17 @@ struct web_options {
         const char *places;      /* the file of instances that were added; "": none is kept */
         const char *certificate; /* a client certificate and its key; NULL: none */
         const char *key;
-        const char *opener; /* with open: the program */
-        const char
-                *agents; /* the folder with sockets of `capos mcp`; NULL: they are not looked for */
+        const char *opener;                         /* with open: the program */
+        const char *identities[OPTIONS_IDENTITIES]; /* files of SSH keys */
+        unsigned nidentities;
+        /* Descriptors that we were started with; 0: none of these. `capos desktop` starts a
+         * window's session, which tabs come to by one and browsers' processes are told of by the
+         * other … */
+        int sockets, starts;
+        /* … and a front for a browser that its person goes on in, to which that session is what the
+         * starter is else. */
+        int starter;
+        const char *agents; /* the folder of `capos mcp`'s sockets; NULL: nobody looks there */
 };
 
 /* Reads a command line; texts stay its. NULL, or what is wrong with it. */

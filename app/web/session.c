@@ -7,6 +7,11 @@
  *
  * The library does one thing at a time with an instance. What would be a second waits here, as it
  * came, until the first is done; what answers the first does not wait.
+ *
+ * A window's session (app/desktop/) is the same, but that its tabs come by a socket that only that
+ * window has: it is the window's word whose they are. A browser may come beside it, by a front that
+ * takes this process for its starter: for what only a browser can do, as to use a passkey. When the
+ * login that was begun there is done, the browser is sent away, and all goes on in the window.
  */
 #include "session.h"
 
@@ -14,6 +19,7 @@
 #include "base-list.h"
 #include "bridge.h"
 #include "calls.h"
+#include "client-known.h"
 #include "complete.h"
 #include "confine.h"
 #include "enrol.h"
@@ -32,7 +38,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 enum {
@@ -49,10 +54,19 @@ struct waiting {
         capnp_msg *m; /* the WebUp */
 };
 
+/* Where tabs come to. */
+struct door {
+        struct session *s;
+        int fd; /* -1: it is shut */
+        bool is_window;
+        capnp_watch *watch;
+};
+
 struct session {
         struct bridge b;
-        int sockets;
-        capnp_watch *socket_watch, *word_watch;
+        struct door front, window;
+        int starts; /* by which a front may come; -1 but in a window's session */
+        capnp_watch *word_watch, *start_watch;
         capnp_timer *tick, *soon, *stale;
         struct capos_error why; /* of stale */
         struct waiting waiting[WAITING];
@@ -120,7 +134,7 @@ static void tab_greet(struct bridge *b, struct bridge_tab *t)
                 web_down_greet_builder g = web_down_init_greet(d.d);
 
                 web_down_greet_set_nonce(g, (capnp_data){t->nonce, sizeof(t->nonce)});
-                web_down_greet_set_bridge(g, "capos web");
+                web_down_greet_set_bridge(g, t->is_window ? "capos desktop" : "capos web");
                 web_down_greet_set_version(g, CAPOS_VERSION);
                 web_down_greet_set_csrf(g, b->start.csrf);
                 web_down_greet_set_cookie(g, (capnp_data){tab_cookie(t->tab), TOKEN_HASH});
@@ -152,7 +166,7 @@ static void tab_hello(struct bridge *b, struct bridge_tab *t, web_up_reader up)
 
         memcpy(p.nonce, t->nonce, sizeof(p.nonce));
         memcpy(p.cookie, tab_cookie(t->tab), sizeof(p.cookie));
-        if (!token_proof_is_good(&p, b->start.key, sign.p, sign.len)) {
+        if (!t->is_window && !token_proof_is_good(&p, b->start.key, sign.p, sign.len)) {
                 tab_close(t->tab, TAB_POLICY, "this is not the browser's key");
                 return;
         }
@@ -168,6 +182,44 @@ static void tab_hello(struct bridge *b, struct bridge_tab *t, web_up_reader up)
         agents_tell(b, t);
 }
 
+/* ---- a browser beside a window --------------------------------------------------------------- */
+
+/* Its front is gone, or is to go. */
+static void browser_part(struct session *s)
+{
+        struct bridge *b = &s->b;
+
+        s->front.watch = capnp_watch_free(s->front.watch);
+        s->word_watch = capnp_watch_free(s->word_watch);
+        if (s->front.fd >= 0)
+                (void)close(s->front.fd);
+        if (b->words >= 0)
+                (void)close(b->words);
+        s->front.fd = b->words = -1;
+        b->start = (struct packet_start){.port = 0};
+        for (unsigned i = 0; i < BRIDGE_TABS; i++)
+                if (b->tabs[i].tab && !b->tabs[i].is_window)
+                        tab_close(b->tabs[i].tab, TAB_BACK, "it goes on in the window");
+}
+
+/* Without a front there is no browser: it is the end of what is a browser's alone. */
+static void browser_lost(struct session *s)
+{
+        if (s->b.is_window)
+                browser_part(s);
+        else
+                session_end(&s->b, TAB_GOING, "the bridge has ended");
+}
+
+/* A login that was begun in a browser is done: all goes on in the window. */
+static void browser_done(struct bridge *b, struct asker a)
+{
+        const struct bridge_tab *t = bridge_tab_of(b, a);
+
+        if (b->is_window && t && !t->is_window)
+                browser_part(session_of(b));
+}
+
 /* ---- tickets -------------------------------------------------------------------------------- */
 
 /* The cookie changes when what it opens does. */
@@ -176,7 +228,7 @@ static void session_rotate(struct bridge *b, struct asker a)
         char ticket[TOKEN_TEXT];
         struct down d;
 
-        if (!a.tab || token_make(ticket, sizeof(ticket)))
+        if (b->is_window || !a.tab || token_make(ticket, sizeof(ticket)))
                 return;
         bridge_word(b, WORD_TICKET, ticket);
         d = down_new(0);
@@ -190,6 +242,7 @@ static void on_in(struct bridge *b, struct asker a, bool renewed)
 {
         holdings_answer(b, a);
         session_rotate(b, a);
+        browser_done(b, a);
         if (renewed)
                 return;
         calls_begin(b);
@@ -528,7 +581,7 @@ static const struct tab_ops tab_ops = {.message = on_message, .closed = on_close
 
 /* ---- what the front says -------------------------------------------------------------------- */
 
-static void session_open_tab(struct bridge *b, int fd, const struct packet_socket *p)
+static void session_open_tab(struct bridge *b, int fd, const struct packet_socket *p, bool window)
 {
         struct bridge_tab *t = NULL;
 
@@ -544,7 +597,8 @@ static void session_open_tab(struct bridge *b, int fd, const struct packet_socke
                 (void)close(fd);
                 return;
         }
-        *t = (struct bridge_tab){.number = ++b->last_tab, .since_ms = bridge_now_ms()};
+        *t = (struct bridge_tab){
+                .number = ++b->last_tab, .since_ms = bridge_now_ms(), .is_window = window};
         if (tab_new(b->vat, fd, p, &tab_ops, b, &t->tab))
                 t->tab = NULL;
         else
@@ -553,17 +607,26 @@ static void session_open_tab(struct bridge *b, int fd, const struct packet_socke
 
 static void session_on_socket(void *arg, uint32_t events)
 {
-        struct session *s = arg;
+        struct door *d = arg;
+        struct session *s = d->s;
         struct packet_socket p;
-        int fd, r = capos_io_packet_recv(s->sockets, &p, sizeof(p), &fd, 1);
+        int fd, r = capos_io_packet_recv(d->fd, &p, sizeof(p), &fd, 1);
 
         (void)events;
         if (!r && !session_is_late(&s->b))
-                session_open_tab(&s->b, fd, &p);
+                session_open_tab(&s->b, fd, &p, d->is_window);
         else if (!r)
                 (void)close(fd);
+        else if (r != CAPOS_IO_E_AGAIN && d->is_window)
+                session_end(&s->b, TAB_GOING, "the window has ended");
         else if (r != CAPOS_IO_E_AGAIN)
-                session_end(&s->b, TAB_GOING, "the bridge has ended");
+                browser_lost(s);
+}
+
+static int door_open(struct session *s, struct door *d, int fd)
+{
+        *d = (struct door){.s = s, .fd = fd, .is_window = d == &s->window};
+        return fd < 0 ? 0 : capnp_watch_new(s->b.vat, fd, EPOLLIN, session_on_socket, d, &d->watch);
 }
 
 static void session_on_word(void *arg, uint32_t events)
@@ -576,8 +639,31 @@ static void session_on_word(void *arg, uint32_t events)
         if (!r && w.what == WORD_BACK && w.len <= sizeof(w.text))
                 entry_back(&s->b, w.text, w.len);
         else if (r != CAPOS_IO_E_AGAIN)
-                session_end(&s->b, TAB_GOING, "the bridge has ended");
+                browser_lost(s);
         explicit_bzero(&w, sizeof(w));
+}
+
+/* A front hands over a browser that has entered: the only one that there is beside a window. */
+static void session_on_start(void *arg, uint32_t events)
+{
+        struct session *s = arg;
+        struct packet_start p;
+        int fds[2], r = capos_io_packet_recv(s->starts, &p, sizeof(p), fds, 2);
+
+        (void)events;
+        if (r == CAPOS_IO_E_AGAIN)
+                return;
+        if (r) {
+                session_end(&s->b, TAB_GOING, "the window has ended");
+                return;
+        }
+        browser_part(s);
+        s->b.start = p;
+        s->b.words = fds[1];
+        if (door_open(s, &s->front, fds[0]) ||
+            capnp_watch_new(s->b.vat, s->b.words, EPOLLIN, session_on_word, s, &s->word_watch))
+                browser_part(s);
+        explicit_bzero(&p, sizeof(p));
 }
 
 /* ---- life ----------------------------------------------------------------------------------- */
@@ -588,7 +674,8 @@ static int session_open(struct session *s, const int fds[2])
         int r = capnp_vat_new(&b->vat);
 
         b->words = fds[1];
-        s->sockets = fds[0];
+        b->is_window = b->o->sockets;
+        s->starts = b->is_window ? b->o->starts : -1;
         b->idle = session_on_idle;
         b->stale = on_stale;
         b->began_ms = b->acted_ms = bridge_now_ms();
@@ -607,10 +694,14 @@ static int session_open(struct session *s, const int fds[2])
         if (!r)
                 r = agents_new(b);
         if (!r)
-                r = capnp_watch_new(b->vat, s->sockets, EPOLLIN, session_on_socket, s,
-                                    &s->socket_watch);
+                r = door_open(s, &s->front, fds[0]);
         if (!r)
+                r = door_open(s, &s->window, b->is_window ? b->o->sockets : -1);
+        if (!r && b->words >= 0)
                 r = capnp_watch_new(b->vat, b->words, EPOLLIN, session_on_word, s, &s->word_watch);
+        if (!r && b->is_window)
+                r = capnp_watch_new(b->vat, s->starts, EPOLLIN, session_on_start, s,
+                                    &s->start_watch);
         if (!r)
                 r = capnp_timer_new(b->vat, TICK_MS, session_on_tick, s, &s->tick);
         return r;
@@ -624,7 +715,8 @@ static void session_on_last(void *arg)
         capnp_vat_stop(s->b.vat);
 }
 
-/* Last words go out: to tabs that it is over, to the instance that it is logged out. */
+/* Last words go out, to tabs. An instance hears only that the line ends: nobody has what would
+ * bring the session back, which was in this process alone. */
 static void session_close(struct session *s)
 {
         struct bridge *b = &s->b;
@@ -632,9 +724,12 @@ static void session_close(struct session *s)
         s->tick = capnp_timer_free(s->tick);
         s->soon = capnp_timer_free(s->soon);
         s->stale = capnp_timer_free(s->stale);
-        s->socket_watch = capnp_watch_free(s->socket_watch);
+        s->front.watch = capnp_watch_free(s->front.watch);
+        s->window.watch = capnp_watch_free(s->window.watch);
         s->word_watch = capnp_watch_free(s->word_watch);
-        (void)close(b->words); /* from here on its cookie opens nothing */
+        s->start_watch = capnp_watch_free(s->start_watch);
+        if (b->words >= 0)
+                (void)close(b->words); /* from here on its cookie opens nothing */
         b->words = -1;
         entry_free(b);
         agents_free(b);
@@ -651,17 +746,17 @@ static void session_close(struct session *s)
         b->vat = capnp_vat_free(b->vat);
 }
 
-/* Its lists of instances and of their keys lie in one folder. */
+/* Its lists of instances and of their keys lie in one folder, which a new user has not, nor perhaps
+ * those that it lies in: once it is confined it could make none. Without it nothing is kept. */
 static int session_confine(const struct web_options *o)
 {
         char folder[FOLDER], *slash;
 
         (void)snprintf(folder, sizeof(folder), "%s", o->places);
         slash = strrchr(folder, '/');
-        if (!slash)
+        if (!slash || client_known_make_folders(folder))
                 return confine_session(NULL);
         *slash = 0;
-        (void)mkdir(folder, 0700);
         return confine_session(folder);
 }
 

@@ -20,6 +20,7 @@ enum {
         TAB_TOO_LARGE = 1009,
         TAB_SLOW = 1013,
         TAB_ENDED = 4001, /* the browser's session has ended */
+        TAB_BACK = 4002,  /* it goes on in the window */
 };
 
 struct tab;

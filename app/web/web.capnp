@@ -1,6 +1,8 @@
 @0xb4c05d1f7e28a963;
 # Between a page and the bridge's process of its session: each text frame of their WebSocket is one WebUp or one
-# WebDown, as JSON by the dynamic layer's rules. An unknown field, a wrong type or a key given twice ends the
+# WebDown, as JSON by the dynamic layer's rules. A window (`capos desktop`) stands between them, and keeps for itself
+# what it asks natively: `confirm`, `trust` and `answer` are its own, and so are `prompt`, `promptGone`, `key` and
+# `file`, and a `step` that wants an answer. An unknown field, a wrong type or a key given twice ends the
 # connection (1008). Nothing in it is authority: instances are places in the bridge's list, capabilities are names,
 # results are numbers that mean something in this process alone, and are gone with it.
 
@@ -132,7 +134,11 @@ struct WebUp {
     again @38 :Void;
     # While the line to the instance is down: tries it at once, not after the next wait.
 
-    decide @39 :Decide;
+    browser @39 :Void;
+    # From a page in a window of ours, which answers it itself: a browser is opened for what only a browser can do, a
+    # passkey or an identity provider's page. The session stays the window's. A bridge answers `failed`.
+
+    decide @40 :Decide;
     # A person's answer to one of `asks`. Answered by `done`, or by `failed` where that does not wait any more.
   }
 

@@ -121,31 +121,24 @@ static uint32_t least(uint64_t a, uint64_t b)
         return (uint32_t)(a < b ? a : b);
 }
 
-/* The place in the ring of the first that comes after a number; *ret_n: how many there are. */
-static uint64_t records_after(const struct live *l, uint64_t after, uint64_t *ret_n)
+/* The place in the ring, of calls or of records, of the first that comes after a number; *ret_n:
+ * how many there are. */
+static uint64_t ring_after(const struct live *l, bool calls, uint64_t after, uint64_t *ret_n)
 {
-        uint64_t at = l->nrecords > LIVE_RECORDS ? l->nrecords - LIVE_RECORDS : 0;
+        uint64_t n = calls ? l->ncalls : l->nrecords, room = calls ? LIVE_CALLS : LIVE_RECORDS;
+        uint64_t at = n > room ? n - room : 0;
 
-        while (at < l->nrecords && l->records[at % LIVE_RECORDS].sequence <= after)
+        while (at < n &&
+               after >= (calls ? l->calls[at % room].sequence : l->records[at % room].sequence))
                 at++;
-        *ret_n = l->nrecords - at;
-        return at;
-}
-
-static uint64_t calls_after(const struct live *l, uint64_t after, uint64_t *ret_n)
-{
-        uint64_t at = l->ncalls > LIVE_CALLS ? l->ncalls - LIVE_CALLS : 0;
-
-        while (at < l->ncalls && l->calls[at % LIVE_CALLS].sequence <= after)
-                at++;
-        *ret_n = l->ncalls - at;
+        *ret_n = n - at;
         return at;
 }
 
 static int records_return(const struct live *l, capnp_answer *a, uint64_t after, uint16_t max)
 {
         instance_record_list_builder b;
-        uint64_t n, at = records_after(l, after, &n);
+        uint64_t n, at = ring_after(l, false, after, &n);
 
         n = least(n, least(max, LIVE_AT_ONCE));
         b = instance_view_audit_results_init_records(a, (uint32_t)n);
@@ -158,7 +151,7 @@ static int records_return(const struct live *l, capnp_answer *a, uint64_t after,
 static int calls_return(const struct live *l, capnp_answer *a, uint64_t after, uint16_t max)
 {
         traced_call_list_builder b;
-        uint64_t n, at = calls_after(l, after, &n);
+        uint64_t n, at = ring_after(l, true, after, &n);
 
         n = least(n, least(max, LIVE_AT_ONCE));
         b = call_trace_recent_results_init_calls(a, (uint32_t)n);
@@ -261,7 +254,7 @@ int live_ask_records(struct live *l, capnp_answer *a)
         uint32_t ms = instance_view_audit_param_wait_ms(a);
         uint64_t n;
 
-        (void)records_after(l, like.after, &n);
+        (void)ring_after(l, like.calls, like.after, &n);
         return n || !ms ? records_return(l, a, like.after, like.max) : waiter_new(l, &like, ms);
 }
 
@@ -349,7 +342,7 @@ int live_ask_calls(struct live *l, capnp_answer *a)
         if (trace_start(l))
                 return capos_i_refuse_no_memory(a);
 
-        (void)calls_after(l, like.after, &n);
+        (void)ring_after(l, like.calls, like.after, &n);
         return n || !ms ? calls_return(l, a, like.after, like.max) : waiter_new(l, &like, ms);
 }
 

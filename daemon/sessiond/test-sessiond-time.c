@@ -977,7 +977,7 @@ TEST(a_passkey_by_a_code_has_time)
 
 /* Each connection has it read, so what a message may be read of must not run out: what cannot be
  * read any more is on no list of those that are kept out. */
-TEST(a_policy_is_read_as_often_as_somebody_connects)
+TEST_T(a_policy_is_read_as_often_as_somebody_connects, 120)
 {
         enum { CONNECTIONS = 4 * 1000 * 1000 };
         CAPNP_AUTO(capnp_msg_freep) capnp_msg *m = NULL;

@@ -315,8 +315,7 @@ struct writing {
         bool ends_line; /* the last byte written is a newline, or there is none */
 };
 
-/* Makes the folders that a path is in, closed to others; those that are there stay as they are. */
-static int folders_make(const char *path)
+int client_known_make_folders(const char *path)
 {
         char folder[CLIENT_KNOWN_PATH];
 
@@ -350,7 +349,7 @@ static int writing_open(struct writing *w, const char *path)
         char folder[CLIENT_KNOWN_PATH];
         int fd, r;
 
-        r = folders_make(path);
+        r = client_known_make_folders(path);
         if (!r)
                 r = writing_find(w, path);
         if (r)

@@ -652,8 +652,9 @@ static int in_unimplemented(capnp_rpc *r, capnp_reader m)
                      capnp_reader_u16(d, DESC_TAG_AT, 0) == DESC_SENDER_PROMISE))
                         (void)capnp_i_table_release(r, capnp_reader_u32(d, DESC_ID_AT, 0), 1);
                 return 0;
-        case MESSAGE_DISEMBARGO:
-                if (capnp_i_table_embargo_take(r, capnp_reader_u32(b, ID_AT, 0), &p) && p)
+        case MESSAGE_DISEMBARGO: /* we ask for them by senderLoopback alone */
+                if (capnp_reader_u16(b, DISEMBARGO_TAG_AT, 0) == DISEMBARGO_SENDER &&
+                    capnp_i_table_embargo_take(r, capnp_reader_u32(b, ID_AT, 0), &p) && p)
                         capnp_i_promise_lift(p);
                 return 0;
         default:

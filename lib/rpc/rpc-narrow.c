@@ -8,8 +8,11 @@
  * could tell. So that is held, as long as the membrane has anything by which it could come back: a
  * wrapper of either direction, or a call that has crossed.
  *
- * While there is a note, calls that go inward do not go on to a promise that a peer decides: it may
- * become what is narrow, and nobody would ask about it there. They wait until it is known.
+ * Once there is a note, calls that go inward do not go on to a promise that a peer decides: it may
+ * become what is narrow, and nobody would ask about it there. They wait until it is known. So does
+ * what comes behind them on the same reference, also when the last note has gone meanwhile: the
+ * membrane holds calls until it is out of use, for while one waits it is not. A result that a peer
+ * keeps for itself is never known: it may be anything, and so is taken for narrow.
  */
 #include "rpc-internal.h"
 
@@ -26,16 +29,25 @@ static capnp_cap *narrow_inside(capnp_cap *c)
         return c && c->kind == CAP_BROKEN ? NULL : c;
 }
 
-bool capnp_i_narrow_is(const capnp_membrane *m, capnp_cap *c)
+static bool narrow_noted(const capnp_membrane *m, const capnp_cap *inside)
 {
         const struct capnp_i_list *l;
 
-        c = narrow_inside(c);
-        for (l = m->narrow.next; c && c->narrow && l != &m->narrow; l = l->next)
-                if (CAPNP_I_OF(l, const struct narrow, link)->cap == c)
+        for (l = m->narrow.next; inside->narrow && l != &m->narrow; l = l->next)
+                if (CAPNP_I_OF(l, const struct narrow, link)->cap == inside)
                         return true;
 
         return false;
+}
+
+bool capnp_i_narrow_is(const capnp_membrane *m, capnp_cap *c)
+{
+        c = narrow_inside(c);
+        if (!c)
+                return false;
+
+        return (c->kind == CAP_PROMISE && capnp_i_promise_stays_there(capnp_i_cap_promise(c))) ||
+               narrow_noted(m, c);
 }
 
 static void narrow_put(struct narrow *n, capnp_cap *c)
@@ -71,7 +83,7 @@ int capnp_i_narrow_new(capnp_membrane *m, capnp_cap *c)
         capnp_cap *inside = narrow_inside(c);
         struct narrow *n;
 
-        if (!inside || capnp_i_narrow_is(m, inside))
+        if (!inside || narrow_noted(m, inside))
                 return 0;
 
         n = malloc(sizeof(*n));
@@ -82,6 +94,7 @@ int capnp_i_narrow_new(capnp_membrane *m, capnp_cap *c)
         capnp_i_list_init(&n->link);
         capnp_i_list_append(&m->narrow, &n->link);
         narrow_put(n, inside);
+        m->holds = true;
         return 0;
 }
 
@@ -92,7 +105,7 @@ void capnp_i_narrow_move(capnp_cap *from, capnp_cap *to)
         struct narrow *n;
 
         while ((n = from->narrow)) {
-                if (!inside || capnp_i_narrow_is(n->membrane, inside)) {
+                if (!inside || narrow_noted(n->membrane, inside)) {
                         narrow_free(n);
                         continue;
                 }
@@ -112,6 +125,7 @@ void capnp_i_narrow_forget(capnp_membrane *m)
 {
         struct capnp_i_list *l;
 
+        m->holds = false;
         while ((l = m->narrow.next) != &m->narrow)
                 narrow_free(CAPNP_I_OF(l, struct narrow, link));
 }

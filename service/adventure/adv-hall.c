@@ -301,7 +301,6 @@ static int player_new(struct adv_hall *h, const uint8_t *key, bool is_kept,
         memcpy(p->key, key, sizeof(p->key));
         label_make(h, key, p->label);
         capnp_i_list_init(&p->guests);
-        capnp_i_list_init(&p->shows);
         capnp_i_list_append(&h->players, &p->link);
         h->nplayers++;
         r = player_load(p);

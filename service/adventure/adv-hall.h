@@ -34,8 +34,7 @@ struct adv_hall;
 struct adv_player {
         struct capnp_i_list link; /* adv_hall.players */
         struct adv_hall *hall;
-        struct capnp_i_list guests; /* who plays him, theirs … */
-        struct capnp_i_list shows;  /* … and who looks on */
+        struct capnp_i_list guests; /* who plays him, theirs */
         bool is_kept;
         uint8_t key[ADV_KEY_BYTES];
         char label[ADV_LABEL_BYTES];

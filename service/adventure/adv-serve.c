@@ -7,7 +7,7 @@
  */
 #include "adv-serve.h"
 
-#include "adv-show.h"
+#include "adv-view.h"
 #include "adventure.capnp-c.h"
 
 #include <errno.h>
@@ -18,7 +18,7 @@
 struct adv_guest {
         struct adventure *adventure;
         struct adv_player *player; /* NULL: the socket is gone */
-        struct adv_show show;      /* his panes */
+        struct capnp_i_list views; /* struct adv_view */
         struct kit_commands *commands;
         struct kit_command table[ADV_COMMANDS];
         struct capnp_i_list link; /* adv_player.guests */
@@ -68,9 +68,12 @@ static void table_renew(struct adv_guest *g)
 
 static void on_happened(struct adv_player *p)
 {
-        adv_show_touch(p);
-        for (struct capnp_i_list *l = p->guests.next; l != &p->guests; l = l->next)
-                table_renew(CAPNP_I_OF(l, struct adv_guest, link));
+        for (struct capnp_i_list *l = p->guests.next; l != &p->guests; l = l->next) {
+                struct adv_guest *g = CAPNP_I_OF(l, struct adv_guest, link);
+
+                adv_views_touch(&g->views);
+                table_renew(g);
+        }
 }
 
 static void on_spoken(void *arg, const struct adv_room *room, const char *who, const char *text)
@@ -344,7 +347,8 @@ static int serve_compose(void *self, capnp_answer *a)
 {
         struct adv_guest *g = self;
 
-        return g->player ? adv_show_compose(&g->show, a) : fail_gone(a);
+        return g->player ? adv_view_compose(g->player, g->adventure->vat, &g->views, a)
+                         : fail_gone(a);
 }
 
 /* ---- guests ---------------------------------------------------------------------------------- */
@@ -395,7 +399,7 @@ int adv_guest_enter(struct adventure *a, const uint8_t *key, bool is_kept,
                 return r;
         }
         capnp_i_list_append(&g->player->guests, &g->link);
-        adv_show_init(&g->show, g->player, a->vat);
+        capnp_i_list_init(&g->views);
         table_fill(g);
         r = kit_commands_new(a->vat, g->table, ADV_COMMANDS, complete, g, &g->commands);
         if (!r)
@@ -411,7 +415,7 @@ int adv_guest_enter(struct adventure *a, const uint8_t *key, bool is_kept,
 
 void adv_guest_leave(struct adv_guest *g)
 {
-        adv_show_deinit(&g->show);
+        adv_views_end(&g->views);
         g->commands = kit_commands_free(g->commands);
         capnp_i_list_remove(&g->link);
         adv_player_leave(g->player);

@@ -1,6 +1,7 @@
 /*
- * Adventure's panes as they are told: where one is, the map of what one has seen, what one carries,
- * what was to be heard, and the mission.
+ * Adventure in panes: where one is, the map of what one has seen, what one carries, what was to be
+ * heard, and the mission. All hosts of a player show the same game, whichever of his sessions has
+ * lent them.
  *
  * Nothing here remembers what has changed. What there is now is made into a number, and where that
  * is another one than the pane was told, it is told the whole, which is small. The log alone goes
@@ -10,24 +11,40 @@
  * A command offers the choices that there are now, so that a person can pick: it is offered anew
  * when they change. Commands are told before what they are about, and the log comes last: who sees
  * something can do what he sees. A drawing is a patch for each pane and each command at most, and
- * is not done again for a while (adv-show.c), so no host finds it too fast.
+ * is not done again for a while, so no host finds it too fast.
  */
 #include "adv-view.h"
 
 #include "remote_ui.capnp-c.h"
 
+#include <capos/kit-view.h>
+
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { LINES = 24, KEEP = 200 };
 
-static const struct {
-        const char *id, *title, *summary;
-        enum ui_surface_kind kind;
-        enum ui_safety_class safety;
-        uint64_t model;
-        enum ui_place place;
-} panes[ADV_PANES] = {
+enum adv_pane {
+        ADV_PANE_ROOM,
+        ADV_PANE_MAP,
+        ADV_PANE_CARRIED,
+        ADV_PANE_LOG,
+        ADV_PANE_MISSION,
+        ADV_PANES
+};
+
+/* Panes in one host. */
+struct adv_view {
+        struct kit_view kit;
+        struct capnp_i_list link; /* the guest's views */
+        const struct adv_player *player;
+        uint64_t told[ADV_PANES];       /* what a pane shows, as a number; 0: nothing yet */
+        uint64_t offered[ADV_COMMANDS]; /* likewise of a command */
+        uint64_t heard;                 /* the last line that the log was told */
+};
+
+static const struct kit_view_spec panes[ADV_PANES] = {
         {"room", "The room", "Where you are, and what is there.", UI_SURFACE_KIND_TEXT,
          UI_SAFETY_CLASS_ORDINARY, UI_TEXT_ID, UI_PLACE_MAIN},
         {"map", "Map", "The rooms that you have seen.", UI_SURFACE_KIND_MAP,
@@ -57,62 +74,6 @@ static const struct {
 };
 
 enum { OFFERS = sizeof(offers) / sizeof(*offers) };
-
-/* ---- patches --------------------------------------------------------------------------------- */
-
-static capnp_data pane_id(enum adv_pane p)
-{
-        return (capnp_data){(const uint8_t *)panes[p].id, (uint32_t)strlen(panes[p].id)};
-}
-
-capnp_question *adv_view_open(struct adv_view *v, enum adv_pane p)
-{
-        capnp_question *q =
-                remote_ui_host_open((remote_ui_host_client){kit_composition_lent_peek(v->c)});
-        ui_surface_spec_builder b = remote_ui_host_open_init_spec(q);
-
-        ui_surface_spec_set_surface_id(b, pane_id(p));
-        ui_surface_spec_set_title(b, panes[p].title);
-        ui_surface_spec_set_summary(b, panes[p].summary);
-        ui_surface_spec_set_kind(b, panes[p].kind);
-        ui_surface_spec_set_safety_class(b, panes[p].safety);
-        ui_surface_spec_set_model_schema(b, panes[p].model);
-        ui_layout_hint_set_place(ui_surface_spec_init_layout(b), panes[p].place);
-        return q;
-}
-
-static capnp_question *patch_new(const struct adv_view *v, enum adv_pane p, enum ui_patch_kind kind,
-                                 ui_patch_payload_builder *ret)
-{
-        remote_ui_surface_client surface = {kit_pane_surface_peek(v->pane[p])};
-        capnp_question *q = remote_ui_surface_apply(surface);
-        ui_patch_builder b = remote_ui_surface_apply_init_patch(q);
-
-        ui_patch_set_kind(b, kind);
-        ui_patch_set_surface_id(b, pane_id(p));
-        *ret = ui_patch_init_payload(b);
-        return q;
-}
-
-/* A whole model, to be filled in. */
-static capnp_question *whole_new(const struct adv_view *v, enum adv_pane p, ui_model_builder *ret)
-{
-        ui_patch_payload_builder payload;
-        capnp_question *q = patch_new(v, p, UI_PATCH_KIND_UPDATE_MODEL, &payload);
-
-        *ret = ui_model_patch_init_whole(ui_patch_payload_init_model(payload));
-        return q;
-}
-
-void adv_view_forget(struct adv_view *v, enum adv_pane p)
-{
-        v->told[p] = 0;
-        for (unsigned i = 0; i < OFFERS; i++)
-                if (offers[i].pane == p)
-                        v->offered[offers[i].command] = 0;
-        if (p == ADV_PANE_LOG)
-                v->heard = 0;
-}
 
 /* ---- numbers --------------------------------------------------------------------------------- */
 
@@ -157,7 +118,7 @@ static void room_draw(struct adv_view *v)
                 h = mix_text(h, page.v[i].text);
         if (!is_news(&v->told[ADV_PANE_ROOM], h))
                 return;
-        q = whole_new(v, ADV_PANE_ROOM, &m);
+        q = kit_view_whole(&v->kit, ADV_PANE_ROOM, &m.b);
         list = ui_text_init_paragraphs(ui_model_init_text(m), page.n);
         for (uint32_t i = 0; i < page.n; i++) {
                 ui_paragraph_builder b = ui_paragraph_list_builder_get(list, i);
@@ -167,7 +128,7 @@ static void room_draw(struct adv_view *v)
                 ui_run_set_text(run, page.v[i].text);
                 ui_run_set_tone(run, page.v[i].tone);
         }
-        kit_pane_send(v->pane[ADV_PANE_ROOM], q);
+        kit_pane_send(v->kit.pane[ADV_PANE_ROOM], q);
 }
 
 /* ---- the map --------------------------------------------------------------------------------- */
@@ -260,7 +221,7 @@ static void map_draw(struct adv_view *v)
 
         if (!is_news(&v->told[ADV_PANE_MAP], h))
                 return;
-        q = whole_new(v, ADV_PANE_MAP, &m);
+        q = kit_view_whole(&v->kit, ADV_PANE_MAP, &m.b);
         map = ui_model_init_map(m);
         ui_map_set_width(map, w->width);
         ui_map_set_height(map, w->height);
@@ -268,7 +229,7 @@ static void map_draw(struct adv_view *v)
         map_rooms(v, map);
         paths = ui_map_init_paths(map, map_paths(v, NULL));
         (void)map_paths(v, &paths);
-        kit_pane_send(v->pane[ADV_PANE_MAP], q);
+        kit_pane_send(v->kit.pane[ADV_PANE_MAP], q);
 }
 
 /* ---- what is carried, and the mission ---------------------------------------------------------
@@ -287,7 +248,7 @@ static void carried_draw(struct adv_view *v)
                 h = mix_text(h, found.v[i].value);
         if (!is_news(&v->told[ADV_PANE_CARRIED], h))
                 return;
-        q = whole_new(v, ADV_PANE_CARRIED, &m);
+        q = kit_view_whole(&v->kit, ADV_PANE_CARRIED, &m.b);
         list = ui_list_init_items(ui_model_init_list_(m), found.n);
         for (uint32_t i = 0; i < found.n; i++) {
                 ui_item_builder b = ui_item_list_builder_get(list, i);
@@ -296,7 +257,7 @@ static void carried_draw(struct adv_view *v)
                 ui_item_set_title(b, found.v[i].label);
                 ui_item_set_icon(b, UI_ICON_ITEM);
         }
-        kit_pane_send(v->pane[ADV_PANE_CARRIED], q);
+        kit_pane_send(v->kit.pane[ADV_PANE_CARRIED], q);
 }
 
 static void mission_draw(struct adv_view *v)
@@ -313,7 +274,7 @@ static void mission_draw(struct adv_view *v)
                 done |= (uint32_t)adv_needs_hold(&w->steps[i].needs, s) << i;
         if (!is_news(&v->told[ADV_PANE_MISSION], mix(h, &done, sizeof(done))))
                 return;
-        q = whole_new(v, ADV_PANE_MISSION, &m);
+        q = kit_view_whole(&v->kit, ADV_PANE_MISSION, &m.b);
         list = ui_progress_init_steps(ui_model_init_progress(m), w->nsteps);
         for (uint8_t i = 0; i < w->nsteps; i++) {
                 ui_step_builder b = ui_step_list_builder_get(list, i);
@@ -326,7 +287,7 @@ static void mission_draw(struct adv_view *v)
                                                           : UI_STEP_STATE_WAITING);
                 ui_step_set_fraction(b, is_done ? 1 : -1);
         }
-        kit_pane_send(v->pane[ADV_PANE_MISSION], q);
+        kit_pane_send(v->kit.pane[ADV_PANE_MISSION], q);
 }
 
 /* ---- the log --------------------------------------------------------------------------------- */
@@ -364,30 +325,25 @@ static void log_draw(struct adv_view *v)
 {
         const struct adv_line *lines[LINES];
         uint32_t n = lines_after(v, lines);
-        bool is_new = !v->told[ADV_PANE_LOG];
-        ui_patch_payload_builder payload;
-        ui_model_patch_builder patch;
+        ui_model_patch_builder change;
         ui_transcript_builder t;
-        ui_model_builder m;
+        ui_model_builder whole;
         capnp_question *q;
 
-        if (!n && !is_new)
-                return;
-        v->told[ADV_PANE_LOG] = 1;
-        if (is_new) {
-                q = whole_new(v, ADV_PANE_LOG, &m);
-                t = ui_model_init_transcript(m);
+        if (!v->kit.begun[ADV_PANE_LOG]) {
+                q = kit_view_whole(&v->kit, ADV_PANE_LOG, &whole.b);
+                t = ui_model_init_transcript(whole);
                 ui_transcript_set_keep(t, KEEP);
                 ui_transcript_set_send(t, adv_commands[ADV_CMD_SAY].id);
                 ui_transcript_set_draft(t, "Say something to who is here");
                 lines_write(v, ui_transcript_init_messages(t, n), lines, n);
+        } else if (n) {
+                q = kit_view_change(&v->kit, ADV_PANE_LOG, &change.b);
+                lines_write(v, ui_model_patch_init_messages(change, n), lines, n);
         } else {
-                q = patch_new(v, ADV_PANE_LOG, UI_PATCH_KIND_UPDATE_MODEL, &payload);
-                patch = ui_patch_payload_init_model(payload);
-                ui_model_patch_set_base(patch, kit_pane_base(v->pane[ADV_PANE_LOG]));
-                lines_write(v, ui_model_patch_init_messages(patch, n), lines, n);
+                return;
         }
-        kit_pane_send(v->pane[ADV_PANE_LOG], q);
+        kit_pane_send(v->kit.pane[ADV_PANE_LOG], q);
 }
 
 /* ---- commands -------------------------------------------------------------------------------- */
@@ -433,20 +389,17 @@ static void command_draw(struct adv_view *v, enum adv_pane p, enum adv_command c
         struct adv_choices choices[FIELDS];
         struct kit_command k = command_now(v, c, fields, choices);
         uint64_t h = mix_text(SEED, k.why_not ? k.why_not : "");
-        ui_patch_payload_builder payload;
-        capnp_question *q;
 
         for (uint32_t i = 0; i < k.nfields; i++)
                 for (uint32_t n = 0; n < fields[i].nchoices; n++)
                         h = mix_text(mix_text(h + i, choices[i].v[n].value), choices[i].v[n].label);
-        if (!is_news(&v->offered[c], h))
-                return;
-        q = patch_new(v, p, UI_PATCH_KIND_ADD_COMMAND, &payload);
-        kit_command_write(&k, ui_patch_payload_init_command(payload).b);
-        kit_pane_send(v->pane[p], q);
+        if (is_news(&v->offered[c], h))
+                kit_view_offer(&v->kit, p, &k);
 }
 
-bool adv_view_draw(struct adv_view *v)
+/* ---- views ----------------------------------------------------------------------------------- */
+
+static bool view_draw(void *self)
 {
         static const struct {
                 enum adv_pane pane;
@@ -456,12 +409,69 @@ bool adv_view_draw(struct adv_view *v)
                      {ADV_PANE_MISSION, mission_draw},
                      {ADV_PANE_ROOM, room_draw},
                      {ADV_PANE_LOG, log_draw}};
+        struct adv_view *v = self;
 
         for (unsigned i = 0; i < OFFERS; i++)
-                if (v->pane[offers[i].pane])
+                if (v->kit.pane[offers[i].pane])
                         command_draw(v, offers[i].pane, offers[i].command);
         for (unsigned i = 0; i < sizeof(draws) / sizeof(*draws); i++)
-                if (v->pane[draws[i].pane])
+                if (v->kit.pane[draws[i].pane])
                         draws[i].draw(v);
-        return !v->pane[ADV_PANE_LOG] || !adv_player_line(v->player, v->heard);
+        return !v->kit.pane[ADV_PANE_LOG] || !adv_player_line(v->player, v->heard);
+}
+
+static void view_forget(void *self, unsigned p)
+{
+        struct adv_view *v = self;
+
+        v->told[p] = 0;
+        for (unsigned i = 0; i < OFFERS; i++)
+                if (offers[i].pane == p)
+                        v->offered[offers[i].command] = 0;
+        if (p == ADV_PANE_LOG)
+                v->heard = 0;
+}
+
+static void view_over(void *self)
+{
+        struct adv_view *v = self;
+
+        capnp_i_list_remove(&v->link);
+        free(v);
+}
+
+static const struct kit_view_kind view_kind = {.panes = panes,
+                                               .npanes = ADV_PANES,
+                                               .pace_ms = 700,
+                                               .draw = view_draw,
+                                               .forget = view_forget,
+                                               .over = view_over};
+
+int adv_view_compose(const struct adv_player *p, capnp_vat *vat, struct capnp_i_list *views,
+                     capnp_answer *a)
+{
+        struct adv_view *v = calloc(1, sizeof(*v));
+
+        if (!v)
+                return capnp_answer_fail(a, CAPNP_OVERLOADED, "out of memory");
+        if (kit_view_compose(&v->kit, &view_kind, v, vat, a)) {
+                free(v);
+                return 0;
+        }
+
+        v->player = p;
+        capnp_i_list_append(views, &v->link);
+        return 0;
+}
+
+void adv_views_touch(struct capnp_i_list *views)
+{
+        for (struct capnp_i_list *l = views->next; l != views; l = l->next)
+                kit_view_touch(&CAPNP_I_OF(l, struct adv_view, link)->kit);
+}
+
+void adv_views_end(struct capnp_i_list *views)
+{
+        while (!capnp_i_list_empty(views))
+                kit_view_end(&CAPNP_I_OF(views->next, struct adv_view, link)->kit);
 }

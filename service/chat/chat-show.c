@@ -12,9 +12,8 @@
  * the old line is not known to be dead. Nobody has to know how a line ends for that: which session
  * it was says it.
  *
- * What happens is only counted at once. It is drawn a moment later, and then not again for
- * PACE_MS: whatever goes on in a channel, a host gets at most so many patches, and a busy channel
- * costs no more than one drawing of it.
+ * What happens is only counted at once, and drawn at the kit's pace: whatever goes on in a channel,
+ * a host gets at most so many patches, and a busy channel costs no more than one drawing of it.
  *
  * A message is new until somebody could see it: while the talk's pane is visible (the host says
  * so), the channel that it shows has nothing new.
@@ -29,20 +28,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PACE_MS = 250, AGAIN_MS = 1000 };
-
 /* ---- views ----------------------------------------------------------------------------------- */
-
-static void view_draw_in(struct chat_view *v, uint32_t ms);
-
-static void view_free(struct chat_view *v)
-{
-        for (unsigned p = 0; p < CHAT_PANES; p++)
-                free(v->told[p].v);
-        capnp_timer_free(v->timer);
-        capnp_i_list_remove(&v->link);
-        free(v);
-}
 
 static void sat_add(struct chat_sat *sat, const struct chat_seat *seat)
 {
@@ -70,57 +56,32 @@ static void show_remember(const struct chat_show *s)
         chat_person_sat(s->person, sat);
 }
 
-/* With the last view all seats go, and nobody watches. */
-static void view_end(struct chat_view *v)
+/* With the last view all seats go, and nobody watches. Who has closed all panes himself is not
+ * remembered. */
+static void view_over(void *self)
 {
+        struct chat_view *v = self;
         struct chat_show *s = v->show;
+        bool closed = v->kit.closed;
 
-        view_free(v);
-        if (!capnp_i_list_empty(&s->views))
-                return;
-        show_remember(s);
-        capnp_i_list_remove(&s->watcher.link);
-        while (!capnp_i_list_empty(&s->seats))
-                chat_seat_leave(CAPNP_I_OF(s->seats.next, struct chat_seat, link));
-}
-
-static void view_on_time(void *arg)
-{
-        struct chat_view *v = arg;
-        bool any = false;
-
-        v->timer = NULL;
         for (unsigned p = 0; p < CHAT_PANES; p++)
-                any |= v->pane[p] != NULL;
-        if (!any) { /* somebody has closed them all */
-                struct chat_person *person = v->show->person;
-
-                kit_compose_finish(v->c);
-                view_end(v);
-                chat_person_sat(person, NULL);
-        } else if (v->dirty) {
-                v->dirty = !chat_view_draw(v);
-                view_draw_in(v, PACE_MS);
+                chat_view_forget(v, p);
+        capnp_i_list_remove(&v->link);
+        free(v);
+        if (capnp_i_list_empty(&s->views)) {
+                show_remember(s);
+                capnp_i_list_remove(&s->watcher.link);
+                while (!capnp_i_list_empty(&s->seats))
+                        chat_seat_leave(CAPNP_I_OF(s->seats.next, struct chat_seat, link));
         }
-}
-
-/* Not before that, and not before it may be. */
-static void view_draw_in(struct chat_view *v, uint32_t ms)
-{
-        if (!v->timer)
-                (void)!capnp_timer_new(v->vat, ms, view_on_time, v, &v->timer);
-}
-
-static void view_touch(struct chat_view *v)
-{
-        v->dirty = true;
-        view_draw_in(v, 0);
+        if (closed)
+                chat_person_sat(s->person, NULL);
 }
 
 static void show_touch(const struct chat_show *s)
 {
         for (struct capnp_i_list *l = s->views.next; l != &s->views; l = l->next)
-                view_touch(CAPNP_I_OF(l, struct chat_view, link));
+                kit_view_touch(&CAPNP_I_OF(l, struct chat_view, link)->kit);
 }
 
 static void show_on_happened(struct chat_watcher *w)
@@ -130,12 +91,17 @@ static void show_on_happened(struct chat_watcher *w)
 
 /* ---- seats ----------------------------------------------------------------------------------- */
 
+static bool view_shows_talk(const struct chat_view *v)
+{
+        return v->visible && v->kit.pane[CHAT_PANE_TALK];
+}
+
 static bool seat_is_seen(const struct chat_seat *s)
 {
         if (s->show->seat != s)
                 return false;
         for (struct capnp_i_list *l = s->show->views.next; l != &s->show->views; l = l->next)
-                if (CAPNP_I_OF(l, struct chat_view, link)->visible)
+                if (view_shows_talk(CAPNP_I_OF(l, struct chat_view, link)))
                         return true;
         return false;
 }
@@ -217,7 +183,7 @@ void chat_seat_leave(struct chat_seat *seat)
                 struct chat_view *v = CAPNP_I_OF(l, struct chat_view, link);
 
                 if (v->seat == seat)
-                        chat_view_forget(v, CHAT_PANE_TALK);
+                        kit_view_forget(&v->kit, CHAT_PANE_TALK);
         }
         capnp_i_list_remove(&seat->link);
         if (s->seat == seat)
@@ -232,7 +198,7 @@ void chat_seat_leave(struct chat_seat *seat)
 static void show_take_over(struct chat_show *s, struct chat_show *before)
 {
         for (struct capnp_i_list *l = before->views.next; l != &before->views; l = l->next)
-                chat_view_forget(CAPNP_I_OF(l, struct chat_view, link), CHAT_PANE_TALK);
+                kit_view_forget(&CAPNP_I_OF(l, struct chat_view, link)->kit, CHAT_PANE_TALK);
         for (struct capnp_i_list *l = before->seats.next; l != &before->seats; l = l->next)
                 CAPNP_I_OF(l, struct chat_seat, link)->show = s;
         capnp_i_list_splice(&s->seats, &before->seats);
@@ -270,20 +236,10 @@ static void show_come_back(struct chat_show *s)
 
 /* ---- panes ----------------------------------------------------------------------------------- */
 
-static enum chat_pane pane_of(const struct chat_view *v, const struct kit_pane *k)
-{
-        enum chat_pane p = CHAT_PANE_CHANNELS;
-
-        while (p < CHAT_PANES - 1 && v->pane[p] != k)
-                p++;
-        return p;
-}
-
-static void pane_on_event(void *self, struct kit_pane *k, capnp_reader event)
+static void pane_on_event(void *self, unsigned p, capnp_reader event)
 {
         ui_event_payload_reader what = ui_event_payload((ui_event_reader){event});
         struct chat_view *v = self;
-        enum chat_pane p = pane_of(v, k);
         struct chat_seat *seat;
 
         if (p == CHAT_PANE_TALK && ui_event_payload_which(what) == UI_EVENT_PAYLOAD_VISIBLE) {
@@ -299,37 +255,13 @@ static void pane_on_event(void *self, struct kit_pane *k, capnp_reader event)
         }
 }
 
-/* Too much, or another revision than the service thinks: whole, in a while. */
-static void pane_on_refused(void *self, struct kit_pane *k, const char *reason)
-{
-        struct chat_view *v = self;
-
-        (void)reason;
-        chat_view_forget(v, pane_of(v, k));
-        v->dirty = true;
-        v->timer = capnp_timer_free(v->timer);
-        view_draw_in(v, AGAIN_MS);
-}
-
-static void pane_on_gone(void *self, struct kit_pane *k, const char *reason)
-{
-        struct chat_view *v = self;
-        enum chat_pane p = pane_of(v, k);
-
-        (void)reason;
-        v->pane[p] = NULL;
-        if (p == CHAT_PANE_TALK)
-                v->visible = false;
-        view_touch(v);
-}
-
-static const struct kit_pane_ops pane_ops = {
-        .event = pane_on_event, .refused = pane_on_refused, .gone = pane_on_gone};
-
-static void view_over(void *self)
-{
-        view_end(self);
-}
+static const struct kit_view_kind view_kind = {.panes = chat_view_panes,
+                                               .npanes = CHAT_PANES,
+                                               .pace_ms = 250,
+                                               .draw = chat_view_draw,
+                                               .forget = chat_view_forget,
+                                               .event = pane_on_event,
+                                               .over = view_over};
 
 int chat_show_compose(struct chat_show *s, capnp_vat *vat, capnp_answer *a)
 {
@@ -338,27 +270,18 @@ int chat_show_compose(struct chat_show *s, capnp_vat *vat, capnp_answer *a)
 
         if (!v)
                 return capnp_answer_fail(a, CAPNP_OVERLOADED, "out of memory");
-        if (kit_compose(vat, a, view_over, v, &v->c)) {
+        if (kit_view_compose(&v->kit, &view_kind, v, vat, a)) {
                 free(v);
                 return 0;
         }
 
         v->show = s;
-        v->vat = vat;
         is_first = capnp_i_list_empty(&s->views);
         if (is_first)
                 capnp_i_list_append(&s->rooms->watchers, &s->watcher.link);
         capnp_i_list_append(&s->views, &v->link);
         if (is_first)
                 show_come_back(s);
-        for (enum chat_pane p = CHAT_PANE_CHANNELS; p < CHAT_PANES; p++) {
-                capnp_question *q = chat_view_open(v, p);
-
-                (void)!kit_pane_new(v->c, remote_ui_host_open_surface(q).c, &pane_ops, v,
-                                    &v->pane[p]);
-                capnp_question_detach(q);
-        }
-        view_touch(v);
         return 0;
 }
 
@@ -382,11 +305,7 @@ void chat_show_init(struct chat_show *s, struct chat_rooms *rooms, struct chat_p
 
 void chat_show_deinit(struct chat_show *s)
 {
-        while (!capnp_i_list_empty(&s->views)) {
-                struct chat_view *v = CAPNP_I_OF(s->views.next, struct chat_view, link);
-
-                kit_compose_finish(v->c);
-                view_end(v);
-        }
+        while (!capnp_i_list_empty(&s->views))
+                kit_view_end(&CAPNP_I_OF(s->views.next, struct chat_view, link)->kit);
         capnp_i_list_remove(&s->link);
 }

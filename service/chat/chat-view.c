@@ -17,7 +17,6 @@
 #include "chat.capnp-c.h"
 #include "remote_ui.capnp-c.h"
 #include "ui-text.h"
-#include <capos/kit-commands.h>
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,20 +35,15 @@ enum {
         METHOD_ENTER = 4,
 };
 
-static const struct {
-        const char *id, *title, *summary;
-        enum ui_surface_kind kind;
-        uint64_t model;
-        enum ui_place place;
-} panes[CHAT_PANES] = {
+const struct kit_view_spec chat_view_panes[CHAT_PANES] = {
         {"channels", "Channels", "The channels there are; in which you are, and what is new there.",
-         UI_SURFACE_KIND_LIST, UI_LIST_ID, UI_PLACE_SIDE},
+         UI_SURFACE_KIND_LIST, UI_SAFETY_CLASS_PERSONAL, UI_LIST_ID, UI_PLACE_SIDE},
         {"talk", "No channel",
          "What is said in the channel that is shown, and a line to say "
          "something.",
-         UI_SURFACE_KIND_TRANSCRIPT, UI_TRANSCRIPT_ID, UI_PLACE_MAIN},
+         UI_SURFACE_KIND_TRANSCRIPT, UI_SAFETY_CLASS_PERSONAL, UI_TRANSCRIPT_ID, UI_PLACE_MAIN},
         {"members", "Members", "Who is in the channel that is shown.", UI_SURFACE_KIND_LIST,
-         UI_LIST_ID, UI_PLACE_SIDE},
+         UI_SAFETY_CLASS_PERSONAL, UI_LIST_ID, UI_PLACE_SIDE},
 };
 
 /* ---- commands -------------------------------------------------------------------------------- */
@@ -85,61 +79,10 @@ static const struct kit_command leave = {.id = "leave",
                                          .interface = CHAT_ID,
                                          .method = METHOD_LEAVE};
 
-/* ---- patches --------------------------------------------------------------------------------- */
-
-static capnp_data pane_id(enum chat_pane p)
+void chat_view_forget(void *self, unsigned p)
 {
-        return (capnp_data){(const uint8_t *)panes[p].id, (uint32_t)strlen(panes[p].id)};
-}
+        struct chat_view *v = self;
 
-static capnp_question *patch_new(const struct chat_view *v, enum chat_pane p,
-                                 enum ui_patch_kind kind, ui_patch_payload_builder *ret)
-{
-        remote_ui_surface_client surface = {kit_pane_surface_peek(v->pane[p])};
-        capnp_question *q = remote_ui_surface_apply(surface);
-        ui_patch_builder b = remote_ui_surface_apply_init_patch(q);
-
-        ui_patch_set_kind(b, kind);
-        ui_patch_set_surface_id(b, pane_id(p));
-        *ret = ui_patch_init_payload(b);
-        return q;
-}
-
-static void command_offer(const struct chat_view *v, enum chat_pane p, const struct kit_command *k,
-                          const char *why_not)
-{
-        ui_patch_payload_builder payload;
-        capnp_question *q = patch_new(v, p, UI_PATCH_KIND_ADD_COMMAND, &payload);
-        struct kit_command own = *k;
-
-        own.why_not = why_not;
-        kit_command_write(&own, ui_patch_payload_init_command(payload).b);
-        kit_pane_send(v->pane[p], q);
-}
-
-static void spec_write(ui_surface_spec_builder b, enum chat_pane p, const char *title)
-{
-        ui_surface_spec_set_surface_id(b, pane_id(p));
-        ui_surface_spec_set_title(b, title);
-        ui_surface_spec_set_summary(b, panes[p].summary);
-        ui_surface_spec_set_kind(b, panes[p].kind);
-        ui_surface_spec_set_safety_class(b, UI_SAFETY_CLASS_PERSONAL);
-        ui_surface_spec_set_model_schema(b, panes[p].model);
-        ui_layout_hint_set_place(ui_surface_spec_init_layout(b), panes[p].place);
-}
-
-capnp_question *chat_view_open(struct chat_view *v, enum chat_pane p)
-{
-        capnp_question *q =
-                remote_ui_host_open((remote_ui_host_client){kit_composition_lent_peek(v->c)});
-
-        spec_write(remote_ui_host_open_init_spec(q), p, panes[p].title);
-        return q;
-}
-
-void chat_view_forget(struct chat_view *v, enum chat_pane p)
-{
-        v->begun[p] = false;
         if (p == CHAT_PANE_TALK)
                 v->commands = 0;
         free(v->told[p].v);
@@ -187,13 +130,11 @@ static void rows_compare_all(const struct chat_rows *old, const struct chat_rows
 
 static void change_send(const struct chat_view *v, enum chat_pane p, const struct change *c)
 {
-        ui_patch_payload_builder payload;
-        capnp_question *q = patch_new(v, p, UI_PATCH_KIND_UPDATE_MODEL, &payload);
-        ui_model_patch_builder m = ui_patch_payload_init_model(payload);
+        ui_model_patch_builder m;
+        capnp_question *q = kit_view_change(&v->kit, p, &m.b);
         capnp_lbuilder gone = ui_model_patch_init_remove(m, c->ngone);
         ui_item_list_builder items = ui_model_patch_init_items(m, c->nput);
 
-        ui_model_patch_set_base(m, kit_pane_base(v->pane[p]));
         for (uint32_t i = 0; i < c->ngone; i++)
                 ui_model_patch_set_remove_at(gone, i, c->gone[i]->key);
         for (uint32_t i = 0; i < c->nput; i++) {
@@ -205,22 +146,20 @@ static void change_send(const struct chat_view *v, enum chat_pane p, const struc
                 ui_item_set_badge(b, c->put[i]->badge);
                 ui_item_set_tone(b, (enum ui_tone)c->put[i]->tone);
         }
-        kit_pane_send(v->pane[p], q);
+        kit_pane_send(v->kit.pane[p], q);
 }
 
 static void list_begin(struct chat_view *v, enum chat_pane p)
 {
-        ui_patch_payload_builder payload;
-        capnp_question *q = patch_new(v, p, UI_PATCH_KIND_UPDATE_MODEL, &payload);
-        ui_list_builder l = ui_model_init_list_(
-                ui_model_patch_init_whole(ui_patch_payload_init_model(payload)));
+        ui_model_builder m;
+        capnp_question *q = kit_view_whole(&v->kit, p, &m.b);
+        ui_list_builder l = ui_model_init_list_(m);
 
         if (p == CHAT_PANE_CHANNELS)
                 ui_list_set_selectable(l, UI_LIST_SELECTION_ONE);
-        kit_pane_send(v->pane[p], q);
+        kit_pane_send(v->kit.pane[p], q);
         if (p == CHAT_PANE_CHANNELS)
-                command_offer(v, p, &chat_view_enter, NULL);
-        v->begun[p] = true;
+                kit_view_offer(&v->kit, p, &chat_view_enter);
 }
 
 /* now: its rows are taken, and told the next time if there is no memory for that. */
@@ -233,7 +172,7 @@ static void list_draw(struct chat_view *v, enum chat_pane p, struct chat_rows no
                 return;
         }
 
-        if (!v->begun[p])
+        if (!v->kit.begun[p])
                 list_begin(v, p);
         if (now.n)
                 qsort(now.v, now.n, sizeof(*now.v), rows_compare);
@@ -342,27 +281,27 @@ static void messages_write(struct chat_view *v, ui_message_list_builder l,
 /* Another channel is shown, or none: what it is called, and what can be done there. */
 static void talk_name(struct chat_view *v)
 {
+        const char *title = v->seat ? v->seat->member.channel->name : NULL;
         const char *why_not = v->seat ? NULL : "you are in no channel: enter one";
-        ui_patch_payload_builder payload;
-        capnp_question *q = patch_new(v, CHAT_PANE_TALK, UI_PATCH_KIND_OPEN_SURFACE, &payload);
+        struct kit_command own[] = {send, leave};
 
-        spec_write(ui_patch_payload_init_spec(payload), CHAT_PANE_TALK,
-                   v->seat ? v->seat->member.channel->name : panes[CHAT_PANE_TALK].title);
-        kit_pane_send(v->pane[CHAT_PANE_TALK], q);
+        kit_view_rename(&v->kit, CHAT_PANE_TALK, title, NULL);
         if (v->commands == (v->seat ? 2 : 1))
                 return;
 
         v->commands = v->seat ? 2 : 1;
-        command_offer(v, CHAT_PANE_TALK, &send, why_not);
-        command_offer(v, CHAT_PANE_TALK, &leave, why_not);
+        for (unsigned i = 0; i < 2; i++) {
+                own[i].why_not = why_not;
+                kit_view_offer(&v->kit, CHAT_PANE_TALK, &own[i]);
+        }
 }
 
 /* Whole, with the last that was said. */
 static void talk_begin(struct chat_view *v)
 {
         const struct chat_event *e[EVENTS];
-        ui_patch_payload_builder payload;
         ui_transcript_builder t;
+        ui_model_builder m;
         capnp_question *q;
         uint32_t n;
 
@@ -375,56 +314,48 @@ static void talk_begin(struct chat_view *v)
         n = talk_next(v, e);
         talk_name(v);
 
-        q = patch_new(v, CHAT_PANE_TALK, UI_PATCH_KIND_UPDATE_MODEL, &payload);
-        t = ui_model_init_transcript(
-                ui_model_patch_init_whole(ui_patch_payload_init_model(payload)));
+        q = kit_view_whole(&v->kit, CHAT_PANE_TALK, &m.b);
+        t = ui_model_init_transcript(m);
         ui_transcript_set_keep(t, KEEP);
         ui_transcript_set_send(t, send.id);
         ui_transcript_set_draft(t, v->seat ? "Say something" : "");
         messages_write(v, ui_transcript_init_messages(t, n), e, n);
-        kit_pane_send(v->pane[CHAT_PANE_TALK], q);
-        v->begun[CHAT_PANE_TALK] = true;
+        kit_pane_send(v->kit.pane[CHAT_PANE_TALK], q);
 }
 
 /* What came since. false: there is more, which ends, since only so much is kept. */
 static bool talk_go_on(struct chat_view *v)
 {
         const struct chat_event *e[EVENTS];
-        ui_patch_payload_builder payload;
         ui_model_patch_builder m;
         uint32_t n = talk_next(v, e);
         capnp_question *q;
 
         if (!n)
                 return true;
-        q = patch_new(v, CHAT_PANE_TALK, UI_PATCH_KIND_UPDATE_MODEL, &payload);
-        m = ui_patch_payload_init_model(payload);
-        ui_model_patch_set_base(m, kit_pane_base(v->pane[CHAT_PANE_TALK]));
+        q = kit_view_change(&v->kit, CHAT_PANE_TALK, &m.b);
         messages_write(v, ui_model_patch_init_messages(m, n), e, n);
-        kit_pane_send(v->pane[CHAT_PANE_TALK], q);
+        kit_pane_send(v->kit.pane[CHAT_PANE_TALK], q);
         return !talk_next(v, e);
 }
 
 static void unread_draw(struct chat_view *v)
 {
         uint32_t unread = v->seat ? v->seat->unread : 0;
-        ui_patch_payload_builder payload;
         ui_model_patch_builder m;
         capnp_question *q;
 
         if (v->unread == unread)
                 return;
-        q = patch_new(v, CHAT_PANE_TALK, UI_PATCH_KIND_UPDATE_MODEL, &payload);
-        m = ui_patch_payload_init_model(payload);
-        ui_model_patch_set_base(m, kit_pane_base(v->pane[CHAT_PANE_TALK]));
+        q = kit_view_change(&v->kit, CHAT_PANE_TALK, &m.b);
         ui_model_patch_set_unread(m, unread);
-        kit_pane_send(v->pane[CHAT_PANE_TALK], q);
+        kit_pane_send(v->kit.pane[CHAT_PANE_TALK], q);
         v->unread = unread;
 }
 
 static bool talk_draw(struct chat_view *v)
 {
-        if (!v->begun[CHAT_PANE_TALK] || v->seat != v->show->seat)
+        if (!v->kit.begun[CHAT_PANE_TALK] || v->seat != v->show->seat)
                 talk_begin(v);
         if (!talk_go_on(v))
                 return false;
@@ -432,11 +363,13 @@ static bool talk_draw(struct chat_view *v)
         return true;
 }
 
-bool chat_view_draw(struct chat_view *v)
+bool chat_view_draw(void *self)
 {
-        if (v->pane[CHAT_PANE_CHANNELS])
+        struct chat_view *v = self;
+
+        if (v->kit.pane[CHAT_PANE_CHANNELS])
                 channels_draw(v);
-        if (v->pane[CHAT_PANE_MEMBERS])
+        if (v->kit.pane[CHAT_PANE_MEMBERS])
                 members_draw(v);
-        return !v->pane[CHAT_PANE_TALK] || talk_draw(v);
+        return !v->kit.pane[CHAT_PANE_TALK] || talk_draw(v);
 }

@@ -12,7 +12,7 @@
 #include "diagnostics.capnp-c.h"
 #include "remote_ui.capnp-c.h"
 
-#include <capos/kit-ui.h>
+#include <capos/kit-view.h>
 
 #include <inttypes.h>
 #include <math.h>
@@ -23,9 +23,7 @@
 enum pane { PANE_AUDIT, PANE_LOAD, PANE_CALLS, PANES };
 
 enum {
-        VIEWS = 8, /* of one guest */
-        PACE_MS = 250,
-        AGAIN_MS = 1000,
+        VIEWS = 8,            /* of one guest */
         LOOK_AGAIN_MS = 2500, /* a host takes a look in 2 s */
         ROWS_LATEST = 30,
         ROWS = ROWS_LATEST + FEED_NOTABLE,
@@ -35,37 +33,28 @@ enum {
 };
 
 struct diag_view {
+        struct kit_view kit;
         struct feed_looker looker;
         struct capnp_i_list link; /* the guest's views */
         struct feed *feed;
         const struct diag_settings *set;
-        struct kit_composition *c;
-        struct kit_pane *pane[PANES]; /* NULL: closed */
-        bool begun[PANES];            /* its model is there, whole */
-        bool hidden[PANES];           /* nobody can see it */
-        uint64_t records, seconds;    /* told */
-        uint64_t rows[ROWS];          /* the numbers of those in the table */
+        uint64_t records, seconds; /* told */
+        uint64_t rows[ROWS];       /* the numbers of those in the table */
         unsigned nrows;
         uint64_t refusals; /* of calls: those that are marked */
         uint32_t version;  /* of the settings */
         bool compact;      /* the look that was wished */
         capnp_question *look;
-        capnp_timer *timer, *look_again;
-        bool dirty;
+        capnp_timer *look_again;
 };
 
-static const struct {
-        const char *id, *title, *summary;
-        enum ui_surface_kind kind;
-        uint64_t model;
-        enum ui_place place;
-} panes[PANES] = {
-        {"audit", "Audit", "The audit log, as it grows.", UI_SURFACE_KIND_LOG, UI_LOG_ID,
-         UI_PLACE_MAIN},
+static const struct kit_view_spec panes[PANES] = {
+        {"audit", "Audit", "The audit log, as it grows.", UI_SURFACE_KIND_LOG,
+         UI_SAFETY_CLASS_PERSONAL, UI_LOG_ID, UI_PLACE_MAIN},
         {"load", "Load", "Calls and refusals in a second, and sessions.", UI_SURFACE_KIND_CHART,
-         UI_CHART_ID, UI_PLACE_SIDE},
+         UI_SAFETY_CLASS_PERSONAL, UI_CHART_ID, UI_PLACE_SIDE},
         {"calls", "Calls", "The latest calls, and those that were refused, failed or slow.",
-         UI_SURFACE_KIND_TABLE, UI_TABLE_ID, UI_PLACE_BOTTOM},
+         UI_SURFACE_KIND_TABLE, UI_SAFETY_CLASS_PERSONAL, UI_TABLE_ID, UI_PLACE_BOTTOM},
 };
 
 /* ---- commands ------------------------------------------------------------------------------- */
@@ -125,52 +114,6 @@ const struct kit_command diag_commands[DIAG_COMMANDS] = {
                           .nfields = 1},
 };
 
-/* ---- patches -------------------------------------------------------------------------------- */
-
-static capnp_data pane_id(enum pane p)
-{
-        return (capnp_data){(const uint8_t *)panes[p].id, (uint32_t)strlen(panes[p].id)};
-}
-
-static capnp_question *patch_new(const struct diag_view *v, enum pane p, enum ui_patch_kind kind,
-                                 ui_patch_payload_builder *ret)
-{
-        remote_ui_surface_client surface = {kit_pane_surface_peek(v->pane[p])};
-        capnp_question *q = remote_ui_surface_apply(surface);
-        ui_patch_builder b = remote_ui_surface_apply_init_patch(q);
-
-        ui_patch_set_kind(b, kind);
-        ui_patch_set_surface_id(b, pane_id(p));
-        *ret = ui_patch_init_payload(b);
-        return q;
-}
-
-static capnp_question *model_new(const struct diag_view *v, enum pane p,
-                                 ui_model_patch_builder *ret)
-{
-        ui_patch_payload_builder payload;
-        capnp_question *q = patch_new(v, p, UI_PATCH_KIND_UPDATE_MODEL, &payload);
-
-        *ret = ui_patch_payload_init_model(payload);
-        ui_model_patch_set_base(*ret, kit_pane_base(v->pane[p]));
-        return q;
-}
-
-static void command_offer(const struct diag_view *v, enum pane p, unsigned command)
-{
-        ui_patch_payload_builder payload;
-        capnp_question *q = patch_new(v, p, UI_PATCH_KIND_ADD_COMMAND, &payload);
-
-        kit_command_write(&diag_commands[command], ui_patch_payload_init_command(payload).b);
-        kit_pane_send(v->pane[p], q);
-}
-
-/* A pane is not what was told: its model is given whole the next time. */
-static void pane_forget(struct diag_view *v, enum pane p)
-{
-        v->begun[p] = false;
-}
-
 /* ---- the audit log -------------------------------------------------------------------------- */
 
 static void line_write(ui_log_line_builder b, const struct feed_record *r)
@@ -188,24 +131,29 @@ static void audit_draw(struct diag_view *v)
 {
         const struct feed *f = v->feed;
         uint64_t from = f->nrecords > FEED_RECORDS ? f->nrecords - FEED_RECORDS : 0;
+        bool begun = v->kit.begun[PANE_AUDIT];
         ui_log_line_list_builder l;
-        ui_model_patch_builder m;
+        ui_model_patch_builder change;
+        ui_model_builder whole;
         capnp_question *q;
         uint32_t n;
 
-        if (v->begun[PANE_AUDIT] && v->records == f->nrecords)
+        if (begun && v->records == f->nrecords)
                 return;
-        if (v->begun[PANE_AUDIT] && v->records > from)
+        if (begun && v->records > from)
                 from = v->records;
         n = (uint32_t)(f->nrecords - from);
-        q = model_new(v, PANE_AUDIT, &m);
-        l = v->begun[PANE_AUDIT]
-                    ? ui_model_patch_init_lines(m, n)
-                    : ui_log_init_lines(ui_model_init_log(ui_model_patch_init_whole(m)), n);
+        if (begun) {
+                q = kit_view_change(&v->kit, PANE_AUDIT, &change.b);
+                l = ui_model_patch_init_lines(change, n);
+        } else {
+                q = kit_view_whole(&v->kit, PANE_AUDIT, &whole.b);
+                l = ui_log_init_lines(ui_model_init_log(whole), n);
+        }
         for (uint32_t i = 0; i < n; i++)
                 line_write(ui_log_line_list_builder_get(l, i),
                            &f->records[(from + i) % FEED_RECORDS]);
-        kit_pane_send(v->pane[PANE_AUDIT], q);
+        kit_pane_send(v->kit.pane[PANE_AUDIT], q);
         v->records = f->nrecords;
 }
 
@@ -298,29 +246,30 @@ static void load_draw(struct diag_view *v)
         unsigned nrefused = refusals_find(v, refused);
         uint64_t newest = nrefused ? refused[nrefused - 1]->sequence : 0, from;
         uint64_t keep = v->set->window_ms / 1000;
-        ui_model_patch_builder m;
+        bool begun = v->kit.begun[PANE_LOAD] && v->refusals == newest;
+        ui_model_patch_builder change;
+        ui_model_builder whole;
         ui_chart_builder c;
         capnp_question *q;
 
-        if (v->refusals != newest)
-                v->begun[PANE_LOAD] = false;
-        if (v->begun[PANE_LOAD] && v->seconds == f->nseconds)
+        if (begun && v->seconds == f->nseconds)
                 return;
 
-        q = model_new(v, PANE_LOAD, &m);
         from = f->nseconds > keep ? f->nseconds - keep : 0;
-        if (v->begun[PANE_LOAD]) {
+        if (begun) {
                 from = v->seconds > from ? v->seconds : from;
-                series_write(ui_model_patch_init_points(m, SERIES), f, from);
+                q = kit_view_change(&v->kit, PANE_LOAD, &change.b);
+                series_write(ui_model_patch_init_points(change, SERIES), f, from);
         } else {
-                c = ui_model_init_chart(ui_model_patch_init_whole(m));
+                q = kit_view_whole(&v->kit, PANE_LOAD, &whole.b);
+                c = ui_model_init_chart(whole);
                 ui_chart_set_style(c, UI_CHART_STYLE_STEPS);
                 ui_chart_set_time(c, true);
                 ui_chart_set_keep(c, (uint32_t)keep);
                 marks_write(c, v, refused, nrefused);
                 series_write(ui_chart_init_series(c, SERIES), f, from);
         }
-        kit_pane_send(v->pane[PANE_LOAD], q);
+        kit_pane_send(v->kit.pane[PANE_LOAD], q);
         v->seconds = f->nseconds;
         v->refusals = newest;
 }
@@ -407,10 +356,9 @@ static void calls_begin(struct diag_view *v)
         } columns[COLUMNS] = {{"When", UI_UNIT_INSTANT, 1},     {"Who", UI_UNIT_PLAIN, 2},
                               {"Capability", UI_UNIT_PLAIN, 2}, {"Method", UI_UNIT_PLAIN, 2},
                               {"Took", UI_UNIT_PLAIN, 1},       {"Outcome", UI_UNIT_PLAIN, 2}};
-        ui_model_patch_builder m;
-        capnp_question *q = model_new(v, PANE_CALLS, &m);
-        ui_column_list_builder l =
-                ui_table_init_columns(ui_model_init_table(ui_model_patch_init_whole(m)), COLUMNS);
+        ui_model_builder m;
+        capnp_question *q = kit_view_whole(&v->kit, PANE_CALLS, &m.b);
+        ui_column_list_builder l = ui_table_init_columns(ui_model_init_table(m), COLUMNS);
 
         for (uint32_t i = 0; i < COLUMNS; i++) {
                 ui_column_builder c = ui_column_list_builder_get(l, i);
@@ -420,7 +368,7 @@ static void calls_begin(struct diag_view *v)
                 ui_column_set_unit(c, columns[i].unit);
                 ui_column_set_weight(c, columns[i].weight);
         }
-        kit_pane_send(v->pane[PANE_CALLS], q);
+        kit_pane_send(v->kit.pane[PANE_CALLS], q);
         v->nrows = 0;
 }
 
@@ -457,7 +405,7 @@ static void calls_draw(struct diag_view *v)
         capnp_lbuilder removed;
         capnp_question *q;
 
-        if (!v->begun[PANE_CALLS])
+        if (!v->kit.begun[PANE_CALLS])
                 calls_begin(v);
         ngone = rows_gone(v, rows, n, gone);
         told = v->nrows ? v->rows[v->nrows - 1] : 0;
@@ -466,7 +414,7 @@ static void calls_draw(struct diag_view *v)
         if (!ngone && first == n)
                 return;
 
-        q = model_new(v, PANE_CALLS, &m);
+        q = kit_view_change(&v->kit, PANE_CALLS, &m.b);
         removed = ui_model_patch_init_remove(m, ngone);
         for (unsigned i = 0; i < ngone; i++) {
                 char key[24];
@@ -479,19 +427,17 @@ static void calls_draw(struct diag_view *v)
                 call_write(ui_row_list_builder_get(l, i - first), v, rows[i]);
                 v->rows[v->nrows++] = rows[i]->sequence;
         }
-        kit_pane_send(v->pane[PANE_CALLS], q);
+        kit_pane_send(v->kit.pane[PANE_CALLS], q);
 }
 
 /* ---- the look ------------------------------------------------------------------------------- */
-
-static void view_touch(struct diag_view *v);
 
 static void look_on_again(void *arg)
 {
         struct diag_view *v = arg;
 
         v->look_again = NULL;
-        view_touch(v);
+        kit_view_touch(&v->kit);
 }
 
 /* A host takes one wish in a while: another has to wait, and one that was refused comes again. */
@@ -507,7 +453,7 @@ static void look_on_told(capnp_question *q, int r, void *arg)
 
 static void look_wish(struct diag_view *v)
 {
-        remote_ui_host_client host = {kit_composition_lent_peek(v->c)};
+        remote_ui_host_client host = {kit_composition_lent_peek(v->kit.c)};
         ui_theme_hint_builder b;
 
         if (v->compact == v->set->compact || v->look || v->look_again)
@@ -526,7 +472,7 @@ static void look_wish(struct diag_view *v)
 
 static void pane_draw(struct diag_view *v, enum pane p)
 {
-        bool begins = !v->begun[p];
+        bool begins = !v->kit.begun[p];
 
         switch (p) {
         case PANE_AUDIT:
@@ -541,39 +487,36 @@ static void pane_draw(struct diag_view *v, enum pane p)
         case PANES:
                 break;
         }
-        v->begun[p] = true;
-        if (!begins)
-                return;
-        /* One that is there already is replaced. */
-        if (p == PANE_LOAD)
-                command_offer(v, p, DIAG_MARK);
-        if (p == PANE_LOAD)
-                command_offer(v, p, DIAG_WINDOW);
-        if (p == PANE_CALLS)
-                command_offer(v, p, DIAG_SLOW);
-        if (p == PANE_CALLS)
-                command_offer(v, p, DIAG_COMPACT);
+        if (begins && p == PANE_LOAD) {
+                kit_view_offer(&v->kit, p, &diag_commands[DIAG_MARK]);
+                kit_view_offer(&v->kit, p, &diag_commands[DIAG_WINDOW]);
+        }
+        if (begins && p == PANE_CALLS) {
+                kit_view_offer(&v->kit, p, &diag_commands[DIAG_SLOW]);
+                kit_view_offer(&v->kit, p, &diag_commands[DIAG_COMPACT]);
+        }
 }
 
-static void view_draw(struct diag_view *v)
+static bool view_draw(void *self)
 {
+        struct diag_view *v = self;
         bool other = v->version != v->set->version;
 
         v->version = v->set->version;
         for (enum pane p = PANE_AUDIT; p < PANES; p++) {
                 if (other && p != PANE_AUDIT)
-                        pane_forget(v, p);
-                if (v->pane[p] && !v->hidden[p])
+                        kit_view_forget(&v->kit, p);
+                if (v->kit.pane[p] && !v->kit.hidden[p])
                         pane_draw(v, p);
         }
         look_wish(v);
+        return true;
 }
 
-static void view_draw_in(struct diag_view *v, uint32_t ms);
-
-static void view_free(struct diag_view *v)
+static void view_over(void *self)
 {
-        capnp_timer_free(v->timer);
+        struct diag_view *v = self;
+
         capnp_timer_free(v->look_again);
         capnp_question_free(v->look);
         capnp_i_list_remove(&v->link);
@@ -581,108 +524,12 @@ static void view_free(struct diag_view *v)
         free(v);
 }
 
-static void view_on_time(void *arg)
-{
-        struct diag_view *v = arg;
-        bool any = false;
-
-        v->timer = NULL;
-        for (enum pane p = PANE_AUDIT; p < PANES; p++)
-                any |= v->pane[p] != NULL;
-        if (!any) { /* somebody has closed them all */
-                kit_compose_finish(v->c);
-                view_free(v);
-        } else if (v->dirty) {
-                v->dirty = false;
-                view_draw(v);
-                view_draw_in(v, PACE_MS);
-        }
-}
-
-/* Not before that, and not before it may be. */
-static void view_draw_in(struct diag_view *v, uint32_t ms)
-{
-        if (!v->timer)
-                (void)!capnp_timer_new(v->feed->vat, ms, view_on_time, v, &v->timer);
-}
-
-static void view_touch(struct diag_view *v)
-{
-        v->dirty = true;
-        view_draw_in(v, 0);
-}
+static const struct kit_view_kind view_kind = {
+        .panes = panes, .npanes = PANES, .pace_ms = 250, .draw = view_draw, .over = view_over};
 
 static void view_on_news(struct feed_looker *l)
 {
-        view_touch(CAPNP_I_OF(l, struct diag_view, looker));
-}
-
-/* ---- panes ---------------------------------------------------------------------------------- */
-
-static enum pane pane_of(const struct diag_view *v, const struct kit_pane *k)
-{
-        enum pane p = PANE_AUDIT;
-
-        while (p < PANES - 1 && v->pane[p] != k)
-                p++;
-        return p;
-}
-
-static void pane_on_event(void *self, struct kit_pane *k, capnp_reader event)
-{
-        ui_event_payload_reader what = ui_event_payload((ui_event_reader){event});
-        struct diag_view *v = self;
-
-        if (ui_event_payload_which(what) != UI_EVENT_PAYLOAD_VISIBLE)
-                return;
-        v->hidden[pane_of(v, k)] = !ui_event_payload_visible(what);
-        view_touch(v);
-}
-
-/* Too much, or another revision than this one thinks: whole, in a while. */
-static void pane_on_refused(void *self, struct kit_pane *k, const char *reason)
-{
-        struct diag_view *v = self;
-
-        (void)reason;
-        pane_forget(v, pane_of(v, k));
-        v->dirty = true;
-        v->timer = capnp_timer_free(v->timer);
-        view_draw_in(v, AGAIN_MS);
-}
-
-static void pane_on_gone(void *self, struct kit_pane *k, const char *reason)
-{
-        struct diag_view *v = self;
-
-        (void)reason;
-        v->pane[pane_of(v, k)] = NULL;
-        view_touch(v);
-}
-
-static const struct kit_pane_ops pane_ops = {
-        .event = pane_on_event, .refused = pane_on_refused, .gone = pane_on_gone};
-
-static void pane_open(struct diag_view *v, enum pane p)
-{
-        capnp_question *q =
-                remote_ui_host_open((remote_ui_host_client){kit_composition_lent_peek(v->c)});
-        ui_surface_spec_builder b = remote_ui_host_open_init_spec(q);
-
-        ui_surface_spec_set_surface_id(b, pane_id(p));
-        ui_surface_spec_set_title(b, panes[p].title);
-        ui_surface_spec_set_summary(b, panes[p].summary);
-        ui_surface_spec_set_kind(b, panes[p].kind);
-        ui_surface_spec_set_safety_class(b, UI_SAFETY_CLASS_PERSONAL);
-        ui_surface_spec_set_model_schema(b, panes[p].model);
-        ui_layout_hint_set_place(ui_surface_spec_init_layout(b), panes[p].place);
-        (void)!kit_pane_new(v->c, remote_ui_host_open_surface(q).c, &pane_ops, v, &v->pane[p]);
-        capnp_question_detach(q);
-}
-
-static void view_over(void *self)
-{
-        view_free(self);
+        kit_view_touch(&CAPNP_I_OF(l, struct diag_view, looker)->kit);
 }
 
 static unsigned views_count(const struct capnp_i_list *views)
@@ -703,7 +550,7 @@ int diag_view_compose(struct feed *f, const struct diag_settings *s, struct capn
         if (!v)
                 return capnp_answer_fail(a, CAPNP_OVERLOADED,
                                          room ? "out of memory" : "8 hosts show it already");
-        if (kit_compose(f->vat, a, view_over, v, &v->c)) {
+        if (kit_view_compose(&v->kit, &view_kind, v, f->vat, a)) {
                 free(v);
                 return 0;
         }
@@ -713,8 +560,6 @@ int diag_view_compose(struct feed *f, const struct diag_settings *s, struct capn
         v->version = s->version;
         v->looker.news = view_on_news;
         capnp_i_list_append(views, &v->link);
-        for (enum pane p = PANE_AUDIT; p < PANES; p++)
-                pane_open(v, p);
         feed_look(f, &v->looker);
         return 0;
 }
@@ -722,15 +567,11 @@ int diag_view_compose(struct feed *f, const struct diag_settings *s, struct capn
 void diag_views_touch(struct capnp_i_list *views)
 {
         for (struct capnp_i_list *l = views->next; l != views; l = l->next)
-                view_touch(CAPNP_I_OF(l, struct diag_view, link));
+                kit_view_touch(&CAPNP_I_OF(l, struct diag_view, link)->kit);
 }
 
 void diag_views_end(struct capnp_i_list *views)
 {
-        while (!capnp_i_list_empty(views)) {
-                struct diag_view *v = CAPNP_I_OF(views->next, struct diag_view, link);
-
-                kit_compose_finish(v->c);
-                view_free(v);
-        }
+        while (!capnp_i_list_empty(views))
+                kit_view_end(&CAPNP_I_OF(views->next, struct diag_view, link)->kit);
 }

@@ -15,7 +15,7 @@
 #include "paperclips.capnp-c.h"
 #include "remote_ui.capnp-c.h"
 
-#include <capos/kit-ui.h>
+#include <capos/kit-view.h>
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,9 +26,7 @@
 enum pane { PANE_STOCKS, PANE_MACHINES, PANE_PROJECTS, PANE_CHART, PANE_LOG, PANE_WAY, PANES };
 
 enum {
-        VIEWS = 8, /* of one game */
-        PACE_MS = 250,
-        AGAIN_MS = 1000,
+        VIEWS = 8,                   /* of one game */
         COUNTERS = CLIPS_STOCKS + 3, /* and what is wanted, the price, the tide */
         COLUMNS = 5,
         ROUND_SECONDS = 5,
@@ -53,29 +51,18 @@ struct row {
 
 /* Panes in one host. */
 struct clips_view {
+        struct kit_view kit;
         struct clips_watcher watcher;
         struct capnp_i_list link; /* the guest's views */
         struct clips_player *player;
-        struct kit_composition *c;
-        struct kit_pane *pane[PANES]; /* NULL: closed */
-        bool begun[PANES];            /* its model is there, whole */
-        bool hidden[PANES];           /* nobody can see it */
         struct counter counters[COUNTERS];
         uint64_t rows[PANES][CLIPS_PROJECTS]; /* what was told of each; 0: nothing */
         uint64_t points, lines;               /* told */
         uint64_t generation;                  /* of the game */
         uint8_t phase, way;                   /* that the title says, and the way; and 1 */
-        capnp_timer *timer;                   /* when it may be drawn again */
-        bool dirty;
 };
 
-static const struct {
-        const char *id, *title, *summary;
-        enum ui_surface_kind kind;
-        enum ui_safety_class safety;
-        uint64_t model;
-        enum ui_place place;
-} panes[PANES] = {
+static const struct kit_view_spec panes[PANES] = {
         {"stocks", "Workshop", "What there is, and how fast it grows.", UI_SURFACE_KIND_COUNTERS,
          UI_SAFETY_CLASS_ORDINARY, UI_COUNTERS_ID, UI_PLACE_MAIN},
         {"machines", "Machines", "What can be bought, and what it waits for.",
@@ -90,62 +77,10 @@ static const struct {
          UI_SAFETY_CLASS_AMBIENT, UI_PROGRESS_ID, UI_PLACE_SIDE},
 };
 
-/* ---- patches --------------------------------------------------------------------------------- */
-
-static capnp_data pane_id(enum pane p)
+static void view_forget(void *self, unsigned p)
 {
-        return (capnp_data){(const uint8_t *)panes[p].id, (uint32_t)strlen(panes[p].id)};
-}
+        struct clips_view *v = self;
 
-static capnp_question *patch_new(const struct clips_view *v, enum pane p, enum ui_patch_kind kind,
-                                 ui_patch_payload_builder *ret)
-{
-        remote_ui_surface_client surface = {kit_pane_surface_peek(v->pane[p])};
-        capnp_question *q = remote_ui_surface_apply(surface);
-        ui_patch_builder b = remote_ui_surface_apply_init_patch(q);
-
-        ui_patch_set_kind(b, kind);
-        ui_patch_set_surface_id(b, pane_id(p));
-        *ret = ui_patch_init_payload(b);
-        return q;
-}
-
-static capnp_question *model_new(const struct clips_view *v, enum pane p,
-                                 ui_model_patch_builder *ret)
-{
-        ui_patch_payload_builder payload;
-        capnp_question *q = patch_new(v, p, UI_PATCH_KIND_UPDATE_MODEL, &payload);
-
-        *ret = ui_patch_payload_init_model(payload);
-        ui_model_patch_set_base(*ret, kit_pane_base(v->pane[p]));
-        return q;
-}
-
-static void command_offer(const struct clips_view *v, enum pane p, unsigned command)
-{
-        ui_patch_payload_builder payload;
-        capnp_question *q = patch_new(v, p, UI_PATCH_KIND_ADD_COMMAND, &payload);
-
-        kit_command_write(&clips_commands[command], ui_patch_payload_init_command(payload).b);
-        kit_pane_send(v->pane[p], q);
-}
-
-static void spec_write(ui_surface_spec_builder b, enum pane p, const char *title,
-                       const char *summary)
-{
-        ui_surface_spec_set_surface_id(b, pane_id(p));
-        ui_surface_spec_set_title(b, title);
-        ui_surface_spec_set_summary(b, summary);
-        ui_surface_spec_set_kind(b, panes[p].kind);
-        ui_surface_spec_set_safety_class(b, panes[p].safety);
-        ui_surface_spec_set_model_schema(b, panes[p].model);
-        ui_layout_hint_set_place(ui_surface_spec_init_layout(b), panes[p].place);
-}
-
-/* A pane is not what was told: its model is given whole the next time. */
-static void pane_forget(struct clips_view *v, enum pane p)
-{
-        v->begun[p] = false;
         memset(v->rows[p], 0, sizeof(v->rows[p]));
         if (p == PANE_STOCKS) {
                 memset(v->counters, 0, sizeof(v->counters));
@@ -232,28 +167,24 @@ static void counter_write(ui_counter_builder b, const struct counter *c)
 
 static void stocks_begin(struct clips_view *v)
 {
-        ui_model_patch_builder m;
-        capnp_question *q = model_new(v, PANE_STOCKS, &m);
+        ui_model_builder m;
+        capnp_question *q = kit_view_whole(&v->kit, PANE_STOCKS, &m.b);
 
-        (void)ui_model_init_counters(ui_model_patch_init_whole(m));
-        kit_pane_send(v->pane[PANE_STOCKS], q);
-        command_offer(v, PANE_STOCKS, CLIPS_MAKE);
-        command_offer(v, PANE_STOCKS, CLIPS_PRICE);
+        (void)ui_model_init_counters(m);
+        kit_pane_send(v->kit.pane[PANE_STOCKS], q);
+        kit_view_offer(&v->kit, PANE_STOCKS, &clips_commands[CLIPS_MAKE]);
+        kit_view_offer(&v->kit, PANE_STOCKS, &clips_commands[CLIPS_PRICE]);
 }
 
 static void stocks_name(struct clips_view *v)
 {
         const struct clips_game *g = &v->player->game;
-        ui_patch_payload_builder payload;
-        capnp_question *q;
 
         if (v->phase == g->phase + 1)
                 return;
         v->phase = g->phase + 1;
-        q = patch_new(v, PANE_STOCKS, UI_PATCH_KIND_OPEN_SURFACE, &payload);
-        spec_write(ui_patch_payload_init_spec(payload), PANE_STOCKS, g->w->phases[g->phase].title,
-                   g->w->phases[g->phase].next);
-        kit_pane_send(v->pane[PANE_STOCKS], q);
+        kit_view_rename(&v->kit, PANE_STOCKS, g->w->phases[g->phase].title,
+                        g->w->phases[g->phase].next);
 }
 
 static void stocks_draw(struct clips_view *v)
@@ -264,7 +195,7 @@ static void stocks_draw(struct clips_view *v)
         ui_model_patch_builder m;
         capnp_question *q;
 
-        if (!v->begun[PANE_STOCKS])
+        if (!v->kit.begun[PANE_STOCKS])
                 stocks_begin(v);
         stocks_name(v);
         /* Places move when another stock is shown: then all are told anew. */
@@ -274,13 +205,13 @@ static void stocks_draw(struct clips_view *v)
         if (!nchanged)
                 return;
 
-        q = model_new(v, PANE_STOCKS, &m);
+        q = kit_view_change(&v->kit, PANE_STOCKS, &m.b);
         l = ui_model_patch_init_counters(m, nchanged);
         for (uint32_t i = 0; i < nchanged; i++) {
                 counter_write(ui_counter_list_builder_get(l, i), &now[changed[i]]);
                 v->counters[changed[i]] = now[changed[i]];
         }
-        kit_pane_send(v->pane[PANE_STOCKS], q);
+        kit_pane_send(v->kit.pane[PANE_STOCKS], q);
 }
 
 /* ---- rows ------------------------------------------------------------------------------------ */
@@ -379,10 +310,9 @@ static void machines_begin(struct clips_view *v)
 {
         static const char *const titles[COLUMNS] = {"Name", "What it is", "Yours", "Price",
                                                     "Waits for"};
-        ui_model_patch_builder m;
-        capnp_question *q = model_new(v, PANE_MACHINES, &m);
-        ui_table_builder t = ui_model_init_table(ui_model_patch_init_whole(m));
-        ui_column_list_builder l = ui_table_init_columns(t, COLUMNS);
+        ui_model_builder m;
+        capnp_question *q = kit_view_whole(&v->kit, PANE_MACHINES, &m.b);
+        ui_column_list_builder l = ui_table_init_columns(ui_model_init_table(m), COLUMNS);
 
         for (uint32_t i = 0; i < COLUMNS; i++) {
                 ui_column_builder c = ui_column_list_builder_get(l, i);
@@ -392,18 +322,18 @@ static void machines_begin(struct clips_view *v)
                 ui_column_set_numeric(c, i == 2);
                 ui_column_set_weight(c, i == 1 ? 2 : 1);
         }
-        kit_pane_send(v->pane[PANE_MACHINES], q);
-        command_offer(v, PANE_MACHINES, CLIPS_BUY);
+        kit_pane_send(v->kit.pane[PANE_MACHINES], q);
+        kit_view_offer(&v->kit, PANE_MACHINES, &clips_commands[CLIPS_BUY]);
 }
 
 static void projects_begin(struct clips_view *v)
 {
-        ui_model_patch_builder m;
-        capnp_question *q = model_new(v, PANE_PROJECTS, &m);
+        ui_model_builder m;
+        capnp_question *q = kit_view_whole(&v->kit, PANE_PROJECTS, &m.b);
 
-        (void)ui_model_init_list_(ui_model_patch_init_whole(m));
-        kit_pane_send(v->pane[PANE_PROJECTS], q);
-        command_offer(v, PANE_PROJECTS, CLIPS_BEGIN);
+        (void)ui_model_init_list_(m);
+        kit_pane_send(v->kit.pane[PANE_PROJECTS], q);
+        kit_view_offer(&v->kit, PANE_PROJECTS, &clips_commands[CLIPS_BEGIN]);
 }
 
 /* What is to be told of rows: those that are not as they were, and those that are no more. */
@@ -442,13 +372,13 @@ static void rows_draw(struct clips_view *v, enum pane p)
         capnp_lbuilder gone;
         capnp_question *q;
 
-        if (!v->begun[p])
+        if (!v->kit.begun[p])
                 (p == PANE_MACHINES ? machines_begin : projects_begin)(v);
         rows_compare(v, p, &c);
         if (!c.nput && !c.ngone)
                 return;
 
-        q = model_new(v, p, &m);
+        q = kit_view_change(&v->kit, p, &m.b);
         gone = ui_model_patch_init_remove(m, c.ngone);
         for (uint32_t i = 0; i < c.ngone; i++)
                 ui_model_patch_set_remove_at(gone, i, c.gone[i]);
@@ -461,7 +391,7 @@ static void rows_draw(struct clips_view *v, enum pane p)
                 for (uint32_t i = 0; i < c.nput; i++)
                         item_write(ui_item_list_builder_get(items, i), &c.put[i]);
         }
-        kit_pane_send(v->pane[p], q);
+        kit_pane_send(v->kit.pane[p], q);
 }
 
 /* ---- chart ----------------------------------------------------------------------------------- */
@@ -491,19 +421,23 @@ static void chart_draw(struct clips_view *v)
 {
         const struct clips_game *g = &v->player->game;
         uint64_t from = g->points > CLIPS_POINTS ? g->points - CLIPS_POINTS : 0;
+        bool begun = v->kit.begun[PANE_CHART];
         ui_series_list_builder l;
-        ui_model_patch_builder m;
+        ui_model_patch_builder change;
+        ui_model_builder whole;
         capnp_question *q;
 
-        if (v->begun[PANE_CHART] && v->points == g->points)
+        if (begun && v->points == g->points)
                 return;
-        q = model_new(v, PANE_CHART, &m);
-        if (v->begun[PANE_CHART]) {
+        if (begun) {
                 from = v->points > from ? v->points : from;
-                l = ui_model_patch_init_points(m, 2);
+                q = kit_view_change(&v->kit, PANE_CHART, &change.b);
+                l = ui_model_patch_init_points(change, 2);
         } else {
-                ui_chart_builder c = ui_model_init_chart(ui_model_patch_init_whole(m));
+                ui_chart_builder c;
 
+                q = kit_view_whole(&v->kit, PANE_CHART, &whole.b);
+                c = ui_model_init_chart(whole);
                 ui_chart_set_style(c, UI_CHART_STYLE_LINE);
                 ui_chart_set_time(c, true);
                 ui_chart_set_keep(c, CLIPS_POINTS);
@@ -511,7 +445,7 @@ static void chart_draw(struct clips_view *v)
         }
         series_write(l, 0, g, from);
         series_write(l, 1, g, from);
-        kit_pane_send(v->pane[PANE_CHART], q);
+        kit_pane_send(v->kit.pane[PANE_CHART], q);
         v->points = g->points;
 }
 
@@ -536,24 +470,29 @@ static void log_draw(struct clips_view *v)
 {
         const struct clips_game *g = &v->player->game;
         uint64_t from = g->lines > CLIPS_LOG ? g->lines - CLIPS_LOG : 0;
-        ui_model_patch_builder m;
+        bool begun = v->kit.begun[PANE_LOG];
+        ui_model_patch_builder change;
+        ui_model_builder whole;
+        ui_log_line_list_builder l;
         capnp_question *q;
         uint32_t n;
 
-        if (v->begun[PANE_LOG] && v->lines == g->lines)
+        if (begun && v->lines == g->lines)
                 return;
         from = v->lines > from ? v->lines : from;
         n = (uint32_t)(g->lines - from);
-        q = model_new(v, PANE_LOG, &m);
-        if (v->begun[PANE_LOG])
-                lines_write(ui_model_patch_init_lines(m, n), g, from);
-        else
-                lines_write(ui_log_init_lines(ui_model_init_log(ui_model_patch_init_whole(m)), n),
-                            g, from);
-        kit_pane_send(v->pane[PANE_LOG], q);
+        if (begun) {
+                q = kit_view_change(&v->kit, PANE_LOG, &change.b);
+                l = ui_model_patch_init_lines(change, n);
+        } else {
+                q = kit_view_whole(&v->kit, PANE_LOG, &whole.b);
+                l = ui_log_init_lines(ui_model_init_log(whole), n);
+        }
+        lines_write(l, g, from);
+        kit_pane_send(v->kit.pane[PANE_LOG], q);
         v->lines = g->lines;
-        if (!v->begun[PANE_LOG])
-                command_offer(v, PANE_LOG, CLIPS_START_OVER);
+        if (!begun)
+                kit_view_offer(&v->kit, PANE_LOG, &clips_commands[CLIPS_START_OVER]);
 }
 
 /* ---- the way --------------------------------------------------------------------------------- */
@@ -562,16 +501,15 @@ static void way_draw(struct clips_view *v)
 {
         const struct clips_game *g = &v->player->game;
         const struct clips_world *w = g->w;
-        ui_model_patch_builder m;
+        ui_model_builder m;
         ui_step_list_builder l;
         capnp_question *q;
 
         if (v->way == g->phase + 1)
                 return;
         v->way = g->phase + 1;
-        q = model_new(v, PANE_WAY, &m);
-        l = ui_progress_init_steps(ui_model_init_progress(ui_model_patch_init_whole(m)),
-                                   w->nphases);
+        q = kit_view_whole(&v->kit, PANE_WAY, &m.b);
+        l = ui_progress_init_steps(ui_model_init_progress(m), w->nphases);
         for (uint8_t i = 0; i < w->nphases; i++) {
                 ui_step_builder b = ui_step_list_builder_get(l, i);
                 bool done = i < g->phase || i + 1 == w->nphases; /* the last is the end */
@@ -584,7 +522,7 @@ static void way_draw(struct clips_view *v)
                 ui_step_set_detail(b, i < g->phase ? "" : w->phases[i].next);
                 ui_step_set_state(b, done ? UI_STEP_STATE_DONE : UI_STEP_STATE_RUNNING);
         }
-        kit_pane_send(v->pane[PANE_WAY], q);
+        kit_pane_send(v->kit.pane[PANE_WAY], q);
 }
 
 /* ---- drawing --------------------------------------------------------------------------------- */
@@ -611,128 +549,43 @@ static void pane_draw(struct clips_view *v, enum pane p)
         case PANES:
                 break;
         }
-        v->begun[p] = true;
 }
 
-static void view_draw(struct clips_view *v)
+static bool view_draw(void *self)
 {
+        struct clips_view *v = self;
         bool other = v->generation != v->player->generation;
 
         v->generation = v->player->generation;
         for (enum pane p = PANE_STOCKS; p < PANES; p++) {
                 if (other)
-                        pane_forget(v, p);
-                if (v->pane[p] && !v->hidden[p])
+                        kit_view_forget(&v->kit, p);
+                if (v->kit.pane[p] && !v->kit.hidden[p])
                         pane_draw(v, p);
         }
+        return true;
 }
 
-static void view_draw_in(struct clips_view *v, uint32_t ms);
-
-static void view_free(struct clips_view *v)
+static void view_over(void *self)
 {
+        struct clips_view *v = self;
+
         v->player->views--;
-        capnp_timer_free(v->timer);
         capnp_i_list_remove(&v->link);
         capnp_i_list_remove(&v->watcher.link);
         free(v);
 }
 
-static void view_on_time(void *arg)
-{
-        struct clips_view *v = arg;
-        bool any = false;
-
-        v->timer = NULL;
-        for (enum pane p = PANE_STOCKS; p < PANES; p++)
-                any |= v->pane[p] != NULL;
-        if (!any) { /* somebody has closed them all */
-                kit_compose_finish(v->c);
-                view_free(v);
-        } else if (v->dirty) {
-                v->dirty = false;
-                view_draw(v);
-                view_draw_in(v, PACE_MS);
-        }
-}
-
-/* Not before that, and not before it may be. */
-static void view_draw_in(struct clips_view *v, uint32_t ms)
-{
-        if (!v->timer)
-                (void)!capnp_timer_new(v->player->all->vat, ms, view_on_time, v, &v->timer);
-}
-
-static void view_touch(struct clips_view *v)
-{
-        v->dirty = true;
-        view_draw_in(v, 0);
-}
+static const struct kit_view_kind view_kind = {.panes = panes,
+                                               .npanes = PANES,
+                                               .pace_ms = 250,
+                                               .draw = view_draw,
+                                               .forget = view_forget,
+                                               .over = view_over};
 
 static void view_on_happened(struct clips_watcher *w)
 {
-        view_touch(CAPNP_I_OF(w, struct clips_view, watcher));
-}
-
-/* ---- panes ----------------------------------------------------------------------------------- */
-
-static enum pane pane_of(const struct clips_view *v, const struct kit_pane *k)
-{
-        enum pane p = PANE_STOCKS;
-
-        while (p < PANES - 1 && v->pane[p] != k)
-                p++;
-        return p;
-}
-
-static void pane_on_event(void *self, struct kit_pane *k, capnp_reader event)
-{
-        ui_event_payload_reader what = ui_event_payload((ui_event_reader){event});
-        struct clips_view *v = self;
-
-        if (ui_event_payload_which(what) != UI_EVENT_PAYLOAD_VISIBLE)
-                return;
-        v->hidden[pane_of(v, k)] = !ui_event_payload_visible(what);
-        view_touch(v);
-}
-
-/* Too much, or another revision than this one thinks: whole, in a while. */
-static void pane_on_refused(void *self, struct kit_pane *k, const char *reason)
-{
-        struct clips_view *v = self;
-
-        (void)reason;
-        pane_forget(v, pane_of(v, k));
-        v->dirty = true;
-        v->timer = capnp_timer_free(v->timer);
-        view_draw_in(v, AGAIN_MS);
-}
-
-static void pane_on_gone(void *self, struct kit_pane *k, const char *reason)
-{
-        struct clips_view *v = self;
-
-        (void)reason;
-        v->pane[pane_of(v, k)] = NULL;
-        view_touch(v);
-}
-
-static const struct kit_pane_ops pane_ops = {
-        .event = pane_on_event, .refused = pane_on_refused, .gone = pane_on_gone};
-
-static void pane_open(struct clips_view *v, enum pane p)
-{
-        capnp_question *q =
-                remote_ui_host_open((remote_ui_host_client){kit_composition_lent_peek(v->c)});
-
-        spec_write(remote_ui_host_open_init_spec(q), p, panes[p].title, panes[p].summary);
-        (void)!kit_pane_new(v->c, remote_ui_host_open_surface(q).c, &pane_ops, v, &v->pane[p]);
-        capnp_question_detach(q);
-}
-
-static void view_over(void *self)
-{
-        view_free(self);
+        kit_view_touch(&CAPNP_I_OF(w, struct clips_view, watcher)->kit);
 }
 
 int clips_view_compose(struct clips_player *p, struct capnp_i_list *views, capnp_answer *a)
@@ -743,7 +596,7 @@ int clips_view_compose(struct clips_player *p, struct capnp_i_list *views, capnp
                 return capnp_answer_fail(a, CAPNP_OVERLOADED,
                                          p->views < VIEWS ? "out of memory"
                                                           : "8 hosts show this game already");
-        if (kit_compose(p->all->vat, a, view_over, v, &v->c)) {
+        if (kit_view_compose(&v->kit, &view_kind, v, p->all->vat, a)) {
                 free(v);
                 return 0;
         }
@@ -754,18 +607,11 @@ int clips_view_compose(struct clips_player *p, struct capnp_i_list *views, capnp
         v->watcher.happened = view_on_happened;
         capnp_i_list_append(views, &v->link);
         capnp_i_list_append(&p->watchers, &v->watcher.link);
-        for (enum pane at = PANE_STOCKS; at < PANES; at++)
-                pane_open(v, at);
-        view_touch(v);
         return 0;
 }
 
 void clips_views_end(struct capnp_i_list *views)
 {
-        while (!capnp_i_list_empty(views)) {
-                struct clips_view *v = CAPNP_I_OF(views->next, struct clips_view, link);
-
-                kit_compose_finish(v->c);
-                view_free(v);
-        }
+        while (!capnp_i_list_empty(views))
+                kit_view_end(&CAPNP_I_OF(views->next, struct clips_view, link)->kit);
 }

@@ -37,8 +37,7 @@ def size(target):
 
 
 def records(target):
-    with open(os.path.join(target.state, LOG), encoding="utf-8") as f:
-        return [json.loads(line) for line in f]
+    return instance.audit(target.state)
 
 
 def bounded(target, times, act):
@@ -248,7 +247,7 @@ def full_disk_and_each_call():
 
 def stop_orderly(target):
     target.process.send_signal(signal.SIGTERM)
-    target.process.wait(30)
+    target.process.wait(120)
     target.process.stdout.close()
 
 

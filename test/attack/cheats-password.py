@@ -77,6 +77,7 @@ class Cases(c.Cheats):
         return layer
 
     def nearly(self):
+        name = None
         for i, change in enumerate((SECRET[:-1], SECRET + "x", SECRET + "\0", SECRET + "\n",
                                     " " + SECRET, SECRET.upper(), SECRET.replace(" ", "\0", 1),
                                     "\0")):

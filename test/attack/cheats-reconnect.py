@@ -15,7 +15,7 @@ import cheatlib as c
 import instance
 import sessionlib as s
 import tlspeer
-from cheatlib import EXPORTER, SERVER_KEY, USER
+from cheatlib import EXPORTER, SERVER_KEY
 from sessionlib import Failed, Refused, Struct
 
 SCRIPT = "attack-cheats-reconnect"

@@ -81,7 +81,7 @@ def flood(target, layer, act):
                 good_ones(target)
             if attackers.over.is_set():
                 raise Failed("the attack ended early")
-        target.rests(120)
+        target.rests()
         good_ones(target)
         return layer
     return run
@@ -97,7 +97,7 @@ def hold_the_ended(target):
             good_ones(target)
         for peer in held:
             peer.close()
-        target.settled(120)
+        target.settled()
         return "gateway"
     return run
 
@@ -121,7 +121,7 @@ def another_anonymous(target):
         good_ones(target)
         for peer in held:
             peer.close()
-        target.settled(120)
+        target.settled()
         return "sessiond"
     return run
 
@@ -147,7 +147,7 @@ def begin_and_wait(target):
             good_ones(target)
         for peer in held:
             peer.close()
-        target.settled(120)
+        target.settled()
         return "sessiond"
     return run
 

@@ -299,7 +299,7 @@ def flood(target, looks, number, act, least=0, looks_at_memory=False):
         print(f"# {attackers.acts} acts; the largest worker had {top} KiB", flush=True)
         if top > WORKER_KIB:
             raise s.Failed(f"a worker has {top} KiB")
-        target.rests(120)
+        target.rests()
         return looks.layer(number)
     return run
 

@@ -12,7 +12,7 @@ import sys
 import time
 
 import attacklib as a
-from attacklib import Failed, instance, s
+from attacklib import Failed, instance
 
 SCRIPT = "attack-flood-user"
 SECONDS = float(os.environ.get("CAPOS_ATTACK_SECONDS", "3"))
@@ -83,7 +83,7 @@ def flood(target, layer, hold):
             for _ in range(max(2, int(SECONDS / 2))):
                 target.good_by_password()
                 target.good_by_key()
-        target.settled(120)
+        target.settled()
         return layer
     return run
 

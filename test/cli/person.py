@@ -10,7 +10,7 @@ import socket
 import subprocess
 import threading
 
-from rig import PASSWORD, agent_lives, case, equal, holds, keygen, needs_root, typed
+from rig import PASSWORD, agent_lives, case, equal, holds, keygen, needs_root, offers, typed
 
 
 def to_full(g, *args):
@@ -95,9 +95,9 @@ def version_as_an_option(g):
 def times_have_two_units(g):
     """A lease of a minute, and then of eight hours, a day and ten minutes."""
     g.login("work")
-    for duration, wanted in (("10m", r"in (10 min|9 min 5\d s)"), ("90s", r"in (90|8\d) s"),
-                             ("8h", r"in (8 h|7 h 59 min)"), ("5m", r"in (5 min|4 min 5\d s)"),
-                             ("1h", r"in (1 h|59 min)"), ("100m", r"in 1 h (40|39) min")):
+    for duration, wanted in (("10m", r"in (10 min|9 min \d+ s)"), ("90s", r"in [3-9]\d s"),
+                             ("8h", r"in (8 h|7 h 5\d min)"), ("5m", r"in (5 min|4 min \d+ s)"),
+                             ("1h", r"in (1 h|5\d min)"), ("100m", r"in 1 h (40|3\d) min")):
         g.ok("renew", "--password-stdin", "--duration", duration, stdin="correct horse")
         for command in ("whoami", "sessions"):
             out = g.ok(command).out
@@ -440,23 +440,23 @@ def tab_offers_what_fits(g):
         equal(tab(g, line), [], line)
     # Files, where files belong.
     holds({"a-file", "a-folder"} <= set(tab(g, "capos account key add alice ")), "no files")
-    equal(tab(g, "capos login x -i a-fi"), ["a-file"])
-    equal(tab(g, "capos up --state a-"), ["a-folder"])
-    equal(tab(g, "capos audit verify a-fi"), ["a-file"])
-    equal(tab(g, "capos cert import a-file a-fi"), ["a-file"])
-    equal(tab(g, "capos help account ke"), ["key"])
+    offers(lambda: tab(g, "capos login x -i a-fi"), ["a-file"])
+    offers(lambda: tab(g, "capos up --state a-"), ["a-folder"])
+    offers(lambda: tab(g, "capos audit verify a-fi"), ["a-file"])
+    offers(lambda: tab(g, "capos cert import a-file a-fi"), ["a-file"])
+    offers(lambda: tab(g, "capos help account ke"), ["key"])
     g.login("work")
-    equal(tab(g, "capos caps -s "), ["work"])
-    equal(tab(g, "capos call chat jo"), ["join"])
-    equal(sorted(tab(g, "capos call chat join ")), ["channel=", "listener="])
-    equal(tab(g, "capos call chat join chan"), ["channel="])
-    equal(tab(g, "capos call chat join channel=#a "), ["listener="])
-    equal(tab(g, "capos call chat join channel=@a-fi"), ["a-file"])
+    offers(lambda: tab(g, "capos caps -s "), ["work"])
+    offers(lambda: tab(g, "capos call chat jo"), ["join"])
+    offers(lambda: sorted(tab(g, "capos call chat join ")), ["channel=", "listener="])
+    offers(lambda: tab(g, "capos call chat join chan"), ["channel="])
+    offers(lambda: tab(g, "capos call chat join channel=#a "), ["listener="])
+    offers(lambda: tab(g, "capos call chat join channel=@a-fi"), ["a-file"])
     host, port = g.address.rsplit(":", 1)
-    equal(tab(g, "capos methods "), [g.address])
-    equal(tab(g, f"capos methods {host}:"), [port])
-    equal(tab(g, "capos login bob@"), [g.address])
-    equal(tab(g, "capos login ali"), [f"alice@{g.address}"])
+    offers(lambda: tab(g, "capos methods "), [g.address])
+    offers(lambda: tab(g, f"capos methods {host}:"), [port])
+    offers(lambda: tab(g, "capos login bob@"), [g.address])
+    offers(lambda: tab(g, "capos login ali"), [f"alice@{g.address}"])
     g.ok("logout")
 
 
@@ -466,14 +466,14 @@ def tab_knows_the_instance(g):
     keygen(g, "k", "-t", "ed25519")
     g.ok("account", "add", "bob", *s.split())
     print_ = g.ok("account", "key", "add", "bob", g.path("k.pub"), *s.split()).out.strip()
-    equal(sorted(tab(g, f"capos account remove {s} ")), ["alice", "bob"])
-    equal(tab(g, f"capos account passwd {s} b"), ["bob"])
-    equal(tab(g, f"capos session revoke {s} --account al"), ["alice"])
-    equal(tab(g, f"capos account key remove {s} bob "), [print_])
+    offers(lambda: sorted(tab(g, f"capos account remove {s} ")), ["alice", "bob"])
+    offers(lambda: tab(g, f"capos account passwd {s} b"), ["bob"])
+    offers(lambda: tab(g, f"capos session revoke {s} --account al"), ["alice"])
+    offers(lambda: tab(g, f"capos account key remove {s} bob "), [print_])
     g.login("work")
     me = g.ok("whoami", "--json").json["id"]
-    equal(tab(g, f"capos session revoke {s} "), [me])
-    equal(tab(g, "capos session revoke ", {**g.env, "CAPOS_STATE": g.state}), [me])
+    offers(lambda: tab(g, f"capos session revoke {s} "), [me])
+    offers(lambda: tab(g, "capos session revoke ", {**g.env, "CAPOS_STATE": g.state}), [me])
     g.ok("logout")
 
 

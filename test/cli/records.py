@@ -6,7 +6,6 @@ then changed in every way that somebody could like.
 import hashlib
 import json
 import os
-import re
 
 from rig import case, equal, holds
 

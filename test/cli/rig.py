@@ -53,6 +53,15 @@ def holds(condition, what):
         raise Failed(what)
 
 
+def offers(look, wanted, what=""):
+    """Whether Tab comes to offer that. It is answered within 1.5 s by what is known then, so whoever lacks something
+    tries again."""
+    end = time.monotonic() + heard.DEADLINE_S
+    while (found := look()) != wanted and time.monotonic() < end:
+        time.sleep(0.02)
+    equal(found, wanted, what)
+
+
 class Result:
     def __init__(self, done):
         self.code, self.out, self.err = done.returncode, done.stdout, done.stderr
@@ -217,7 +226,6 @@ def typed(command, env, answers):
             shown += more
         if prompt is None:
             break
-        time.sleep(0.05)
         seen = len(shown)
         os.write(fd, (answer() if callable(answer) else answer).encode() + b"\n")
         shown += b"\n"

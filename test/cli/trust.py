@@ -8,7 +8,7 @@ import os
 import re
 import subprocess
 
-from rig import PASSWORD, case, equal, holds, typed
+from rig import PASSWORD, case, equal, heard, holds, typed
 from known import A, file_of, known, write
 
 
@@ -29,7 +29,7 @@ def served(g, state="far", fresh=True):
         yield f"{found.group(1)}:{found.group(2)}", key, folder
     finally:
         server.stdin.close()
-        server.wait(30)
+        server.wait(heard.DEADLINE_S)
 
 
 def login(g, address, *more):

@@ -11,7 +11,7 @@ import socket
 import subprocess
 import sys
 
-from rig import (PASSWORD, Skip, agent_lives, case, equal, holds, keygen, typed)
+from rig import PASSWORD, Skip, agent_lives, case, equal, heard, holds, keygen, typed
 
 sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "interop", "conf"))
 import ports  # noqa: E402
@@ -82,7 +82,7 @@ Host stranger
         yield port
     finally:
         server.terminate()
-        server.wait(30)
+        server.wait(heard.DEADLINE_S)
 
 
 def write(g, name, text):

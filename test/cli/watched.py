@@ -23,7 +23,7 @@ import heard  # noqa: E402
 import instance  # noqa: E402
 import sessionlib  # noqa: E402
 from line import Line  # noqa: E402
-from rig import CASES, PASSWORD, Failed, Rig, case, equal, holds, typed  # noqa: E402
+from rig import CASES, PASSWORD, Failed, Rig, case, equal, holds, offers, typed  # noqa: E402
 
 STEERING = "\x1b]0;owned\x07\x1b[31m\x9b2J\u202e\u2066"
 
@@ -247,8 +247,12 @@ def no_word_of_a_service_steers_the_terminal(g):
         for more in ([], ["--json"]):
             r = g.run("run", "hostile", command, *more)
             holds(harmless(r.out) and harmless(r.err) and r.code, repr(r))
-    offered = g.ok("__complete", "run", "hostile", "echo", "item.kind=").out
-    holds("item.kind=plain\n" in offered and harmless(offered), repr(offered))
+
+    def offered():
+        text = g.ok("__complete", "run", "hostile", "echo", "item.kind=").out
+        holds(harmless(text), repr(text))
+        return "item.kind=plain\n" in text
+    offers(offered, True, "what is offered")
     # It is shown, not dropped.
     holds("\\x1b" in g.ok("describe", "hostile").out, "the comment is not shown")
     holds("\\u202e" in g.ok("describe", "hostile", "--json").out, "nothing is escaped")

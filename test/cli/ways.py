@@ -1,9 +1,14 @@
 """Cases of how a login chooses among the ways that there are, and of what it says. cli.py runs them.
 """
+import contextlib
+import fcntl
 import os
+import pty
 import signal
+import subprocess
+import termios
 
-from rig import PASSWORD, case, equal, holds, keygen, typed
+from rig import PASSWORD, case, equal, heard, holds, keygen, typed
 
 ALL = ["key", "certificate", "passkey", "oidc", "oidc-device", "password", "service", "guest",
        "anonymous"]
@@ -180,6 +185,32 @@ def a_long_wait_is_shown(g):
         g.server.send_signal(signal.SIGCONT)
     equal(code, 0, shown)
     holds("\r\x1b[K" in shown and PASSWORD not in shown, shown)
+    logged_in(g, "password")
+
+
+@case(once=True)
+def nothing_is_echoed_when_a_password_is_asked_for(g):
+    """However soon the answer comes: the screen is stopped, so the question is not there yet."""
+    screen, line = pty.openpty()
+    termios.tcflow(line, termios.TCOOFF)
+    p = subprocess.Popen([g.capos, "login", f"alice@{g.address}", "--password"], stdin=line, stdout=line, stderr=line,
+                         env=g.env, start_new_session=True,
+                         preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0))
+    try:
+        g.until(lambda: not termios.tcgetattr(line)[3] & termios.ECHO, "what is typed would be echoed")
+        termios.tcflow(line, termios.TCOON)
+        os.write(screen, PASSWORD.encode() + b"\n")
+        os.close(line)
+        shown = b""
+        with contextlib.suppress(OSError):  # nobody has it any more
+            while part := os.read(screen, 4096):
+                shown += part
+        equal(p.wait(heard.DEADLINE_S), 0, shown)
+    finally:
+        p.kill()
+        p.wait()
+        os.close(screen)
+    holds(b"Password of alice" in shown and PASSWORD.encode() not in shown, shown)
     logged_in(g, "password")
 
 

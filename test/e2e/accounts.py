@@ -160,7 +160,7 @@ class Cases(sshkeys.Keys):
 
     def a_key_that_expires(self):
         """So do sessions that rest on it, and what their clients come back by."""
-        self.key_of("hal", "--expires", "10s")
+        self.key_of("hal", "--expires", "20s")
         self.login("hal", "--identity", self.path("hal"), "--as", "hal", "--non-interactive")
         self.capos(0, "call", "-s", "hal", "system_info", "motd")
         instance.until(lambda: time.time() * 1000 > self.key_list("hal")[0]["expiresAtMs"], "then")

@@ -356,10 +356,16 @@ class Cases:
         said = self.capos("audit", "tail", "--remote", "-s", "gustav", code=3).stderr
         expect("granted without this method" in said, True, said)
         here = self.capos("audit", "tail", "-n", "1000000", "--json", "--state", self.target.state).stdout.splitlines()
-        there = self.capos("audit", "tail", "-n", "1000000", "--json", "--remote", "-s", "ada").stdout.splitlines()
-        expect(there[:len(here)], here, "all of it")
-        last = self.capos("audit", "tail", "-n", "5", "--json", "--remote", "-s", "ada").stdout.splitlines()
-        expect((len(last), set(last) <= set(there + last[-2:])), (5, True), "the end of it")
+
+        def far(n):
+            return self.capos("audit", "tail", "-n", n, "--json", "--remote", "-s", "ada").stdout.splitlines()
+        expect(far("1000000")[:len(here)], here, "all of it")
+
+        def ends():
+            """But for what is recorded just now."""
+            there, last = far("1000000"), far("5")
+            return len(last) == 5 and set(last) <= set(there + last[-2:])
+        instance.until(ends, "the end of it")
         shown = self.capos("audit", "tail", "-n", "3", "--remote", "-s", "ada").stdout.splitlines()
         expect((len(shown), shown[0][:1] == "{"), (3, False), "for people")
         self.capos("audit", "tail", "--remote", "-s", "ada", self.target.state, code=2)

@@ -114,8 +114,11 @@ class Cases:
         expect(sorted(listed), ["chat", "session", "system_info"], "the list")
         if listed["system_info"] > time.time() * 1000:
             raise Failed(f"the lease that is over: {listed}")
-        ended = [r for r in self.audit() if r["what"] == "expiry" and r.get("capability") == "system_info"]
-        expect(len(ended), 1, "records of its end")
+
+        def ended():
+            return [r for r in self.audit() if r["what"] == "expiry" and r.get("capability") == "system_info"]
+        instance.until(ended, "the record of its end")
+        expect(len(ended()), 1, "records of its end")
         session.call(3)
         peer.close()
 

@@ -32,6 +32,8 @@ class Chatter(Person):
 
 
 class Cases(People):
+    service = "chat"
+
     def __init__(self):
         grants = ["session", "system_info", "chat"]
         may = instance.profile("may", grants).replace('(name = "chat"', '(name = "chat", ui = true')
@@ -112,12 +114,10 @@ class Cases(People):
             said = self.run("ui", "chat", "-s", "bob", "--once", *args).stdout
             if "#lobby" in said or "Channels" in said:
                 raise Failed(f"personal panes are in a pipe: {said}")
-        said = self.run("ui", "chat", "-s", "bob", "--once", "--personal").stdout
-        for line in ("[1] chat: Channels (list)", "    #lobby - 1 here", "[2] chat: No channel (transcript)",
-                     "[3] chat: Members (list)"):
-            if line not in said.splitlines():
-                raise Failed(f"no {line!r} in {said}")
-        said = self.run("ui", "chat", "-s", "bob", "--once", "--json", "--personal").stdout
+        self.shown("bob", *(f"{line}\n" for line in (
+            "[1] chat: Channels (list)", "    #lobby - 1 here", "[2] chat: No channel (transcript)",
+            "[3] chat: Members (list)")), options=["--personal"])
+        said = self.shown("bob", '"Members"', '"enter"', '"send"', '"leave"', options=["--json", "--personal"])
         rows = [json.loads(row) for row in said.splitlines()]
         expect([(r["title"], r["kind"], r["class"]) for r in rows],
                [("Channels", "list", "personal"), ("No channel", "transcript", "personal"),

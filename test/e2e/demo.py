@@ -270,7 +270,8 @@ def watched(place, demo):
         expect(done.returncode, code, f"{words}: {done}")
         return done.stdout + done.stderr
     capos("login", f"ada@localhost:{port}", "--as", "ada", "--password-stdin")
-    has(capos("ui", "diagnostics", "-s", "ada", "--once", "--personal"), "Diagnostics: Audit (log)", "ada")
+    instance.until_shown(lambda: capos("ui", "diagnostics", "-s", "ada", "--once", "--personal"),
+                         "Diagnostics: Audit (log)", "ada")
     capos("login", f"localhost:{port}", "--guest", "--as", "guest")
     has(capos("ui", "diagnostics", "-s", "guest", "--once", code=3), "no such capability")
     capos("logout", "--all")

@@ -284,8 +284,8 @@ class Cases:
         expect(("list()" in said, "forbid" in said, "  3 that the session was not granted\n" in said),
                (True, False, True), f"described: {said}")
         expect(json.loads(capos("call", "shelf", "keep", "--json")), {"said": "keep"}, "a call")
-        expect(capos("__complete", "--", "call", "shelf", "").split(),
-               ["list", "self", "echo", "other", "hang", "keep", "count"], "what is offered")
+        wanted = ["list", "self", "echo", "other", "hang", "keep", "count"]
+        instance.until(lambda: capos("__complete", "--", "call", "shelf", "").split() == wanted, "what is offered")
         said = json.loads(capos("call", "shelf", "forbid", "--json", code=3))
         expect(said["error"]["code"], DENIED, "a call that is refused")
         capos("logout")
@@ -398,11 +398,13 @@ class Cases:
 
     def is_asked_again(self):
         """One that does not answer the next session manager is not had, and is as soon as it does."""
-        service = self.target.pids("faceted")[0]
+        def unanswered():
+            return self.target.log_text().count("shelf does not answer")
+        service, before = self.target.pids("faceted")[0], unanswered()
         os.kill(service, signal.SIGSTOP)
         try:
             os.kill(self.target.pids("sessiond")[0], 9)
-            instance.until(lambda: "shelf does not answer" in self.target.log_text(), "the end of its time")
+            instance.until(lambda: unanswered() > before, "the end of its time")
             peer, session, caps = self.reader()
             refused("the", lambda: s.get(caps, "shelf", SHELF).call(LIST), "service is not running")
             s.get(caps, "system_info", s.SYSTEM_INFO).call(0)

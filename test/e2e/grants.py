@@ -94,7 +94,7 @@ class Cases:
                 return chat
             except Refused:
                 return None
-        return instance.until(there, "what it holds", 30)
+        return instance.until(there, "what it holds")
 
     def audit(self):
         return instance.audit(self.target.state)
@@ -196,9 +196,9 @@ class Cases:
         expect(len(programs()), 1, "how many there are")
         self.lent(holder, "calculator", CALCULATOR).call(GET_OPERATOR)
         os.kill(programs()[0], 9)
-        instance.until(again, "the next one", 30)
+        instance.until(again, "the next one")
         changed("sums")
-        instance.until(again, "it with a facet", 30)
+        instance.until(again, "it with a facet")
         refused(lambda: self.lent(holder, "calculator", CALCULATOR).call(GET_OPERATOR), "denied.method")
         self.target.changed(self.text())
         instance.until(lambda: not programs(), "the end of its program")
@@ -242,7 +242,7 @@ class Cases:
                 return True
             except Refused:
                 return False
-        instance.until(again, "the next one", 30)
+        instance.until(again, "the next one")
         instance.until(lambda: len(self.target.pids("holder")) == 2, "the other one of its program")
         session.call(3)
         peer.close()
@@ -260,7 +260,7 @@ class Cases:
                 return True
             except (Refused, OSError, s.Closed):
                 return False
-        instance.until(again, "the next one", 30)
+        instance.until(again, "the next one")
         expect(self.target.pids("holder"), pids, "the service's process")
 
     def policy_takes_it(self):

@@ -302,7 +302,7 @@ class Cases:
         other.peer.close()
         if taken > most:
             raise Failed(f"{taken} patches of {most}")
-        return h.paced("a", "apply", "(patch = (kind = setLayoutHint, payload = (layout = ())))", 50,
+        return h.paced("a", "apply", "(patch = (kind = setLayoutHint, payload = (layout = ())))", 10000,
                        without=("traffic",))[0]
 
     # ---- the command
@@ -319,11 +319,14 @@ class Cases:
             return subprocess.run([capos, *words], capture_output=True, text=True, timeout=WAIT_S, env=env, input=said,
                                   check=True).stdout
         run("login", f"may@{self.target.where}", "--as", "may", "--password-stdin", said=instance.SECRET + "\n")
-        alone = run("ui", "panel", "-s", "may", "--once")
+
+        def panel():
+            return instance.until_shown(lambda: run("ui", "panel", "-s", "may", "--once"), "Paperclips")
+        alone = panel()
         with heard.Program([capos, "ui", "hostile", "-s", "may", "--follow"], stdin=subprocess.DEVNULL,
                            stdout=subprocess.PIPE, text=True, env=env) as p:
             try:
-                beside = self.beside(lambda: run("ui", "panel", "-s", "may", "--once"))
+                beside = self.beside(panel)
                 run("logout", "--all")
             except BaseException:
                 p.kill()

@@ -146,6 +146,18 @@ def until(condition, what, seconds=heard.DEADLINE_S):
         time.sleep(0.02)
 
 
+def until_shown(look, *words):
+    """What `capos ui --once` prints, when all of these are in it: it looks until nothing more has come for a moment, so
+    where all is slow it may see a pane before what is in it."""
+    shown = []
+
+    def looked():
+        shown[:] = [look()]
+        return all(word in shown[0] for word in words)
+    until(looked, lambda: f"{[word for word in words if word not in shown[0]]} in {shown[0]!r}")
+    return shown[0]
+
+
 class Instance:
     """A running instance. Use with `with`."""
 

@@ -11,7 +11,6 @@ profile says, before a host that has none of its own (R53, R56).
 usage: offer.py PANEL PANEL-HOST LENDER
        offer.py --proof NAME PANEL PANEL-HOST...     that row alone, by a host in another language
 """
-import json
 import os
 import signal
 import struct
@@ -340,17 +339,12 @@ class Cases:
         instance.until(lambda: not self.run.pids("panel") or len(self.run.pids("panel")) == 1, "one service")
 
     def recorded(self):
-        admin = self.run.admin()
-        path = admin.audit_path()
-        admin.close()
-        with open(path, encoding="utf-8") as f:
-            records = [json.loads(line) for line in f]
-        found = {(r["outcome"], r.get("capability"), r["detail"]) for r in records
-                 if r["what"] == "report" and r.get("reporter") == "worker" and "detail" in r}
+        def found():
+            return {(r["outcome"], r.get("capability"), r["detail"]) for r in instance.audit(self.run.state)
+                    if r["what"] == "report" and r.get("reporter") == "worker" and "detail" in r}
         for row in (("ui.offer", "panel", "one surface"), ("ui.end", "panel", "the host has withdrawn it"),
                     ("ui.open", "panel", "counters ordinary"), ("ui.quota", "panel", "over-quota.ui-patches")):
-            if row not in found:
-                raise Failed(f"{row} is not among {sorted(found)}")
+            until(lambda r=row: r in found(), lambda r=row: f"{r} among {sorted(found())}")
 
     def ends(self, ours):
         """With one of the two hosts. A kill of the worker is told to ours by its own vat."""

@@ -59,13 +59,16 @@ class Cases:
             raise Failed(f"{words}: {done}")
         return done
 
+    def once(self, service, *words, options=()):
+        return instance.until_shown(lambda: self.run("ui", service, "-s", "may", "--once", *options).stdout, *words)
+
     def as_text(self):
-        out = self.run("ui", "panel", "-s", "may", "--once").stdout
+        out = self.once("panel", "Paperclips")
         if not re.fullmatch(r"\[1\] panel: Workshop \(counters\)\n  +Paperclips +1\n", out):
             raise Failed(f"the pane is {out!r}")
 
     def as_json(self):
-        said = self.run("ui", "panel", "-s", "may", "--once", "--json").stdout
+        said = self.once("panel", '"counters":', options=["--json"])
         rows = [json.loads(line) for line in said.splitlines()]
         expect([(r["event"], r["pane"], r["service"], r["title"], r["kind"], r["class"]) for r in rows],
                [("pane", 1, "panel", "Workshop", "counters", "ordinary")], "the panes")
@@ -114,9 +117,11 @@ class Cases:
 
     def stays_within(self):
         """No line of a service's begins where ours do, or is longer than the page."""
-        done = subprocess.run([self.capos, "ui", "guide", "-s", "may", "--once"], capture_output=True, text=True,
-                              timeout=WAIT_S, env={**self.env, "COLUMNS": "30"}, check=True, stdin=subprocess.DEVNULL)
-        lines = done.stdout.splitlines()
+        def narrow():
+            return subprocess.run([self.capos, "ui", "guide", "-s", "may", "--once"], capture_output=True, text=True,
+                                  timeout=WAIT_S, env={**self.env, "COLUMNS": "30"}, check=True,
+                                  stdin=subprocess.DEVNULL).stdout
+        lines = instance.until_shown(narrow, "(progress)", "> next").splitlines()
         expect((lines[0], lines[1]), ("[1] guide: First steps", "  (progress)"), "the title")
         for line in lines[1:]:
             if len(line) > 30 or not line.startswith("  "):
@@ -126,9 +131,7 @@ class Cases:
         """The example of doc/ui.md, from its first step to its last."""
         class Rig:
             capos, env = self.capos, {k: v for k, v in self.env.items() if k != "TERM"}
-        once = self.run("ui", "guide", "-s", "may", "--once").stdout
-        if "[1] guide: First steps (progress)" not in once or "Look around" not in once or "> next" not in once:
-            raise Failed(f"the first step is {once!r}")
+        self.once("guide", "[1] guide: First steps (progress)", "Look around", "> next")
         t = Terminal(Rig, "ui", "guide", "-s", "may")
         t.until("Easier to read")
         for typed, shown in ((f"next {'x' * 256}=1", "at most 255 bytes"), ("next", "shows its methods"),

@@ -19,6 +19,7 @@ def expect(got, wanted, what):
 
 class People:
     """Cases that are played by people. target: the instance."""
+    service = None  # whose panes they look at
 
     def arrive(self, target, *people, **env):
         """(account, profile, names of its logins)"""
@@ -45,6 +46,11 @@ class People:
         if done.returncode != code:
             raise Failed(f"{words}: {done}")
         return done
+
+    def shown(self, login, *words, options=()):
+        """What `capos ui --once` prints of the panes of a script's own service, when all of these are in it."""
+        return instance.until_shown(
+            lambda: self.run("ui", self.service, "-s", login, "--once", *options).stdout, *words)
 
     def rows(self, script, rows):
         """Plays them; then everybody leaves."""

@@ -25,7 +25,6 @@ import threading
 import certlib
 import heard
 import instance
-import sessionlib as s
 from line import Line
 from sessionlib import Failed
 
@@ -354,7 +353,7 @@ class Cases:
             t.type("$m.send text=x", "nothing has this name")
             t.type("$data", '"channels"')
             t.type("$c.say channel=#kept text=anew", '"sequence"')
-            shown = t.type("chat.join channel=#kept", '"label"')
+            shown = t.type("chat.join channel=#kept", '"label"', "}\r\nshell> ")
             if "anew" not in shown or "never" in shown:
                 raise Failed(shown)
         finally:
@@ -381,7 +380,7 @@ class Cases:
                 t.until("Nobody knows whether it was done; it is not done again", "the line is there again")
             finally:
                 os.kill(chat, signal.SIGCONT)
-            shown = t.type("chat.join channel=#once", '"label"')
+            shown = t.type("chat.join channel=#once", '"label"', "}\r\nonce> ")
             if shown.count("under-way") > 1 or "before" not in shown:
                 raise Failed(shown)
         finally:

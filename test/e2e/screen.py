@@ -247,7 +247,7 @@ class Cases:
     def once_of_what_is_over(self):
         """A service that lets go of its pane and finishes at once has been seen."""
         self.tell("prepare", finishes=True)
-        got = self.run("ui", "stage", "-s", "may", "--once").stdout
+        got = instance.until_shown(lambda: self.run("ui", "stage", "-s", "may", "--once").stdout, "holds it no more")
         expect(got, "[1] stage: Short (text)\n  It was there.\n[1] stage: Short (text)\n"
                "closed, the service holds it no more\n", "what was there")
         self.tell("prepare", finishes=False)
@@ -384,7 +384,7 @@ class Cases:
         need("[2] column" in out and out.count("[1] stage: Words") == 2, out)
         expect(err, "capos: say: refused.person: no person has done this (in a script, `capos run` does it)\n",
                "what a script may not")
-        with heard.Program([self.capos, "ui", "stage", "-s", "may", "--follow", "--timeout", "1s"], text=True,
+        with heard.Program([self.capos, "ui", "stage", "-s", "may", "--follow", "--timeout", "5s"], text=True,
                            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                            env=self.env) as p:
             _, err = p.communicate("nothing-such\n/quit\n", timeout=WAIT_S)

@@ -19,7 +19,7 @@ sys.path.insert(0, os.path.join(TOP, "test", "interop", "conf"))
 import wirelib as w  # noqa: E402
 from wirelib import Closed, Conn, Failed, Hang, Struct  # noqa: E402,F401
 
-WAIT_S = 60
+WAIT_S = 120
 OVER = (3, 4)  # a command in a session that has ended: its agent is told so just now, or has been, and is gone
 KINDS = ["password", "publicKey", "oidcDeviceCode", "oidcAuthorizationCodePkce", "passkey",
          "mtlsClientCert", "guest", "anonymous", "serviceCredential"]
@@ -117,6 +117,11 @@ class Peer(Conn):
 
     def more_time(self):
         self.deadline = time.monotonic() + WAIT_S
+
+    def send(self, *frames):
+        """From then on there is so much time again, however old the connection is."""
+        self.more_time()
+        super().send(*frames)
 
     def wait(self, question):
         """The outcome of a question; references in it stay."""

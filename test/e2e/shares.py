@@ -259,11 +259,19 @@ class Cases:
 
     def provers(self):
         """So many at once and no more, however many wait; and each is given back."""
-        flows = []
+        asked = []
         for _ in range(6):  # of one address, and provers are four
             peer = self.target.connect()
-            flow = peer.flow(s.PASSWORD, "narrow")
-            flows.append((peer, flow.send(0, s.Struct(b"", [b"wrong"]))))
+            asked.append((peer, peer.flow(s.PASSWORD, "narrow")))
+        # None is made before all have asked: who makes them stands still.
+        instance.until(lambda: len(self.target.pids("prover")) == 1, "the end of all but the zygote")
+        zygote, = self.target.pids("prover")
+        os.kill(zygote, signal.SIGSTOP)
+        try:
+            flows = [(peer, flow.send(0, s.Struct(b"", [b"wrong"]))) for peer, flow in asked]
+            instance.until(lambda: self.used("provers") >= 2, lambda: f"provers at once: {self.ledgers()}")
+        finally:
+            os.kill(zygote, signal.SIGCONT)
         for peer, question in flows:
             try:
                 peer.wait(question)

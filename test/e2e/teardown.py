@@ -347,7 +347,7 @@ class Cases:
         def again():
             try:
                 return Client(self.run)
-            except (OSError, Closed, Failed):
+            except (OSError, Closed, Failed, Refused):
                 return None
 
         fresh = until(again, "a gateway")

@@ -9,7 +9,6 @@ import hashlib
 import os
 import socket
 import ssl
-import struct
 import tempfile
 import time
 

@@ -298,3 +298,147 @@ TEST(returned_between_close_and_teardown)
 
         model_replay(3, false, ACTS, sizeof(ACTS) / sizeof(ACTS[0]));
 }
+
+/* What was narrow is null by then; the call waits on, and what comes behind it has to. */
+TEST(not_overtaken_when_nothing_is_narrow_any_more)
+{
+        static const struct model_act ACTS[] = {
+                {1, ACT_PROMISE, 0, 0, 0, {0, 0, 0}},  {2, ACT_MEMBRANE, 0, 0, 0, {0, 0, 0}},
+                {3, ACT_WRAP, 0, 96, 3, {81, 0, 0}},   {4, ACT_BOOTSTRAP, 0, 1, 0, {0, 0, 0}},
+                {5, ACT_WRAP, 0, 96, 0, {128, 0, 0}},  {6, ACT_CALL, 0, 144, 0, {0, 0, 0}},
+                {7, ACT_RESOLVE, 0, 80, 0, {0, 0, 0}}, {8, ACT_CALL, 0, 144, 0, {0, 0, 0}},
+        };
+
+        model_replay(2, false, ACTS, sizeof(ACTS) / sizeof(ACTS[0]));
+}
+
+/* What one membrane keeps leads to the other's, and that back to the first. */
+TEST(a_ring_by_what_is_narrow)
+{
+        static const struct model_act ACTS[] = {
+                {90, ACT_BOOTSTRAP, 1, 0, 0, {0, 0, 0}},
+                {130, ACT_COPY, 1, 1504, 0, {0, 0, 0}},
+                {250, ACT_PROMISE, 1, 0, 0, {0, 0, 0}},
+                {258, ACT_CALL, 1, 4065, 0, {0, 0, 0}},
+                {263, ACT_MEMBRANE, 1, 0, 0, {0, 0, 0}},
+                {324, ACT_CALL, 1, 4065, 1537, {0, 0, 0}},
+                {336, ACT_WRAP, 1, 4272, 0, {2144, 0, 0}},
+                {487, ACT_PEEK, 1, 5248, 0, {0, 0, 0}},
+                {527, ACT_OBJECT, 0, 0, 0, {0, 0, 0}},
+                {543, ACT_WRAP, 1, 4272, 0, {4065, 0, 0}},
+                {559, ACT_MEMBRANE, 0, 0, 0, {0, 0, 0}},
+                {578, ACT_RESOLVE, 1, 4064, 0, {2144, 0, 0}},
+                {587, ACT_CALL, 1, 5440, 0, {0, 0, 0}},
+                {643, ACT_CALL, 1, 7856, 0, {0, 0, 0}},
+                {663, ACT_DELIVER, 1, 0, 0, {0, 0, 0}},
+                {684, ACT_STEP, 0, 0, 0, {0, 0, 0}},
+                {697, ACT_STEP, 0, 0, 0, {0, 0, 0}},
+                {752, ACT_STEP, 0, 0, 1540, {0, 0, 0}},
+                {957, ACT_WRAP, 0, 9008, 0, {8496, 0, 0}},
+                {1310, ACT_CALL, 1, 8752, 0, {7856, 0, 0}},
+                {1390, ACT_DELIVER, 1, 0, 0, {0, 0, 0}},
+                {1395, ACT_STEP, 0, 0, 785, {0, 0, 0}},
+                {1514, ACT_RESOLVE, 0, 12096, 0, {15376, 0, 0}},
+                {2526, ACT_WRAP, 0, 9008, 3, {22384, 0, 0}},
+        };
+
+        model_replay(2, false, ACTS, sizeof(ACTS) / sizeof(ACTS[0]));
+}
+
+/* Two membranes of one vat are in a ring: what revokes one ends the other. */
+TEST(a_ring_of_two_membranes_by_what_is_narrow)
+{
+        static const struct model_act ACTS[] = {
+                {13, ACT_BOOTSTRAP, 2, 4, 0, {0, 0, 0}},
+                {24, ACT_MEMBRANE, 2, 0, 0, {0, 0, 0}},
+                {28, ACT_DELIVER, 2, 4, 0, {0, 0, 0}},
+                {48, ACT_WRAP, 2, 448, 0, {272, 0, 0}},
+                {52, ACT_DELIVER, 4, 2, 0, {0, 0, 0}},
+                {67, ACT_WRAP, 2, 448, 0, {832, 0, 0}},
+                {184, ACT_MEMBRANE, 2, 448, 0, {0, 0, 0}},
+                {186, ACT_WRAP, 2, 448, 3, {1136, 0, 0}},
+                {267, ACT_MEMBRANE, 2, 448, 0, {0, 0, 0}},
+                {280, ACT_PROMISE, 4, 0, 0, {0, 0, 0}},
+                {291, ACT_CALL, 4, 4545, 0, {0, 0, 0}},
+                {331, ACT_WRAP, 2, 4336, 0, {832, 0, 0}},
+                {338, ACT_RESOLVE, 4, 4544, 0, {0, 0, 0}},
+                {362, ACT_PEEK, 4, 4720, 0, {0, 0, 0}},
+                {366, ACT_CALL, 4, 4545, 0, {0, 0, 0}},
+                {369, ACT_CALL, 2, 5360, 0, {0, 0, 1136}},
+                {371, ACT_STEP, 4, 0, 0, {0, 0, 0}},
+                {424, ACT_DELIVER, 2, 4, 0, {0, 0, 0}},
+                {426, ACT_STEP, 4, 0, 0, {0, 0, 0}},
+                {433, ACT_STEP, 4, 0, 1843, {0, 0, 0}},
+                {469, ACT_WRAP, 2, 3008, 0, {5360, 0, 0}},
+                {531, ACT_MEMBRANE, 4, 0, 0, {0, 0, 0}},
+                {532, ACT_WRAP, 4, 8560, 0, {6992, 0, 0}},
+                {603, ACT_WRAP, 4, 8560, 0, {8576, 0, 0}},
+                {619, ACT_CALL, 4, 8576, 0, {0, 5856, 9712}},
+                {651, ACT_CALL, 2, 1136, 0, {0, 0, 0}},
+                {747, ACT_DELIVER, 4, 2, 0, {0, 0, 0}},
+                {758, ACT_WRAP, 2, 4336, 3, {7568, 0, 0}},
+                {771, ACT_DELIVER, 2, 4, 0, {0, 0, 0}},
+                {788, ACT_STEP, 4, 0, 0, {0, 0, 0}},
+                {793, ACT_STEP, 4, 0, 1793, {0, 0, 0}},
+                {840, ACT_WRAP, 4, 8560, 3, {12753, 0, 0}},
+        };
+
+        model_replay(5, false, ACTS, sizeof(ACTS) / sizeof(ACTS[0]));
+}
+
+/* A call waits for a result that the peer keeps for itself: what it is is never said. */
+TEST(a_narrow_way_to_results_that_stay_there)
+{
+        static const struct model_act ACTS[] = {
+                {12, ACT_BOOTSTRAP, 0, 4, 0, {0, 0, 0}},
+                {68, ACT_CALL, 0, 256, 0, {0, 0, 0}},
+                {242, ACT_PROMISE, 4, 0, 0, {0, 0, 0}},
+                {254, ACT_MEMBRANE, 0, 0, 0, {0, 0, 0}},
+                {289, ACT_PEEK, 0, 1152, 0, {0, 0, 0}},
+                {375, ACT_PROMISE, 0, 0, 0, {0, 0, 0}},
+                {382, ACT_WRAP, 0, 4128, 0, {4688, 0, 0}},
+                {408, ACT_BOOTSTRAP, 4, 0, 0, {0, 0, 0}},
+                {421, ACT_MEMBRANE, 0, 4128, 0, {0, 0, 0}},
+                {464, ACT_WRAP, 0, 4128, 3, {6065, 0, 0}},
+                {491, ACT_CALL, 4, 6592, 0, {3937, 0, 0}},
+                {570, ACT_DELIVER, 4, 0, 0, {0, 0, 0}},
+                {722, ACT_WRAP, 0, 6800, 0, {6176, 0, 0}},
+                {825, ACT_PROMISE, 0, 9376, 0, {0, 0, 0}},
+                {855, ACT_CALL, 0, 13265, 2322, {0, 0, 0}},
+                {896, ACT_RESOLVE, 0, 13264, 0, {11616, 0, 0}},
+                {931, ACT_DELIVER, 0, 4, 0, {0, 0, 0}},
+                {984, ACT_STEP, 0, 0, 259, {1, 0, 0}},
+                {1502, ACT_PEEK, 4, 7920, 0, {0, 0, 0}},
+                {1525, ACT_STEP, 4, 0, 1282, {0, 0, 0}},
+                {1576, ACT_FLUSH, 0, 13265, 0, {0, 0, 0}},
+                {1582, ACT_END, 4, 24464, 0, {24096, 0, 0}},
+        };
+
+        model_replay(5, false, ACTS, sizeof(ACTS) / sizeof(ACTS[0]));
+}
+
+/* … and one who holds it by way of us waits to be told. */
+TEST(who_holds_results_that_stay_there_is_told)
+{
+        static const struct model_act ACTS[] = {
+                {178, ACT_BOOTSTRAP, 3, 4, 0, {0, 0, 0}},
+                {207, ACT_PROMISE, 3, 0, 0, {0, 0, 0}},
+                {231, ACT_BOOTSTRAP, 4, 2, 0, {0, 0, 0}},
+                {276, ACT_BOOTSTRAP, 3, 0, 0, {0, 0, 0}},
+                {311, ACT_CALL, 3, 3377, 0, {0, 4480, 0}},
+                {357, ACT_PEEK, 3, 5040, 0, {0, 0, 0}},
+                {379, ACT_RESOLVE, 3, 3376, 0, {2912, 0, 0}},
+                {382, ACT_CALL, 3, 2912, 0, {5776, 0, 0}},
+                {407, ACT_DELIVER, 3, 4, 0, {0, 0, 0}},
+                {432, ACT_STEP, 4, 0, 771, {2, 0, 0}},
+                {557, ACT_STEP, 4, 0, 1812, {0, 0, 0}},
+                {600, ACT_CALL, 4, 3760, 0, {0, 8976, 0}},
+                {696, ACT_DELIVER, 4, 2, 0, {0, 0, 0}},
+                {741, ACT_STEP, 2, 0, 788, {0, 0, 0}},
+                {757, ACT_MEMBRANE, 2, 0, 0, {0, 0, 0}},
+                {808, ACT_WRAP, 2, 12176, 3, {11920, 0, 0}},
+                {822, ACT_CALL, 2, 12992, 0, {0, 0, 0}},
+        };
+
+        model_replay(5, false, ACTS, sizeof(ACTS) / sizeof(ACTS[0]));
+}

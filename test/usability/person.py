@@ -1,5 +1,4 @@
 """person: rows of who logs in from a terminal and uses what is granted."""
-import re
 
 from rows import log_in, row
 from terminal import Terminal, need

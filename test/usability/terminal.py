@@ -10,9 +10,10 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import termios
 import time
 
-DEADLINE_S = 60
+DEADLINE_S = 120
 # tmux may take a row that was made narrower for the end of the one above, which has blanks then.
 PROMPT = re.compile(r"^(?:.*  )?(\d+):(\d+)\$ ?$")
 
@@ -99,7 +100,21 @@ class Terminal:
             need(time.monotonic() < end, f"no prompt comes:\n{shown}")
             time.sleep(0.02)
 
+    def reads(self):
+        """Waits until keys are read one by one: what is typed before somebody edits a line is echoed where it comes."""
+        tty = self.home.tmux("display-message", "-p", "-t", self.name, "#{pane_tty}").strip()
+        fd, end = os.open(tty, os.O_RDONLY | os.O_NOCTTY), time.monotonic() + DEADLINE_S
+        try:
+            while termios.tcgetattr(fd)[3] & termios.ICANON:
+                need(time.monotonic() < end, f"nobody edits a line:\n{self.screen()}")
+                time.sleep(0.02)
+        finally:
+            os.close(fd)
+
     def keys(self, text, enter=True):
+        """enter: a line, which waits for who reads it; else it is looked at while it is edited."""
+        if not enter:
+            self.reads()
         self.home.tmux("send-keys", "-t", self.name, "-l", "--", text)
         if enter:
             self.home.tmux("send-keys", "-t", self.name, "Enter")
@@ -107,9 +122,9 @@ class Terminal:
     def key(self, name):
         self.home.tmux("send-keys", "-t", self.name, name)
 
-    def sees(self, pattern):
+    def sees(self, pattern, seconds=DEADLINE_S):
         """Waits until something stands there."""
-        end = time.monotonic() + DEADLINE_S
+        end = time.monotonic() + seconds
         while not re.search(pattern, shown := self.screen(), re.M):
             need(time.monotonic() < end, f"no /{pattern}/ in:\n{shown}")
             time.sleep(0.02)
@@ -131,11 +146,17 @@ class Terminal:
         self.keys(line)
 
     def completes(self, typed, line):
-        """Types the beginning of a line and the tab key; the line is not run."""
+        """Types the beginning of a line and the tab key, and that again if nothing has come of it: it waits for a
+        second and a half. The line is not run."""
         self.clear()
         self.keys(typed, enter=False)
-        self.key("Tab")
-        self.sees("^ *" + re.escape(line) + "$")
+        for left in reversed(range(DEADLINE_S // 10)):
+            self.key("Tab")
+            try:
+                self.sees("^ *" + re.escape(line) + "$", 10)
+                break
+            except Unlike:
+                need(left, f"{line} is not offered:\n{self.screen()}")
         self.key("C-u")
         self.keys("true")
         self.prompt()

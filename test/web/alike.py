@@ -221,7 +221,7 @@ class Alike(kinds.Kinds):
         """Whatever goes on by itself meanwhile: before and after the browser was read the terminal says the same."""
         p = self.here()
         p.click(f"#open-{service}")
-        rows = [json.loads(line) for line in self.printed(service, "--json").splitlines()]
+        rows = self.there(service)
         panes = [Pane(r["title"], r["kind"], r["model"][r["kind"]], r["commands"], masked) for r in rows]
         p.until(f"document.querySelectorAll('.pane').length === {len(panes)}", "all panes")
         for pane in panes:
@@ -246,9 +246,20 @@ class Alike(kinds.Kinds):
         equal(p.faults(), [], "faults of scripts")
         self.leave(p)
 
+    def there(self, service):
+        """Its panes, when two looks in a row have found the same ones with what is in them: a look is short."""
+        def looked():
+            return [json.loads(line) for line in self.printed(service, "--json").splitlines()]
+
+        def same():
+            rows = looked()
+            whole = rows and all(r.get("model", {}).get(r["kind"]) for r in rows)
+            return rows if whole and [r["title"] for r in rows] == [r["title"] for r in looked()] else None
+        return page.bridge.until(same, f"the panes of {service}")
+
     def said_of(self, service, pane):
         """What a terminal shows of a pane: (its text, or its words without those that run; commands)."""
-        text, commands = blocks(self.printed(service))[pane.name]
+        text, commands = page.bridge.until(lambda: blocks(self.printed(service)).get(pane.name), pane.name)
         return text if not pane.masked else " ".join(pane.words(text)), commands
 
     def paperclips(self):

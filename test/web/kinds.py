@@ -131,7 +131,7 @@ class Kinds(page.Cases):
             equal(p.js("document.documentElement.scrollWidth <= innerWidth"), True, f"{kind} fits")
             if self.screens:
                 self.shoot(p, f"pane-{kind}")
-            p.click(f"#main .pane [id$='-close']")
+            p.click("#main .pane [id$='-close']")
             p.until("!document.querySelector('.pane')", f"{kind} is closed")
         self.over(p)
 
@@ -271,6 +271,36 @@ class Kinds(page.Cases):
             p.type("short")
             ends()
             p.until(back, "it is closed, and its button has the focus")
+        p.says("Done", ".pane .said")
+        self.over(p)
+
+    def what_a_service_has_set(self):
+        """A choice that nobody has made is none; one that the service has made is asked about, until a person has."""
+        p = self.lent()
+        self.open(p, "acts", "form", "Order", safetyClass="consequential")
+        self.command("acts", "say", "Say", effect="shared", fields=[{"path": "text"}])
+        wing = {"path": "text", "label": "Wing", "kind": "choice", "required": True,
+                "choices": [{"value": {"text": "east"}}, {"value": {"text": "west"}}]}
+        chosen = "document.querySelector('.pane-form select').value"
+        self.show("acts", "form", {"submit": "say", "fields": [wing]})
+        p.there(".pane-form select")
+        equal(p.js(chosen), "", "what is chosen where nothing is")
+        p.choose(".pane-form select", "west")
+        p.click(".pane-form .go")
+        p.says("Done", ".pane .said")
+        equal(self.call("stage", "worked").get("last"), "west", "what was sent")
+        p.js("document.querySelector('.pane .said').textContent = ''")
+        self.show("acts", "form", {"submit": "say", "fields": [{**wing, "initial": {"text": "east"}}]})
+        p.until(f"{chosen} === 'east'", "what the service has chosen")
+        p.click(".pane-form .go")
+        p.there("#sheet[open]")
+        p.until("document.querySelector('#sheet').dataset.deaf === ''", "it can be answered")
+        p.click("#sheet-no")
+        p.says("a person said no", ".pane .said")
+        equal(self.call("stage", "worked").get("last"), "west", "what was sent after no")
+        self.show("acts", "form", {"submit": "say", "fields": [{"path": "text", "label": "Quiet", "kind": "flag"}]})
+        p.there(".pane-form [type=checkbox]")
+        p.click(".pane-form .go")
         p.says("Done", ".pane .said")
         self.over(p)
 
@@ -521,8 +551,8 @@ class Kinds(page.Cases):
 
 
 CASES = ["each_kind", "each_kind_changes", "all_kinds_at_once", "asked_about", "a_message_is_refused",
-         "a_form_is_refused", "a_pane_with_a_form_is_refused", "shown_again", "consent", "by_the_palette",
-         "forms_by_schema", "hostile_frame",
+         "a_form_is_refused", "what_a_service_has_set", "a_pane_with_a_form_is_refused", "shown_again", "consent",
+         "by_the_palette", "forms_by_schema", "hostile_frame",
          "taken_while_a_call_runs"]
 
 

@@ -527,6 +527,19 @@ class Cases:
             self.shoot(p, "panes-chat")
         self.leave(p)
 
+    def panes_that_come(self):
+        """Panes of another service come while somebody types into one: he goes on there, behind what he has typed."""
+        p = self.session()
+        p.click("#service-chat")
+        p.click("[id$='-c-enter']")
+        p.until("document.activeElement?.id.endsWith('-enter-channel')", "its field has the focus")
+        p.type("#wkshp")
+        p.js("document.activeElement.setSelectionRange(2, 2), void document.querySelector('#service-guide').click()")
+        p.says("Look around", ".room-of-panes")
+        p.type("or")
+        p.until("document.activeElement?.value === '#workshp'", "it goes on there")
+        self.leave(p)
+
     def a_line_that_is_dead(self):
         """After a sleep nobody has said that the line is gone: it is asked, and made again."""
         p = self.page()
@@ -875,7 +888,7 @@ class Cases:
 CASES = ["without_a_code", "with_a_code", "a_code_twice", "nothing_can_be_added", "by_password", "refused",
          "after_a_long_thought", "anonymous",
          "what_is_off_says_why", "the_whole_path", "a_long_click", "references_come_back", "what_is_held_is_told_anew",
-         "panes_of_a_service", "panes_of_chat", "a_question_drops_from_the_frame",
+         "panes_of_a_service", "panes_of_chat", "panes_that_come", "a_question_drops_from_the_frame",
          "a_capability_is_taken", "a_lease_runs_out", "what_comes_again_with_the_line", "a_line_that_is_dead",
          "two_tabs", "reload_and_back", "by_keyboard", "landmarks", "nothing_is_kept", "at_200_percent",
          "on_a_phone", "doors", "states", "pictures", "the_bridge_dies"]

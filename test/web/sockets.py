@@ -198,6 +198,31 @@ def what_a_field_may_be(b):
 
 
 @case
+def acts_that_are_out_of_place(b):
+    """Each is refused by a code of its own, and harms nothing."""
+    def refused(t, rows):
+        for what, value, code in rows:
+            r = t.ask(what, value)
+            equal(r.get("failed", {}).get("code"), code, f"{what} {str(value)[:80]}: {r}")
+
+    t, call = b.browser().tab(), {"target": "system_info", "method": "motd"}
+    refused(t, [("connect", 99, "bridge.no-instance"), ("enrol", {"label": "mine"}, "bridge.not-connected"),
+                ("login", {"kind": "anonymous"}, "bridge.not-connected"), ("call", call, "bridge.no-session")])
+    t.ask("connect", 0)
+    refused(t, [("login", {"kind": "serviceCredential"}, "bridge.method")])
+    t.close()
+    t = b.logged_in()
+    refused(t, [("connect", 0, "bridge.in-session"), ("disconnect", None, "bridge.in-session"),
+                ("cancel", 12345, "bridge.no-call"), ("confirm", {"prompt": "7", "yes": True}, "bridge.too-early"),
+                ("call", {**call, "method": "none"}, "bridge.no-method"),
+                ("call", {**call, "params": '{"x": '}, "bridge.params"),
+                ("call", {**call, "params": " " * (64 * 1024 + 1)}, "bridge.params"),
+                ("call", {**call, "target": "none"}, "bridge.no-target"), ("schema", "none", "bridge.no-target")])
+    holds("returned" in t.ask("call", call), "a call is not served any more")
+    t.close()
+
+
+@case
 def a_listener_of_a_call_that_fails(b):
     """It is let go of: any number of such calls leaves room for more."""
     t = b.logged_in()
@@ -558,6 +583,23 @@ def instances_are_added_within_what_is_allowed(b):
     t.close()
 
 
+@case
+def a_user_who_has_no_folders_yet(b):
+    """Neither the one that what he adds is kept in, nor the one that it lies in: both are there then, closed to
+    others."""
+    home = b.rig.path("of/somebody/new")
+    new = Bridge(BIN, "--allow", "plain:127.0.0.1:*", env={"XDG_CONFIG_HOME": home}, rig=b.rig)
+    try:
+        t = new.browser().tab()
+        equal(t.ask("add", {"name": "mine", "address": b.rig.address}).get("done", 0), None)
+        with open(os.path.join(home, "capos", "web-instances"), encoding="utf-8") as f:
+            equal(f.read(), f"{b.rig.address} mine\n")
+        equal(os.stat(home).st_mode & 0o777, 0o700)
+        t.close()
+    finally:
+        new.stop()
+
+
 # ---- attacks -----------------------------------------------------------------------------------
 
 
@@ -827,14 +869,16 @@ def headers_that_come_slowly(b):
 
 @row("closed")
 def nobody_reads(b):
-    """What is queued for who reads nothing is bounded, and after ten seconds without a byte he is closed."""
+    """What is queued for who reads nothing is bounded, and after ten seconds without a byte he is closed. What the
+    kernel may keep for him does not grow meanwhile: megabytes of it take small answers for minutes."""
     browser = b.browser()
     t, other = browser.tab(), browser.tab()
+    t.s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 64 * 1024)
     t.ask("connect", 0)
     t.ask("login", {"kind": "password", "account": "alice", "secret": PASSWORD})
     other.down(lambda f: any(c.get("interface") for c in f.get("caps", [])))
     start = time.monotonic()
-    while time.monotonic() - start < 100:
+    while time.monotonic() - start < 5 * DEADLINE:
         for _ in range(50):
             try:
                 t.up("schema", "chat")
@@ -852,18 +896,23 @@ def who_reads_slowly(b):
     """A piece now and then is read, longer than somebody may read nothing: he is not closed, though much waits for him.
     Each piece is more than the kernel has to be rid of before it takes more of the bridge; and what it may keep is some
     segments of this machine's (64 KiB), or it would say seldom that there is room again. As much is asked for as is
-    read: some of it is refused while the bridge is busy."""
+    read, by bytes: some of it is refused while the bridge is busy, and who asks again for each refusal asks too
+    often."""
     t = b.logged_in()
     t.down(lambda f: any(c.get("interface") for c in f.get("caps", [])))
+    size = len(json.dumps(t.ask("schema", "chat")))
     t.s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 256 * 1024)
-    for _ in range(100):
+    for _ in range(60):
         t.up("schema", "chat")
-    end = time.monotonic() + 14
+    end, owed = time.monotonic() + 14, 0
     while time.monotonic() < end:
-        piece = len(t.got) + 96 * 1024
-        while len(t.got) < piece:
-            t.up("schema", "chat")
+        before = len(t.got)
+        while len(t.got) < before + 96 * 1024:
             t.need(len(t.got) + 1)
+        owed += len(t.got) - before
+        while owed >= size:
+            t.up("schema", "chat")
+            owed -= size
         time.sleep(0.6)
     t.ask("instances")
     t.close()

@@ -25,6 +25,7 @@ class File:
         )
         self.is_c = bool(re.search(r"\.[ch]$", path)) and not self.is_cxx
         self.is_code = bool(CODE.search(path)) or first.startswith("#!")
+        self.is_python = path.endswith(".py") or bool(re.match(r"#!.*\bpython3?$", first))
         self.generated = bool(GENERATED.search(path))
         parts = path.split("/")
         self.layer = parts[1] if parts[0] == "lib" and len(parts) > 2 else None

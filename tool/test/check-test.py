@@ -240,6 +240,9 @@ CASES = {
     "daemon/d/pair.c": (body("int pair(int a)", "{", " " * 8 + "return f(a);", "}"), []),
     "lib/io/io-one.c": (body("int io_one(int a)", "{", " " * 8 + "return io_two(a);", "}"), []),
     "lib/io/io-two.c": (body("int io_two(int a)", "{", " " * 8 + "return io_one(a);", "}"), []),
+    "test/e2e/names.py": ("import os\nimport re  # noqa: F401\n\nprint(nowhere)\n",
+                          [(1, "'os' imported but unused"), (4, "undefined name 'nowhere'")]),
+    "test/e2e/broken.py": ("def f(:\n", [(1, "invalid syntax")]),
     "tool/limits": ("f 100\n", [(1, "there are none")]),
 }
 for call in ("strcpy", "strcat", "sprintf", "strtok", "gets", "atoi", "dup", "system"):
@@ -266,6 +269,7 @@ def write(root, path, text):
 def faults(root):
     only = ["text", "c", "circles"]
     only += ["format"] if shutil.which("clang-format") else []
+    only += ["python"] if shutil.which("pyflakes3") else []
     only += ["doc"] if shutil.which("doxygen") else []
     only += ["headers"] if shutil.which("gcc") and shutil.which("clang") else []
     command = [sys.executable, CHECK, "--root", root, "--only", ",".join(only)]
@@ -284,6 +288,8 @@ def faults(root):
 def is_possible(pattern, only):
     if "clang-format" in pattern:
         return "format" in only
+    if re.search("unused|undefined|invalid", pattern):
+        return "python" in only
     if "alone" in pattern:
         return "headers" in only
     return "doc" in only or "not documented" not in pattern

@@ -3,6 +3,7 @@
 
 import * as ask from "./ask";
 import * as frame from "./frame";
+import { host } from "./host";
 import { icon } from "./icons";
 import * as look from "./look";
 import { closeMenu, linkTo, menuOpen, screen, Screen, SCREENS } from "./nav";
@@ -37,7 +38,7 @@ const mode = new Signal<Mode>("connecting");
 
 function which(): Mode {
   const line = wire.line.get();
-  if (entry.refused.get() || line === "closed" || line === "idle" || line === "lost")
+  if (entry.refused.get() || ["closed", "idle", "lost", "back"].includes(line))
     return "closed";
   if (store.session.get())
     return screen.get();
@@ -100,7 +101,7 @@ function navigation(): Child {
     h("span", { class: "b" }, store.lost.get().get(o.service ?? "") ?? (o.running ? "open" : o.again ? "again"
       : o.consent === "never" ? "never" : ""))),
     endOf(o), closedOf(o)]),
-    h("h2", null, "This browser"), link("instances"), link("transcript"), handy()];
+    h("h2", null, host ? "This window" : "This browser"), link("instances"), link("transcript"), handy()];
 }
 
 function notice(): Child {
@@ -158,6 +159,7 @@ function build(): void {
     body.dataset.ended = store.ended.get() ? "yes" : "no";
     body.dataset.menu = menuOpen.get() ? "yes" : "no";
     body.dataset.line = wire.line.get();
+    body.dataset.host = host ? "window" : "";
     document.title = title();
   });
   effect(() => { if (!store.session.get()) forgetAll(); });

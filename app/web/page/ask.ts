@@ -4,6 +4,7 @@
 
 import { fingerprint, stripe } from "./frame";
 import * as format from "./format";
+import { host } from "./host";
 import { icon } from "./icons";
 import * as scheme from "./look";
 import * as login from "./screens/login";
@@ -174,8 +175,12 @@ export function approve(): void {
   answer: (yes) => { if (yes) say(allowed); }, refuse: () => say("no") });
 }
 
+/* A window asks itself about what ends something. */
 export function logout(): void {
-  show({ title: "Log out?", deafMs: 0, no: "Stay", yes: "Log out",
+  if (host)
+    void wire.ask({ logout: null }).catch(() => undefined);
+  else
+    show({ title: "Log out?", deafMs: 0, no: "Stay", yes: "Log out",
          body: h("p", null, "Every reference of this session is dead then, and its panes are closed. What you see " +
            "stays, " +
                             "greyed, until you leave it."),
@@ -183,7 +188,10 @@ export function logout(): void {
 }
 
 export function reset(): void {
-  show({ title: "Reset the layout?", deafMs: 0, no: "Keep it", yes: "Reset",
+  if (host)
+    void wire.ask({ reset: null }).catch(() => undefined);
+  else
+    show({ title: "Reset the layout?", deafMs: 0, no: "Keep it", yes: "Reset",
          body: h("p", null, "Every wish, look, pin, move and closed mark of this session is forgotten."),
          answer: (yes) => { if (yes) void wire.ask({ reset: null }).catch(() => undefined); } });
 }

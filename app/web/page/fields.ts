@@ -16,12 +16,18 @@ function local(ms: number): string {
   return ms ? new Date(ms - new Date(ms).getTimezoneOffset() * 60_000).toISOString().slice(0, 16) : "";
 }
 
+/* That nothing is chosen, where that may be or is so: the first choice is nobody's only because it is the first. */
+function none(f: CommandField, initial: string): Child {
+  const chosen = (f.choices ?? []).some((c) => format.raw(c.value) === initial);
+  return f.required && chosen ? null : h("option", { value: "" }, f.required ? "choose one" : "none");
+}
+
 function control(f: CommandField, id: string, initial: string, typed: () => void): Control {
   const common = { id, required: f.required && f.kind !== "flag", oninput: typed, autocomplete: "off" };
   const low = format.num(f.min), high = format.num(f.max);
   const bounds = { min: Number.isFinite(low) ? low : null, max: Number.isFinite(high) ? high : null };
   if (f.kind === "choice" && f.choices?.length)
-    return h("select", { ...common, value: initial || format.raw(f.choices[0].value) }, f.choices.map((c) =>
+    return h("select", { ...common, value: initial }, none(f, initial), f.choices.map((c) =>
       h("option", { value: format.raw(c.value), title: c.detail || null }, c.label || format.raw(c.value))));
   if (f.kind === "flag")
     return h("input", { ...common, type: "checkbox", checked: initial === "true" });
@@ -74,17 +80,24 @@ function completes(c: Control, f: CommandField, complete: Complete): Child {
   return list;
 }
 
-/* All fields; `values` are what they begin with, `wrong` what is complained about, by path. */
+/* Whether something stands in it: what is not ticked, and was by nobody, is nothing. */
+function has(c: Control, f: CommandField, was: string, typed: boolean): boolean {
+  return f.required || (f.kind === "flag" ? typed || was !== "" : read(c, f) !== "");
+}
+
+/* All fields; `values` are what they begin with, `wrong` what is complained about, by path. What a person has not
+ * touched is not typed by him, a choice and a tick too, wherever it comes from (capos/ui.h). */
 export function fields(all: CommandField[], prefix: string, values: Map<string, string>, wrong: Map<string, string>,
                        changed: () => void, complete: Complete): Filled {
-  const controls: { f: CommandField; c: Control; typed: boolean }[] = [];
+  const controls: { f: CommandField; c: Control; was: string; typed: boolean }[] = [];
   const rows: Child[] = all.map((f) => {
     const path = f.path ?? "";
     const id = `${prefix}-${path}`;
-    const one = { f, typed: false, c: null as unknown as Control };
+    const was = values.get(path) ?? format.raw(f.initial);
+    const one = { f, was, typed: false, c: null as unknown as Control };
     const complaint = wrong.get(path);
     const help = hint(f);
-    one.c = control(f, id, values.get(path) ?? format.raw(f.initial), () => { one.typed = true; changed(); });
+    one.c = control(f, id, was, () => { one.typed = true; changed(); });
     controls.push(one);
     if (complaint)
       one.c.setAttribute("aria-invalid", "true");
@@ -99,8 +112,8 @@ export function fields(all: CommandField[], prefix: string, values: Map<string, 
   });
   return {
     el: h("div", { class: "fields" }, rows),
-    values: () => controls.filter((x) => x.f.required || x.f.kind === "flag" || read(x.c, x.f) !== "").map((x) => ({
-      path: x.f.path ?? "", text: read(x.c, x.f), typed: x.typed || x.f.kind === "choice" || x.f.kind === "flag" })),
+    values: () => controls.filter((x) => has(x.c, x.f, x.was, x.typed)).map((x) => ({
+      path: x.f.path ?? "", text: read(x.c, x.f), typed: x.typed })),
     focus: () => controls[0]?.c.focus(),
   };
 }

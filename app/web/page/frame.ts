@@ -5,6 +5,7 @@
 import { approve, ask as renewAsk, logout, look, reset } from "./ask";
 import { ring } from "./draw";
 import * as format from "./format";
+import { host } from "./host";
 import { icon, mark } from "./icons";
 import { menuOpen } from "./nav";
 import * as palette from "./palette";
@@ -96,8 +97,8 @@ export function top(): HTMLElement {
     mark(), live(h("div", { class: "who" }), who), h("span", { class: "sp" }),
     h("button", { type: "button", class: "find", id: "find", "aria-keyshortcuts": "Control+K", onclick: palette.open },
       icon("search", 14), h("span", null, "Find"), h("span", { class: "keys" }, "Ctrl K")),
-    live(h("span", { class: "live", role: "status" }), asked),
-    live(h("span", { class: "live" }), lease), live(h("span"), acts),
+    live(h("span", { class: "live", role: "status" }), asked), live(h("span", { class: "live" }), lease),
+    live(h("span"), acts),
     live(h("div", { class: "stripe-room" }), () => stripe(fingerprint())));
   live(h("i"), () => {
     set(document.getElementById("menu") ?? bar, { "data-open": menuOpen.get() ? "yes" : "no" });
@@ -109,7 +110,7 @@ export function top(): HTMLElement {
 
 const LINES: { [state: string]: string } = {
   connecting: "connecting", open: "connected", offline: "the bridge cannot be reached", closed: "not let in",
-  idle: "ended", lost: "let go",
+  idle: "ended", lost: "let go", back: "handed back",
 };
 
 export function bottom(): HTMLElement {
@@ -119,7 +120,7 @@ export function bottom(): HTMLElement {
     const caps = (store.caps.get() ?? []).length - store.lost.get().size;
     return [
       h("span", { class: `dot ${wire.line.get()}` }, LINES[wire.line.get()]),
-      h("span", { class: "wide" }, `bridge on ${location.host}`),
+      host ? null : h("span", { class: "wide" }, `bridge on ${location.host}`),
       store.session.get() ? h("span", null, `${count(caps, "capabilit")
         .replace(/capabilits$/, "capabilities").replace(/capabilit$/, "capability")}, ${
         count(store.panes.get().size, "pane")}`) : null,

@@ -126,7 +126,7 @@ function context(p: store.Pane): Context {
     commands: () => p.commands.peek(),
     run: async (command, e, selection, values) => {
       const o = p.commands.peek().find((x) => x.command?.id === command);
-      if (!o?.command?.fields?.length || values?.length)
+      if (!o?.command?.fields?.length || values)
         return run(p, command, e, selection, values);
       activate(surface, o, e, selection);
       return true;

@@ -1,5 +1,6 @@
 /* Passkeys: what the browser's own interface asks for and answers. The bridge relays; the instance judges. */
 
+import { host } from "./host";
 import { bytes } from "./key";
 
 type Json = { toJSON(): unknown };
@@ -9,6 +10,8 @@ const ALGORITHMS = [-8, -7, -257]; /* EdDSA, ES256, RS256 */
 /* Why this page cannot use the passkeys of an instance; "": it can. */
 export function unusable(m: RemoteAuthMethod): string {
   const origins = m.origins ?? [];
+  if (host) /* it goes on in a browser, whose page knows */
+    return "";
   if (typeof PublicKeyCredential === "undefined")
     return "This browser has no passkeys.";
   return origins.includes(location.origin) ? ""

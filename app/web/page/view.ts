@@ -90,20 +90,25 @@ export function vars(el: HTMLElement, numbers: { [name: string]: number }): void
     el.style.setProperty(`--${name}`, String(Number(n)));
 }
 
-/* Makes these the children of an element (patch.ts). Who had the focus has it again, by id, with what was selected. */
-export function replace(el: Element, ...children: Child[]): void {
-  const had = document.activeElement;
-  const id = had && el.contains(had) ? had.id : "";
+/* Who had the focus in an element has it again after an act that draws there anew, with what was selected: himself, or
+ * who has his id. */
+export function keeping(el: Element, act: () => void): void {
+  const had = document.activeElement, within = !!had && el.contains(had);
   const from = had instanceof HTMLInputElement || had instanceof HTMLTextAreaElement ? had.selectionStart : null;
-  patch(own(el), nodes(children));
-  const again = id ? document.getElementById(id) : null;
-  if (again && again !== document.activeElement) {
+  act();
+  const again = !within ? null : had?.isConnected ? had : had?.id ? document.getElementById(had.id) : null;
+  if (again instanceof HTMLElement && again !== document.activeElement) {
     again.focus({ preventScroll: true });
     if (from !== null && (again instanceof HTMLInputElement || again instanceof HTMLTextAreaElement))
       try {
         again.setSelectionRange(from, from);
       } catch { /* a kind of input without a selection */ }
   }
+}
+
+/* Makes these the children of an element (patch.ts), keeping the focus. */
+export function replace(el: Element, ...children: Child[]): void {
+  keeping(el, () => patch(own(el), nodes(children)));
 }
 
 /* An element whose children are what a function says, now and whenever that changes. */

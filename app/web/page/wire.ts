@@ -2,6 +2,7 @@
  * gives each question an id and its answer to who has asked, hands every frame to the store, and comes back when the
  * line has dropped. It repeats no question: whoever waits is told that the line is gone. */
 
+import { host, HostLine } from "./host";
 import * as key from "./key";
 import { Signal } from "./view";
 
@@ -9,8 +10,8 @@ export type Sent<T> = T extends (infer U)[] ? Sent<U>[] : T extends object ? { [
 export type Up = Sent<Omit<WebUp, "id">>;
 
 /* connecting; open; offline: will be tried again; closed: this browser is not let in; idle: was let in, too long ago;
- * lost: was let in, and is not any more. */
-export type LineState = "connecting" | "open" | "offline" | "closed" | "idle" | "lost";
+ * lost: was let in, and is not any more; back: what was to be done here is done, and a window goes on. */
+export type LineState = "connecting" | "open" | "offline" | "closed" | "idle" | "lost" | "back";
 
 /* A code and what was said with it, which may begin with the code. */
 export function worded(code = "", text = ""): string {
@@ -28,9 +29,19 @@ export const latency = new Signal<number>(-1);
 
 const FIRST_MS = 500, LONGEST_MS = 10_000;
 const LOOK_MS = 1000, SLEPT_MS = 90_000, DEAD_MS = 5000; /* hidden tabs have a timer a minute */
-const IDLE = 4001;
+const IDLE = 4001, BACK = 4002;
 
-let socket: WebSocket | null = null;
+/* What is used of a WebSocket. */
+export interface Socket {
+  readonly readyState: number;
+  onopen: ((e: Event) => void) | null;
+  onmessage: ((e: MessageEvent) => void) | null;
+  onclose: ((e: CloseEvent) => void) | null;
+  send(text: string): void;
+  close(): void;
+}
+
+let socket: Socket | null = null;
 let ready = false;
 let wanted = true;
 let wasIn = false;
@@ -92,12 +103,17 @@ function drop(why: Error): void {
   waiting.clear();
 }
 
-async function hello(greet: WebDown_Greet, s: WebSocket): Promise<void> {
+async function signed(greet: WebDown_Greet): Promise<string | null> {
   const pair = await key.have();
-  const signed = pair ? await key.sign(pair, greet) : null;
+  return pair ? key.sign(pair, greet) : null;
+}
+
+/* A window is known by its socket, and has no key. */
+async function hello(greet: WebDown_Greet, s: Socket): Promise<void> {
+  const proof = host ? "" : await signed(greet);
   if (socket !== s)
     return;
-  if (!signed) {
+  if (proof === null) {
     leave("closed");
     return;
   }
@@ -111,7 +127,7 @@ async function hello(greet: WebDown_Greet, s: WebSocket): Promise<void> {
     fail: () => leave("closed"),
     at: performance.now(),
   });
-  send(id, { hello: signed });
+  send(id, { hello: proof });
 }
 
 function leave(state: LineState): void {
@@ -139,8 +155,8 @@ async function closed(code: number, opened: boolean): Promise<void> {
   drop(new Refused("bridge.offline", "the line to the bridge has dropped"));
   if (!wanted)
     return;
-  if (code === IDLE || code === 4003) {
-    leave(code === IDLE ? "idle" : "closed");
+  if (code === IDLE || code === BACK) {
+    leave(code === IDLE ? "idle" : "back");
     return;
   }
   const was = socket, isThere = !opened && await whether();
@@ -157,7 +173,8 @@ async function closed(code: number, opened: boolean): Promise<void> {
 }
 
 function open(): void {
-  const s = new WebSocket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/ws`);
+  const s: Socket = host ? new HostLine(host)
+    : new WebSocket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/ws`);
   let opened = false; /* and perhaps dropped before it was greeted: the bridge is behind, and it is tried again */
   const before = socket;
   socket = s;
@@ -193,6 +210,11 @@ export function again(): void {
     pause = FIRST_MS;
     open();
   }
+}
+
+/* In a window, where nobody has to be let in: from the beginning. */
+export function anew(): void {
+  begin(take);
 }
 
 /* A line may be dead with nobody having said so, after a sleep or with another network: then it does not answer. */

@@ -46,6 +46,9 @@ struct client_known_own {
  * whose environment names another user's folders, in its own home. 0; -ENOENT: nobody has said
  * where; -ENAMETOOLONG. */
 int client_known_path(char *to, size_t room) CAPNP_MUST_USE;
+/* Makes the folders that a path is in, closed to others; those that are there stay as they are. 0;
+ * -errno. */
+int client_known_make_folders(const char *path) CAPNP_MUST_USE;
 /* What the file says of a place, HOST:PORT. A file that is not there knows nothing. 0; -EPERM:
  * another user may write to it; -errno. */
 int client_known_find(const char *path, const char *place, const char *fingerprint,

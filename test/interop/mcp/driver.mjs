@@ -9,8 +9,8 @@
 //     {"n": 5, "op": "close"}                 then there may be another `open`
 //
 // Each op with an n is answered {"n", "ok"} or {"n", "error": {"kind", "code", "text"}}. What happens in between is
-// {"event": "asked" | "changed" | "progress" | "trouble", "at": 1}, at: the n of the connection's `open`. All
-// decisions are the test's; all of MCP is the client's.
+// {"event": "asked" | "changed" | "progress" | "trouble", "at": 1}, at: the n of the connection's `open`. All decisions
+// are the test's; all of MCP is the client's.
 import readline from 'node:readline';
 
 const say = (message) => process.stdout.write(JSON.stringify(message) + '\n');

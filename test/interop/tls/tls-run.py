@@ -158,7 +158,7 @@ class Logins:
             raise s.Failed(f"{code}: {said}")
         bound = BOUND.get((transport, method), "none")
         with open(self.where["audit"], encoding="utf-8") as f:
-            records = [json.loads(line) for line in f]
+            records = [json.loads(line) for line in f if line.endswith("\n")]
         last = [r for r in records if r["what"] == "attempt" and r.get("account") == self.user][-1]
         if (last["transport"], last["binding"]) != (transport, bound):
             raise s.Failed(f"the audit log does not say {transport} and {bound}: {last}")

@@ -1,6 +1,7 @@
 /* Not let in, or not yet: what somebody sees who has no link, an old one, or no bridge to talk to. It says no more than
  * how to get a link. */
 
+import { host } from "../host";
 import { icon, mark } from "../icons";
 import { Child, h, Signal } from "../view";
 import * as wire from "../wire";
@@ -15,15 +16,26 @@ const WORDS: { [why: string]: [string, string] } = {
   idle: ["You have been away for long", "The bridge has ended this browser's session. What it held is let go."],
   lost: ["The bridge has let this browser go", "Its process there has ended: it broke down, or gave way to another " +
          "browser. The session that it held is logged out, or ends with its lease."],
+  back: ["It goes on in the window", "What was to be done in a browser is done, and nothing of it is left here. You " +
+         "may close this tab."],
+};
+
+/* What a window has: nobody else lets one in, and it can begin again. */
+const IN_WINDOW: { [why: string]: string } = {
+  idle: "The window has ended its session. What it held is let go.",
 };
 
 export function closed(): Child {
   const line = wire.line.get();
-  const why = refused.get() || (line === "idle" || line === "lost" ? line : "none");
+  const why = refused.get() || (line === "idle" || line === "lost" || line === "back" ? line : "none");
   const [title, text] = WORDS[why] ?? WORDS.code;
-  return h("div", { class: "door", id: "door", "data-why": why }, mark(44), h("h1", null, title), h("p", null, text),
-           h("p", { class: "m" }, "Press Enter where ", h("code", null, "capos web"),
-             " runs, and open the link it prints."));
+  return h("div", { class: "door", id: "door", "data-why": why }, mark(44), h("h1", null, title),
+    h("p", null, host && IN_WINDOW[why] || text),
+    host ? h("p", null, h("button", { type: "button", class: "go", id: "begin-again", onclick: wire.anew },
+                          "Begin again"))
+      : why === "back" ? null
+        : h("p", { class: "m" }, "Press Enter where ", h("code", null, "capos web"),
+            " runs, and open the link it prints."));
 }
 
 export function offline(): Child {

@@ -2,6 +2,7 @@
 
 import * as format from "../format";
 import { stripe } from "../frame";
+import { host } from "../host";
 import { icon } from "../icons";
 import * as store from "../store";
 import { Child, h, live, Signal } from "../view";
@@ -107,18 +108,22 @@ function add(): Child {
       "confirmed its fingerprint."));
 }
 
+const THIS = host ? "This window" : "This bridge";
+const START = host ? "capos desktop" : "capos web --open";
+
 /* What the start of the bridge decides, its start has to be told. */
 function addOr(): Child {
   return store.greet.get()?.adds ? add() : h("section", { class: "card", id: "add-none" },
     h("h2", null, "Another instance"),
-    h("p", null, "This bridge goes only where its start has said. Start it with the instance's address, or with what " +
+    h("p", null, `${THIS} goes only where its start has said. Start it with the instance's address, or with what ` +
       "may be added here:"),
-    h("pre", null, "capos web --open --instance home=localhost:2327\ncapos web --open --allow '*.example.org:2327'"));
+    h("pre", null, `${START} --instance home=localhost:2327\n${START} --allow '*.example.org:2327'`));
 }
 
 export function view(): Child {
   return h("div", { class: "screen narrow" },
-    h("h1", null, "Instances"), h("p", { class: "lead" }, "What this bridge can reach. Choose where to log in."),
+    h("h1", null, "Instances"),
+    h("p", { class: "lead" }, `What ${THIS.toLowerCase()} can reach. Choose where to log in.`),
     live(h("div", { role: "alert" }), () => complaint.get() ? h("p", { class: "banner bad" }, icon("alert"),
                                                                 complaint.get()) : null),
     live(h("div", { role: "status" }), () => note.get() ? h("p", { class: "banner", id: "added" }, note.get()) : null),

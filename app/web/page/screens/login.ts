@@ -3,6 +3,7 @@
 import { closeRenewal } from "../ask";
 import * as format from "../format";
 import { stripe } from "../frame";
+import { host } from "../host";
 import { icon } from "../icons";
 import { away } from "../nav";
 import * as passkey from "../passkey";
@@ -29,6 +30,7 @@ const NAMES: { [k in RemoteAuthKind]: string } = {
 const ORDER: RemoteAuthKind[] = ["passkey", "password", "publicKey", "oidcAuthorizationCodePkce", "oidcDeviceCode",
                                  "mtlsClientCert", "serviceCredential", "guest", "anonymous"];
 const NEEDS_ACCOUNT = new Set<RemoteAuthKind>(["password", "publicKey"]);
+const IN_BROWSER = new Set<RemoteAuthKind>(["passkey", "oidcAuthorizationCodePkce"]); /* a window has no way to them */
 const NOBODY = new Set<RemoteAuthKind>(["guest", "anonymous"]);
 
 const CODES: { [code: string]: string } = {
@@ -119,19 +121,25 @@ function form(m: RemoteAuthMethod, renews: boolean): Child {
     h("option", { value: k.fingerprint }, k.comment || format.brief(k.fingerprint ?? ""))));
   const others = h("input", { type: "checkbox", id: "others" });
   const needs = NEEDS_ACCOUNT.has(kind);
+  if (host && IN_BROWSER.has(kind))
+    return passkeys.elsewhere(kind === "passkey" ? "A passkey is used in a browser"
+      : "The provider's page is opened in a browser");
   if (kind === "publicKey" && !keys.length)
-    return h("p", { class: "m" }, "The bridge's ssh-agent holds no key. Add one with ssh-add where the bridge runs.");
+    return h("p", { class: "m" }, host ? "There is no key: neither in the ssh-agent nor in ~/.ssh. Name one with " +
+      "--identity." : "The bridge's ssh-agent holds no key. Add one with ssh-add where the bridge runs.");
   return h("form", { class: "method-form", onsubmit: (e: Event) => {
     e.preventDefault();
-    const login = { kind, account: needs ? account.value : "", secret: kind === "password" ? secret.value : "",
+    const login = { kind, account: needs ? account.value : "",
+                    secret: kind === "password" && !host ? secret.value : "",
                     profile: profile?.value ?? "", issuer: issuer?.value ?? m.issuers?.[0] ?? "",
                     key: kind === "publicKey" ? key.value : "", endOthers: others.checked };
     secret.value = "";
     start(login, renews);
   } },
   needs ? field("account", "Account", account) : null,
-  kind === "password" ? field("secret", "Password", secret) : null,
-  kind === "publicKey" ? field("key", "Key", key, "from the bridge's ssh-agent") : null,
+  kind === "password" && !host ? field("secret", "Password", secret) : null,
+  kind === "publicKey" ? field("key", "Key", key, host ? "of the ssh-agent, or a file" : "from the bridge's ssh-agent")
+    : null,
   issuer ? field("issuer", "Provider", issuer) : null,
   profile ? field("profile", "Profile", profile) : null,
   needs && !renews ? h("div", { class: "field flag" }, others,
@@ -223,7 +231,8 @@ function all(renews: boolean): Child {
   const on = list.filter(usable), off = list.filter((x) => !usable(x));
   return h("ul", { class: "methods" }, on.map((x) => method(x, renews)),
            enrols ? choose("enrol", "key", "Register a passkey with a code",
-                           () => passkeys.byCode(registered)) : null,
+                           () => host ? passkeys.elsewhere("A passkey is registered in a browser")
+                             : passkeys.byCode(registered)) : null,
            off.map((x) => method(x, renews)));
 }
 

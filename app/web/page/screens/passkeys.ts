@@ -2,6 +2,7 @@
  * taken away, and another one. */
 
 import * as format from "../format";
+import { host } from "../host";
 import { icon } from "../icons";
 import * as passkey from "../passkey";
 import * as store from "../store";
@@ -76,6 +77,18 @@ function form(by: "code" | "session", words: string, done: () => void): HTMLElem
     busy.get() ? "Your device asks you …" : "Register a passkey")));
 }
 
+/* In a window: what a browser has to do. The session that comes of it is the window's. */
+export function elsewhere(what: string): Child {
+  const note = new Signal<string>("");
+  return h("div", { class: "method-form" },
+    h("p", { class: "m" }, `${what}: yours is opened, on a page of its own. Log in there, and go on here.`),
+    h("button", { type: "button", class: "go big", id: "to-browser", onclick: () => {
+      note.set("");
+      wire.ask({ browser: null }).then(() => note.set("Your browser goes on."), (e) => note.set(e.message));
+    } }, "Open the browser"),
+    live(h("p", { class: "m", role: "status" }), () => note.get()));
+}
+
 /* On the login screen. done: it is there, to log in by. */
 export function byCode(done: () => void): Child {
   return form("code", "Whoever runs the instance gives you a code: capos account passkey code NAME.", done);
@@ -132,7 +145,8 @@ export function card(): Child {
       return !all ? null : all.length ? h("ul", { class: "history", id: "own-passkeys" }, all.map(one))
         : h("p", { class: "m" }, "The account has none so far.");
     }),
-    why ? [h("p", { class: "m", id: "no-passkeys" }, why), live(h("div"), outcome)]
+    host ? elsewhere("A passkey is registered in a browser")
+      : why ? [h("p", { class: "m", id: "no-passkeys" }, why), live(h("div"), outcome)]
       : form("session", "Another one, for another device or key, within five minutes after you have logged in or " +
         "renewed. Removing one takes the same.", ask));
 }

@@ -2,6 +2,7 @@
  * or what a personal pane shows. So there is nothing to be blacked out. */
 
 import * as format from "../format";
+import { host } from "../host";
 import { icon } from "../icons";
 import { said, tone } from "../kinds/kind";
 import * as store from "../store";
@@ -30,7 +31,9 @@ function save(name: string, type: string, text: string): void {
 /* As the bridge writes it. */
 export function exportJson(): void {
   wire.ask({ export: null }).then((d) => {
-    if (d.file)
+    if (d.done === null)
+      note.set("The window has it.");
+    else if (d.file)
       save(d.file.name || "transcript.json", d.file.type || "application/json", d.file.text ?? "");
   }).catch((e) => note.set(e instanceof Error ? e.message : String(e)));
 }
@@ -56,7 +59,8 @@ export function view(): Child {
         "What was done, and what came of it. Secrets, parameters and personal panes never enter it.")),
     h("div", { class: "answers" },
       h("button", { type: "button", id: "export-json", onclick: exportJson }, icon("export", 14), "As JSON"),
-      h("button", { type: "button", id: "export-text", onclick: exportText }, icon("export", 14), "As text"))),
+      host ? null
+        : h("button", { type: "button", id: "export-text", onclick: exportText }, icon("export", 14), "As text"))),
   live(h("p", { class: "m", role: "status" }), () => note.get()),
   live(h("ol", { class: "card records full" }), () => {
     const all = store.records.get().slice().reverse();

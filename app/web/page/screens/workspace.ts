@@ -3,7 +3,7 @@
 import { icon } from "../icons";
 import * as pane from "../pane";
 import * as store from "../store";
-import { Child, effect, h, replace, vars } from "../view";
+import { Child, effect, h, keeping, replace, vars } from "../view";
 import * as wire from "../wire";
 
 const COLUMN_PX = 8.4, ROW_PX = 20;
@@ -74,7 +74,7 @@ function paint(): void {
   drawn = want;
   const scrolls = [...room.querySelectorAll<HTMLElement>("*")].filter((e) => e.scrollTop > 0)
     .map((e) => [e, e.scrollTop] as const);
-  replace(room, all.size ? tree(l) : nothing());
+  keeping(room, () => replace(room, all.size ? tree(l) : nothing())); /* a tree takes its panes out of the last one */
   for (const [e, y] of scrolls)
     e.scrollTop = y;
 }
