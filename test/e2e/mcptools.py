@@ -9,6 +9,7 @@ that is sent, said or written.
 usage: mcptools.py [SERVER]     SERVER: the calculator of the C++ library
        mcptools.py --afternoon  an agent's afternoon, and what the audit log tells of it
 """
+import contextlib
 import json
 import os
 import re
@@ -170,7 +171,8 @@ class Home:
         """Ends what is left of logins; the instance alone does not, for its line may come back."""
         for pid in self.agents:
             if self.capos in instance.read_proc(pid, "cmdline").split("\0"):
-                os.kill(pid, signal.SIGKILL)
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
 
     def run(self, *words, code=0, said=""):
         done = subprocess.run([self.capos, *words], capture_output=True, text=True, timeout=RUN_S, env=self.env,
