@@ -31,6 +31,7 @@ enum {
         AGAIN_MS = 2000, /* before another try to open a session, after one has failed */
         LOOK_MS =
                 10 * 1000, /* between two looks at what the session holds, where nobody tells us */
+        LATE_MS = 500,     /* what runs with the instance when the host has gone is waited for */
         LEASE_SLACK_MS = 50,
         LEASE_FAR_MS = 24 * 60 * 60 * 1000, /* what is fetched anew before that looks again */
 };
@@ -41,6 +42,7 @@ struct mcp_run {
         struct mcp_pipe pipe;
         struct mcp_desk desk;
         capnp_timer *tick;
+        capnp_timer *late;       /* the host has gone while something is waited for */
         capnp_timer *lease;      /* the next capability ends alone */
         capnp_question *changed; /* waits for the bundle to be another */
         struct mcp_words event;  /* what an event that comes is written by */
@@ -137,17 +139,24 @@ static void on_lost_line(void *arg)
         mcp_serve_lost(&r->m.serve, mcp_now_ms());
 }
 
+static void on_late(void *arg)
+{
+        struct mcp_run *r = arg;
+
+        mcp_desk_end(&r->desk);
+        _exit(EXIT_SUCCESS);
+}
+
 static void on_ended(void *arg)
 {
         struct mcp_run *r = arg;
 
         r->over = true;
         capnp_vat_stop(r->m.vat);
-        /* It waits for others, who may take as long as they like; our host does not. */
-        if (r->opening) {
-                mcp_desk_end(&r->desk);
-                _exit(EXIT_SUCCESS);
-        }
+        /* What waits for the instance now may take as long as that likes; our host does not. But
+         * mostly it is done in a moment, and a session of our own is logged out then. */
+        if (r->opening && !r->late && capnp_timer_new(r->m.vat, LATE_MS, on_late, r, &r->late))
+                on_late(r);
 }
 
 static const struct mcp_pipe_ops pipe_ops = {
@@ -513,6 +522,7 @@ struct mcp_run *mcp_run_free(struct mcp_run *r)
         mcp_desk_end(&r->desk);
         r->changed = capnp_question_free(r->changed);
         r->tick = capnp_timer_free(r->tick);
+        r->late = capnp_timer_free(r->late);
         mcp_tools_deinit(&r->m.tools);
         mcp_serve_deinit(&r->m.serve);
         mcp_gate_deinit(&r->m.gate);

@@ -318,6 +318,7 @@ class Rig(mcptools.Home):
         for c in self.clients:
             c.end()
         self.silent.socket.close()
+        super().close()
 
     def login(self, who="agent", **more):
         return super().login(f"{who}{self.number}", **more)
