@@ -40,7 +40,7 @@ capnp_abuilder capnp_answer_results_any(capnp_answer *a)
                 return (capnp_abuilder){0};
         }
 
-        return capnp_i_msg_slot(&c->results->msg, CONTENT_WORD);
+        return capnp_i_frame_content(c->results);
 }
 
 capnp_builder capnp_answer_results(capnp_answer *a)

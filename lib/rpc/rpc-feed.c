@@ -18,7 +18,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "rpc-proto.h"
 #include "wire.h"
 
 /* What is kept of a message that is too long, its segment table among it; an Abort that is. */
@@ -109,7 +108,9 @@ static bool feed_is_abort(const uint8_t *b, size_t len, size_t header)
 
         memcpy(&root, b + header, 8);
         off = header + 8 + (uint64_t)((uint32_t)root >> 2) * 8;
-        return !(root & 3) && off + 8 <= len && b[off] == MESSAGE_ABORT && !b[off + 1];
+        return !(root & 3) && off + 8 <= len &&
+               rpc_message_which((rpc_message_reader){
+                       capnp_i_at_word(b + off, RPC_MESSAGE_WORDS)}) == RPC_MESSAGE_ABORT;
 }
 
 /* How every TLS client begins; as the table of a frame that is more segments than there may be. */

@@ -39,7 +39,7 @@ struct frame *capnp_i_frame_new(void)
 
         memset(f->words, 0, ENVELOPE_WORDS * 8);
         capnp_i_msg_init_building(&f->msg, f->words, FRAME_WORDS, ENVELOPE_WORDS);
-        f->content = capnp_abuilder_any(capnp_i_msg_slot(&f->msg, CONTENT_WORD));
+        f->content = capnp_abuilder_any(capnp_i_frame_content(f));
         return f;
 }
 
@@ -145,7 +145,7 @@ struct frame *capnp_i_frame_shrink(struct frame *f)
         if (g->msg.error)
                 return capnp_i_frame_unref(g), f;
 
-        g->content = capnp_abuilder_any(capnp_i_msg_slot(&g->msg, CONTENT_WORD));
+        g->content = capnp_abuilder_any(capnp_i_frame_content(g));
         g->secret = f->secret;
         capnp_i_frame_unref(f);
         return g;
@@ -161,7 +161,7 @@ struct frame *capnp_i_frame_copy(struct frame *f, int *ret_r)
 
         g->secret = f && f->secret;
         if (f)
-                capnp_abuilder_set(capnp_i_msg_slot(&g->msg, CONTENT_WORD), f->content);
+                capnp_abuilder_set(capnp_i_frame_content(g), f->content);
 
         *ret_r = f ? capnp_msg_check(&f->msg) : 0;
         if (!*ret_r)

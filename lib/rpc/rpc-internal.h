@@ -10,6 +10,7 @@
 #include "base-quota.h"
 #include "msg-internal.h"
 #include "rpc-loop.h"
+#include "rpc.capnp-c.h"
 
 /* ---- blocks used again (rpc-recycle.c) ------------------------------------------------------ */
 
@@ -32,6 +33,29 @@ struct event {
         void (*run)(struct event *e);
 };
 
+/*
+ * The envelope of a built message: the first words of segment 0 are kept for Message, Call or
+ * Return, MessageTarget and Payload, so that parameters and results are built in place and never
+ * copied to be sent. Here is where each of them lies.
+ */
+enum {
+        MESSAGE_WORD = 1,
+        BODY_WORD = MESSAGE_WORD + RPC_MESSAGE_WORDS + RPC_MESSAGE_PTRS,
+        TARGET_WORD = BODY_WORD + RPC_CALL_WORDS + RPC_CALL_PTRS,
+        CONTENT_WORD = TARGET_WORD + RPC_MESSAGE_TARGET_WORDS + RPC_MESSAGE_TARGET_PTRS,
+        ENVELOPE_WORDS = CONTENT_WORD + RPC_PAYLOAD_PTRS,
+        SMALL_WORDS = BODY_WORD + RPC_RELEASE_WORDS, /* a whole message without a payload */
+        FRAME_WORDS = 64,
+};
+
+/* What messages begin with (rpc-envelope.c). */
+struct envelopes {
+        uint64_t call[ENVELOPE_WORDS], ret[ENVELOPE_WORDS];
+        uint64_t finish[SMALL_WORDS], release[SMALL_WORDS];
+};
+
+void capnp_i_envelopes_init(struct envelopes *e);
+
 struct capnp_vat {
         struct capnp_i_list events;
         struct capnp_i_list rpcs;    /* every connection's core */
@@ -47,6 +71,7 @@ struct capnp_vat {
         uint64_t held;        /* charged to all peers */
         uint64_t steps;       /* along lists that a peer can lengthen: for tests */
         struct recycle calls; /* struct call */
+        struct envelopes envelopes;
         const struct capnp_i_loop *loop;
         void *loop_self;
 };
@@ -66,13 +91,6 @@ static inline void capnp_i_vat_acts(const capnp_vat *v)
 
 /* ---- frames: a message and its memory (rpc-frame.c) ---------------------------------------- */
 
-/*
- * The envelope of a built message: the first words of segment 0 are kept for Message, Call or
- * Return, MessageTarget and Payload, so that parameters and results are built in place and never
- * copied to be sent.
- */
-enum { ENVELOPE_WORDS = 13, CONTENT_WORD = 11, CAPTABLE_WORD = 12, FRAME_WORDS = 64 };
-
 struct frame {
         capnp_msg msg;
         uint32_t refs;
@@ -83,6 +101,31 @@ struct frame {
         capnp_any content; /* where parameters or results begin */
         uint64_t words[];
 };
+
+/* A struct without pointers that lies at a word: of a message that is written, or goes by. */
+static inline capnp_reader capnp_i_at_word(const void *word, uint32_t words)
+{
+        return (capnp_reader){.d = word, .bytes = words * 8};
+}
+
+/* What is in the envelope of a message that is built. */
+static inline capnp_builder capnp_i_frame_at(struct frame *f, uint32_t word, uint32_t words,
+                                             uint16_t ptrs)
+{
+        return (capnp_builder){&f->msg, (uint8_t *)&f->words[word], 0, words * 8, ptrs};
+}
+
+static inline rpc_payload_builder capnp_i_frame_payload(struct frame *f)
+{
+        return (rpc_payload_builder){
+                capnp_i_frame_at(f, CONTENT_WORD, RPC_PAYLOAD_WORDS, RPC_PAYLOAD_PTRS)};
+}
+
+/* Where parameters or results begin. */
+static inline capnp_abuilder capnp_i_frame_content(struct frame *f)
+{
+        return rpc_payload_build_content(capnp_i_frame_payload(f));
+}
 
 struct frame *capnp_i_frame_new(void);
 /* Without an envelope, for the messages that carry no payload. */
@@ -145,8 +188,8 @@ struct more *capnp_i_more_unref(struct more *m);
 size_t capnp_i_more_bytes(const struct more *m);
 struct capnp_exception_more capnp_i_more_peek(const struct more *m);
 /* From and to the Exception of a message. */
-struct more *capnp_i_more_read(capnp_reader e);
-void capnp_i_more_write(const struct more *m, capnp_builder e);
+struct more *capnp_i_more_read(rpc_exception_reader e);
+void capnp_i_more_write(const struct more *m, rpc_exception_builder e);
 
 /* ---- references (rpc-cap.c) ----------------------------------------------------------------- */
 
@@ -607,7 +650,7 @@ struct skip {
         uint32_t seg, off;       /* the word to be looked at next */
         uint32_t to_seg, to_off; /* where a double far pointer leads */
         uint8_t what, hop;       /* which pointer is followed, and how far it has been */
-        uint16_t tag;            /* of the message */
+        enum rpc_message_which tag;
         bool found;
         uint8_t have; /* bytes of the word that are here */
         uint8_t word[8];
@@ -741,7 +784,7 @@ void capnp_i_table_close_caps(capnp_rpc *r);
 /* rpc-in.c: one received message */
 int capnp_i_in_message(capnp_rpc *r, struct frame *f);
 /* One that is not kept, because it is too long: the first word of its Call or Return. */
-int capnp_i_in_long_message(capnp_rpc *r, uint16_t tag, uint64_t word);
+int capnp_i_in_long_message(capnp_rpc *r, enum rpc_message_which tag, uint64_t word);
 /* The peer ends the connection, for a reason that need not end in a NUL. */
 int capnp_i_in_abort(capnp_rpc *r, const char *reason, size_t len);
 
@@ -757,22 +800,25 @@ int capnp_i_skip_feed(capnp_rpc *r, const uint8_t *b, size_t len, size_t *ret_us
 void capnp_i_feed_deinit(capnp_rpc *r);
 
 /* rpc-desc.c: capability tables of payloads */
-int capnp_i_desc_read(capnp_rpc *r, capnp_list table, capnp_msg *into);
+int capnp_i_desc_read(capnp_rpc *r, rpc_cap_descriptor_list table, capnp_msg *into);
 /* What the ledger would be charged for it, if no reference were here already. */
-uint64_t capnp_i_desc_cost(capnp_list table);
-int capnp_i_desc_read_one(capnp_rpc *r, capnp_reader d, capnp_cap **ret_c);
-void capnp_i_desc_take_fd(capnp_rpc *r, capnp_reader d, capnp_cap *c);
+uint64_t capnp_i_desc_cost(rpc_cap_descriptor_list table);
+int capnp_i_desc_read_one(capnp_rpc *r, rpc_cap_descriptor_reader d, capnp_cap **ret_c);
+void capnp_i_desc_take_fd(capnp_rpc *r, rpc_cap_descriptor_reader d, capnp_cap *c);
 /* Whether a descriptor names something of its receiver's; the same for entry i of a Return. */
-bool capnp_i_desc_is_ours(capnp_reader d);
+bool capnp_i_desc_is_ours(rpc_cap_descriptor_reader d);
 bool capnp_i_desc_result_is_ours(struct frame *f, uint32_t i);
-/* Writes the capability table of m, which is about to be sent; notes the exports made. */
-int capnp_i_desc_write(capnp_rpc *r, capnp_msg *m, struct wire_ids *ids, struct fds *fds);
-int capnp_i_desc_write_one(capnp_rpc *r, capnp_cap *c, capnp_builder d, struct wire_ids *ids);
-void capnp_i_desc_write_fd(capnp_rpc *r, capnp_cap *c, capnp_builder d, struct fds *fds);
+/* Writes the capability table of f, which is about to be sent; notes the exports made. */
+int capnp_i_desc_write(capnp_rpc *r, struct frame *f, struct wire_ids *ids, struct fds *fds);
+int capnp_i_desc_write_one(capnp_rpc *r, capnp_cap *c, rpc_cap_descriptor_builder d,
+                           struct wire_ids *ids);
+void capnp_i_desc_write_fd(capnp_rpc *r, capnp_cap *c, rpc_cap_descriptor_builder d,
+                           struct fds *fds);
 /* After the message itself: Resolve for what was broken from the start. */
 void capnp_i_desc_resolve_broken(capnp_rpc *r, const struct wire_ids *ids);
-void capnp_i_desc_write_target(capnp_cap *c, capnp_builder target);
-int capnp_i_desc_read_promised(capnp_rpc *r, capnp_reader promised, capnp_cap **ret_c);
+void capnp_i_desc_write_target(capnp_cap *c, rpc_message_target_builder target);
+int capnp_i_desc_read_promised(capnp_rpc *r, rpc_promised_answer_reader promised,
+                               capnp_cap **ret_c);
 void capnp_i_wire_ids_release(capnp_rpc *r, struct wire_ids *ids);
 void capnp_i_wire_ids_clear(struct wire_ids *ids);
 
@@ -796,7 +842,7 @@ void capnp_i_send_resolve(struct export *e, capnp_cap *to);
 void capnp_i_send_disembargo(capnp_rpc *r, struct promise *target, uint32_t id);
 void capnp_i_send_disembargo_reply(capnp_rpc *r, capnp_cap *target, uint32_t import, uint32_t id);
 void capnp_i_send_bootstrap(capnp_rpc *r, uint32_t id);
-void capnp_i_send_unimplemented(capnp_rpc *r, capnp_reader message);
+void capnp_i_send_unimplemented(capnp_rpc *r, rpc_message_reader message);
 void capnp_i_send_abort(capnp_rpc *r, enum capnp_kind kind, const char *reason);
 /* NULL: no memory. */
 struct disembargo *capnp_i_disembargo_new(capnp_rpc *r, uint32_t id, uint32_t import);
@@ -804,8 +850,8 @@ void capnp_i_disembargo_deliver(struct disembargo *d, capnp_cap *target);
 
 /* rpc-out.c: the queue of bytes */
 int capnp_i_out_frame(capnp_rpc *r, struct frame *f, bool give, const struct fds *fds);
-/* A message whose body is one word of data: it is written where it is sent from. 0 or -ENOMEM. */
-int capnp_i_out_word(capnp_rpc *r, uint16_t tag, uint64_t body) CAPNP_MUST_USE;
+/* A small message, which is written where it is sent from. 0 or -ENOMEM. */
+int capnp_i_out_small(capnp_rpc *r, const uint64_t words[SMALL_WORDS]) CAPNP_MUST_USE;
 void capnp_i_fds_close(struct fds *f);
 void capnp_i_out_clear(capnp_rpc *r);
 

@@ -18,7 +18,6 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#include "rpc-proto.h"
 #include "wire.h"
 
 /* A message longer than OUT_SMALL is queued as it is; the rest are rooms of blocks. */
@@ -131,17 +130,17 @@ static bool out_is_long(const capnp_rpc *r, const struct frame *f, size_t bytes)
  * Counts a message. What is neither a Return nor our own initiative is a consequence of what the
  * peer sent; there is no bound to it but this one.
  */
-static inline void out_count(capnp_rpc *r, uint16_t tag, bool refusal, uint32_t bytes)
+static inline void out_count(capnp_rpc *r, enum rpc_message_which tag, bool refusal, uint32_t bytes)
 {
         struct out *o = CAPNP_I_OF(r->outq.prev, struct out, link);
 
         r->out_bytes += bytes;
         if (r->out_bytes > r->most_out)
                 r->most_out = r->out_bytes;
-        if (tag == MESSAGE_CALL || tag == MESSAGE_BOOTSTRAP || tag == MESSAGE_ABORT)
+        if (tag == RPC_MESSAGE_CALL || tag == RPC_MESSAGE_BOOTSTRAP || tag == RPC_MESSAGE_ABORT)
                 return;
 
-        if (tag == MESSAGE_RETURN && !refusal) {
+        if (tag == RPC_MESSAGE_RETURN && !refusal) {
                 r->out_replies += bytes;
                 o->replies += bytes;
                 return;
@@ -156,6 +155,13 @@ static inline void out_count(capnp_rpc *r, uint16_t tag, bool refusal, uint32_t 
                         (capnp_exception){CAPNP_OVERLOADED,
                                           "over-quota.bytes: the peer sends and does not read"},
                         false);
+}
+
+/* Every message of ours begins with its Message struct behind the root pointer. */
+static inline enum rpc_message_which out_tag(const uint64_t *words)
+{
+        return rpc_message_which(
+                (rpc_message_reader){capnp_i_at_word(&words[MESSAGE_WORD], RPC_MESSAGE_WORDS)});
 }
 
 int capnp_i_out_frame(capnp_rpc *r, struct frame *f, bool give, const struct fds *fds)
@@ -177,8 +183,7 @@ int capnp_i_out_frame(capnp_rpc *r, struct frame *f, bool give, const struct fds
         if (k)
                 return k;
 
-        /* Every message of ours begins with its Message struct behind the root pointer. */
-        out_count(r, (uint16_t)f->words[1], f->refusal, (uint32_t)bytes);
+        out_count(r, out_tag(f->words), f->refusal, (uint32_t)bytes);
         bytes -= capnp_i_frame_header(f->msg.nsegs);
         if (bytes > r->longest)
                 r->longest = bytes;
@@ -188,32 +193,34 @@ int capnp_i_out_frame(capnp_rpc *r, struct frame *f, bool give, const struct fds
         return 0;
 }
 
-static void out_trace_words(capnp_rpc *r, uint64_t *words, uint32_t n)
+static void out_trace_small(capnp_rpc *r, const uint64_t words[SMALL_WORDS])
 {
+        uint32_t n = SMALL_WORDS;
+        uint64_t copy[SMALL_WORDS];
         capnp_msg m;
 
-        if (!capnp_i_msg_init_received(&m, words, &n, 1, &r->limits))
+        memcpy(copy, words, sizeof(copy));
+        if (!capnp_i_msg_init_received(&m, copy, &n, 1, &r->limits))
                 r->trace(r->trace_arg, false, &m);
         capnp_i_msg_deinit(&m);
 }
 
-int capnp_i_out_word(capnp_rpc *r, uint16_t tag, uint64_t body)
+int capnp_i_out_small(capnp_rpc *r, const uint64_t words[SMALL_WORDS])
 {
-        enum { WORDS = 4 };
-        /* The segment table; root; Message; its body. */
-        uint64_t w[1 + WORDS] = {(uint64_t)WORDS << 32, UINT64_C(1) << 32 | UINT64_C(1) << 48, tag,
-                                 UINT64_C(1) << 32, body};
-        struct out *o = out_block(r, sizeof(w));
+        enum { TABLE_BYTES = 8, BYTES = TABLE_BYTES + SMALL_WORDS * 8 };
+        struct out *o = out_block(r, BYTES);
+        const uint32_t size = SMALL_WORDS;
 
         if (!o)
                 return -ENOMEM;
 
-        memcpy(o->bytes + o->len, w, sizeof(w));
-        o->len += sizeof(w);
+        capnp_i_frame_table(o->bytes + o->len, &size, 1);
+        memcpy(o->bytes + o->len + TABLE_BYTES, words, SMALL_WORDS * 8);
+        o->len += BYTES;
         o->secret |= r->limits.wipe;
-        out_count(r, tag, false, sizeof(w));
+        out_count(r, out_tag(words), false, BYTES);
         if (r->trace)
-                out_trace_words(r, w + 1, WORDS);
+                out_trace_small(r, words);
         capnp_i_rpc_dirty(r);
         return 0;
 }

@@ -67,7 +67,7 @@ capnp_abuilder capnp_question_params_any(capnp_question *q)
         if (!c || c->state != CALL_NEW || !c->params)
                 return (capnp_abuilder){0};
 
-        return capnp_i_msg_slot(&c->params->msg, CONTENT_WORD);
+        return capnp_i_frame_content(c->params);
 }
 
 capnp_builder capnp_question_params(capnp_question *q)

@@ -30,6 +30,7 @@ int capnp_vat_new_bare(capnp_vat **ret_v)
         capnp_i_list_init(&v->sent);
         capnp_i_list_init(&v->stale);
         capnp_i_event_init(&v->freshen, capnp_i_cap_freshen);
+        capnp_i_envelopes_init(&v->envelopes);
         v->bad_index = capnp_cap_new_broken(
                 v, (capnp_exception){CAPNP_FAILED, "the message has no such capability"});
         if (!v->bad_index) {

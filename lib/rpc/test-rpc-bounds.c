@@ -363,6 +363,47 @@ TEST(a_promise_under_embargo_is_released_when_that_is_lifted)
         promise_close(&v, &h);
 }
 
+/* The peer says that it does not know a Disembargo of ours: one of this kind, with this id. */
+static void disembargo_unknown(struct hand *h, uint16_t kind, uint32_t id)
+{
+        capnp_builder m, b;
+        capnp_msg *outer = hand_message(MESSAGE_UNIMPLEMENTED, 1, 1, &m);
+
+        capnp_builder_set_u16(m, 0, MESSAGE_DISEMBARGO, 0);
+        b = capnp_abuilder_init_struct(capnp_builder_any(m, 0), 1, 2);
+        capnp_builder_set_u32(b, ID_AT, id, 0);
+        capnp_builder_set_u16(b, DISEMBARGO_TAG_AT, kind, 0);
+        CHECK_OK(hand_feed(h, outer));
+        hand_run(h);
+}
+
+/* The id of what was asked for by the peer is the peer's, and may be that of an embargo of ours. */
+TEST(a_disembargo_that_comes_back_unknown_lifts_what_it_was_for)
+{
+        capnp_reader b;
+        struct vat v;
+        struct hand h;
+        capnp_cap *c;
+        uint32_t id;
+
+        c = promise_open(&v, &h);
+        capnp_question_detach(ask(v.vat, c, KEEP, 0, NULL));
+        hand_run(&h);
+        (void)hand_expect(&h, MESSAGE_CALL, 0);
+        CHECK_OK(hand_resolve(&h, 7, DESC_RECEIVER_HOSTED, 0));
+        hand_next(&h);
+        CHECK_EQ(hand_read(&h, &b), MESSAGE_DISEMBARGO);
+        id = capnp_reader_u32(b, ID_AT, 0);
+        hand_expect_nothing(&h);
+        disembargo_unknown(&h, DISEMBARGO_RECEIVER, id);
+        hand_expect_nothing(&h);
+        CHECK_EQ(h.rpc->embargoes.live, 1);
+        disembargo_unknown(&h, DISEMBARGO_SENDER, id);
+        (void)hand_expect(&h, MESSAGE_RELEASE, 7);
+        CHECK_EQ(h.rpc->embargoes.live, 0);
+        promise_close(&v, &h);
+}
+
 /* A second name for what is here already is no new promise, and a name for itself is none at all.
  */
 TEST(a_promise_that_becomes_a_known_one)

@@ -9,7 +9,7 @@
 
 #include <stdlib.h>
 
-#include "rpc-proto.h"
+#include "test-rpc-numbers.h"
 
 /* A core, and the bytes it has said that nobody has read yet. */
 struct hand {
@@ -148,7 +148,7 @@ static inline int hand_bootstrap(struct hand *h, uint32_t id)
         return hand_feed(h, m);
 }
 
-/* A reference among parameters: enum of rpc-proto.h, and the id of what it names. */
+/* A reference among parameters: enum of test-rpc-numbers.h, and the id of what it names. */
 struct arg {
         uint16_t tag;
         uint32_t id;
