@@ -51,7 +51,7 @@ struct call *capnp_i_call_new(capnp_vat *v)
 
 struct call *capnp_i_call_ref(struct call *c)
 {
-        c->refs++;
+        capnp_i_refs_take(&c->refs);
         return c;
 }
 
@@ -97,7 +97,7 @@ static void call_free(struct call *c)
 
 void capnp_i_call_unref(struct call *c)
 {
-        if (--c->refs == 0)
+        if (capnp_i_refs_drop(&c->refs))
                 call_free(c);
 }
 
@@ -400,6 +400,7 @@ static struct call *call_complete(struct call *c)
 {
         struct call *parent = c->parent;
 
+        assert(!c->done);
         capnp_i_call_ref(c);
         c->callers++; /* settling may drop all others, and it is too late to cancel */
         call_settle_pipes(c);
@@ -427,7 +428,7 @@ static void call_end(struct call *c)
         if (c->state == CALL_ENDED)
                 return;
 
-        c->state = CALL_ENDED;
+        capnp_i_call_move(c, CALL_ENDED);
         capnp_i_list_remove(&c->waiter.link);
         while ((x = c->crossings)) {
                 c->crossings = x->outer;
@@ -581,7 +582,7 @@ void capnp_i_call_give_up(struct call *c)
 
 void capnp_i_call_drop_caller(struct call *c)
 {
-        if (--c->callers > 0)
+        if (!capnp_i_refs_drop(&c->callers))
                 return;
 
         capnp_i_call_ref(c);
@@ -625,7 +626,6 @@ static void call_queue(struct call *c, struct promise *p)
                 return;
         }
 
-        c->state = CALL_QUEUED;
         call_set_target(c, &p->cap);
         capnp_i_list_append(&p->fifo, &c->waiter.link);
 }
@@ -647,7 +647,7 @@ static capnp_cap *call_step(struct call *c, capnp_cap *target)
 
         switch ((enum cap_kind)target->kind) {
         case CAP_HOSTED:
-                c->state = CALL_HOSTED;
+                capnp_i_call_move(c, CALL_HOSTED);
                 call_set_target(c, target);
                 capnp_i_call_due(c, DUE_RUN);
                 return NULL;
@@ -682,10 +682,12 @@ void capnp_i_call_deliver(struct call *c, capnp_cap *target)
 
         /* Crossing a membrane may drop the last reference to its results, and so to it. */
         capnp_i_call_ref(c);
-        if (c->state == CALL_NEW)
+        if (c->state == CALL_NEW) {
                 capnp_i_call_ref(c); /* the callee's, until call_end() */
+                capnp_i_call_move(c, CALL_QUEUED);
+        }
 
-        c->state = CALL_QUEUED;
+        assert(c->state == CALL_QUEUED && capnp_i_list_empty(&c->waiter.link));
         while (c->state == CALL_QUEUED && capnp_i_list_empty(&c->waiter.link)) {
                 next = capnp_i_cap_final(held);
                 if (!next) {
@@ -754,7 +756,7 @@ void capnp_i_call_follow(struct call *c, struct call *t)
                 capnp_cap_unref(&p->cap);
         }
 
-        c->state = CALL_TAILED;
+        capnp_i_call_move(c, CALL_TAILED);
         c->tail = t;
         capnp_i_call_drop_params(c);
         if (c->canceled)

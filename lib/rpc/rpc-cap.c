@@ -29,7 +29,7 @@ void capnp_i_cap_init(capnp_cap *c, capnp_vat *v, enum cap_kind kind)
 capnp_cap *capnp_cap_ref(capnp_cap *c)
 {
         if (c)
-                c->refs++;
+                capnp_i_refs_take(&c->refs);
 
         return c;
 }
@@ -116,7 +116,7 @@ capnp_cap *capnp_cap_unref(capnp_cap *c)
         struct capnp_i_list *l;
         capnp_vat *v;
 
-        if (!c || --c->refs > 0)
+        if (!c || !capnp_i_refs_drop(&c->refs))
                 return NULL;
 
         v = c->vat;

@@ -78,7 +78,7 @@ int capnp_rpc_new(capnp_vat *v, const struct capnp_limits *l, capnp_cap *bootstr
 
 capnp_rpc *capnp_i_rpc_ref(capnp_rpc *r)
 {
-        r->refs++;
+        capnp_i_refs_take(&r->refs);
         return r;
 }
 
@@ -86,7 +86,7 @@ void capnp_i_rpc_unref(capnp_rpc *r)
 {
         capnp_vat *v = r->vat;
 
-        if (--r->refs > 0)
+        if (!capnp_i_refs_drop(&r->refs))
                 return;
 
         capnp_i_list_remove(&r->link);
@@ -306,7 +306,7 @@ int capnp_rpc_bootstrap(capnp_rpc *r, capnp_cap **ret_c)
                 capnp_i_call_fail(c, CAPNP_OVERLOADED, capnp_i_send_why(k));
         } else {
                 capnp_i_call_ref(c); /* the callee's */
-                c->state = CALL_REMOTE;
+                capnp_i_call_move(c, CALL_REMOTE);
                 c->out = capnp_i_rpc_ref(r);
                 capnp_i_send_bootstrap(r, c->out_id);
         }

@@ -81,7 +81,7 @@ struct frame *capnp_i_frame_new_received(const void *b, size_t len, const struct
 
 struct frame *capnp_i_frame_ref(struct frame *f)
 {
-        f->refs++;
+        capnp_i_refs_take(&f->refs);
         return f;
 }
 
@@ -95,7 +95,7 @@ static void frame_wipe(struct frame *f)
 
 struct frame *capnp_i_frame_unref(struct frame *f)
 {
-        if (!f || --f->refs > 0)
+        if (!f || !capnp_i_refs_drop(&f->refs))
                 return NULL;
 
         if (f->secret)

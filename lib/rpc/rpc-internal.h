@@ -8,6 +8,7 @@
 #include "base-list.h"
 #include "base-map.h"
 #include "base-quota.h"
+#include "base-refs.h"
 #include "msg-internal.h"
 #include "rpc-loop.h"
 #include "rpc.capnp-c.h"
@@ -306,6 +307,19 @@ void capnp_i_pipes_remove(struct promise *p);
 /* Moves all to a list, which does not know where they are. */
 void capnp_i_pipes_take_all(struct pipes *s, struct capnp_i_list *to);
 
+/* The one place where the state of a promise changes. */
+static inline void capnp_i_promise_move(struct promise *p, enum promise_state to)
+{
+        static const uint8_t may[] = {
+                [PROMISE_PENDING] = 1 << PROMISE_EMBARGOED | 1 << PROMISE_SETTLED,
+                [PROMISE_EMBARGOED] = 1 << PROMISE_SETTLED,
+                [PROMISE_SETTLED] = 0,
+        };
+
+        assert(may[p->state] >> to & 1);
+        p->state = (uint8_t)to;
+}
+
 void capnp_i_cap_init(capnp_cap *c, capnp_vat *v, enum cap_kind kind);
 struct hosted *capnp_i_cap_hosted(capnp_cap *c);
 struct import *capnp_i_cap_import(capnp_cap *c);
@@ -450,6 +464,22 @@ struct call {
 
 /* Bits of call.due: which event is to be run. */
 enum { DUE_RUN = 1, DUE_CANCEL = 2, DUE_DONE = 4, DUE_SEND = 8 };
+
+/* The one place where the state of a call changes. */
+static inline void capnp_i_call_move(struct call *c, enum call_state to)
+{
+        static const uint8_t may[] = {
+                [CALL_NEW] = 1 << CALL_QUEUED | 1 << CALL_REMOTE /* Bootstrap */ | 1 << CALL_ENDED,
+                [CALL_QUEUED] = 1 << CALL_HOSTED | 1 << CALL_REMOTE | 1 << CALL_ENDED,
+                [CALL_HOSTED] = 1 << CALL_TAILED | 1 << CALL_ENDED,
+                [CALL_REMOTE] = 1 << CALL_TAILED | 1 << CALL_ENDED,
+                [CALL_TAILED] = 1 << CALL_ENDED,
+                [CALL_ENDED] = 0,
+        };
+
+        assert(may[c->state] >> to & 1);
+        c->state = (uint8_t)to;
+}
 
 struct call *capnp_i_call_new(capnp_vat *v);
 struct call *capnp_i_call_ref(struct call *c);

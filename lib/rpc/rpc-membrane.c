@@ -79,10 +79,11 @@ static void membrane_gone(struct event *e)
 /* One less of what has crossed, or of who holds the membrane itself. */
 static void membrane_drop(capnp_membrane *m)
 {
-        m->refs--;
+        bool last = capnp_i_refs_drop(&m->refs);
+
         if (m->refs == m->owned)
                 capnp_i_narrow_forget(m);
-        if (m->refs > 0)
+        if (!last)
                 return;
 
         capnp_i_event_init(&m->event, membrane_gone);
@@ -165,7 +166,7 @@ static capnp_cap *membrane_wrap_new(capnp_membrane *m, capnp_cap *inner, bool in
 
         capnp_i_cap_init(&w->cap, m->vat, CAP_WRAP);
         w->membrane = m;
-        m->refs++;
+        capnp_i_refs_take(&m->refs);
         w->inner = capnp_cap_ref(inner);
         w->inward = inward;
         capnp_i_map_put(&m->wraps[inward], (uintptr_t)inner, w);
@@ -451,7 +452,7 @@ static int membrane_note(struct wrap *w, struct call *c, uint64_t bytes)
                                .mark = membrane_mark(w->membrane, w->inward)};
         if (x->membrane->looks)
                 x->to = capnp_cap_ref(w->inner);
-        w->membrane->refs++;
+        capnp_i_refs_take(&w->membrane->refs);
         capnp_i_list_append(&w->membrane->open, &x->link);
         c->crossings = x;
         return 0;
@@ -632,7 +633,7 @@ void capnp_membrane_revoke(capnp_membrane *m, capnp_exception why)
                 return;
 
         b = capnp_cap_new_broken(m->vat, why);
-        m->refs++;
+        capnp_i_refs_take(&m->refs);
         m->revoked = b ? capnp_i_cap_broken(b) : m->spare;
         if (!b)
                 capnp_cap_ref(&m->spare->cap);

@@ -73,14 +73,14 @@ struct more *capnp_i_more_new(const struct capnp_exception_more *from)
 struct more *capnp_i_more_ref(struct more *m)
 {
         if (m)
-                m->refs++;
+                capnp_i_refs_take(&m->refs);
 
         return m;
 }
 
 struct more *capnp_i_more_unref(struct more *m)
 {
-        if (m && --m->refs == 0)
+        if (m && capnp_i_refs_drop(&m->refs))
                 free(m);
 
         return NULL;

@@ -34,6 +34,7 @@ static void out_free(capnp_rpc *r, struct out *o)
 {
         bool eased = o->notes && r->out_notes > r->limits.out_bytes;
 
+        assert(r->out_replies >= o->replies && r->out_notes >= o->notes);
         r->out_replies -= o->replies;
         r->out_notes -= o->notes;
         capnp_i_list_remove(&o->link);
@@ -292,6 +293,7 @@ bool capnp_i_rpc_has_out(const capnp_rpc *r)
 
 void capnp_rpc_out_sent(capnp_rpc *r, size_t bytes)
 {
+        assert(bytes <= r->out_bytes);
         r->out_bytes -= bytes;
         r->progress++;
         while (bytes) {

@@ -199,7 +199,7 @@ static void promise_finish(struct promise *p)
         capnp_vat *v = p->cap.vat;
 
         capnp_cap_ref(&p->cap);
-        p->state = PROMISE_SETTLED;
+        capnp_i_promise_move(p, PROMISE_SETTLED);
         p->embargo_rpc = NULL;
         capnp_i_table_import_release(&p->wire);
         if (p->cap.narrow)
@@ -221,7 +221,7 @@ static void promise_embargo(struct promise *p)
         }
 
         capnp_i_send_disembargo(r, p, id);
-        p->state = PROMISE_EMBARGOED;
+        capnp_i_promise_move(p, PROMISE_EMBARGOED);
         p->embargo = id;
         p->embargo_rpc = r;
         promise_detach(p);

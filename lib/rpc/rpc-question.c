@@ -115,7 +115,7 @@ static void question_send_one(struct call *c)
         r = capnp_msg_check(&c->params->msg);
         if (r) {
                 capnp_i_call_ref(c); /* as delivering would */
-                c->state = CALL_QUEUED;
+                capnp_i_call_move(c, CALL_QUEUED);
                 capnp_i_call_fail_error(c, r);
                 return;
         }

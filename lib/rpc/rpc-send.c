@@ -356,7 +356,7 @@ void capnp_i_send_call(capnp_rpc *r, struct call *c, capnp_cap *target)
 
         r->calls_out++;
         c->out = capnp_i_rpc_ref(r);
-        c->state = CALL_REMOTE;
+        capnp_i_call_move(c, CALL_REMOTE);
         params = c->params;
         c->params = NULL;
         c->params_root = (capnp_builder){0};
@@ -579,7 +579,7 @@ void capnp_i_call_forget(struct call *c)
         (void)capnp_i_map_take(&r->answers, c->peer_id);
         if (!c->finished) {
                 c->finished = true;
-                c->callers--; /* it is done: nothing to cancel */
+                (void)capnp_i_refs_drop(&c->callers); /* it is done: nothing to cancel */
         }
         capnp_i_call_unref(c);
         capnp_i_rpc_check_idle(r);

@@ -43,6 +43,7 @@ static struct slot *slots_get(const struct slots *s, uint32_t id)
 
 static void slots_drop(struct slots *s, uint32_t id)
 {
+        assert(id < s->n && s->v[id].live && s->live);
         s->v[id] = (struct slot){.next_free = s->free};
         s->free = id;
         s->live--;
@@ -75,8 +76,9 @@ struct call *capnp_i_table_question(const capnp_rpc *r, uint32_t id)
  */
 static void table_question_take(capnp_rpc *r, uint32_t id)
 {
-        struct call *c = r->questions.v[id].p;
+        struct call *c = capnp_i_table_question(r, id);
 
+        assert(c && c->out_id == id);
         if (c->charge.rpc && (!c->peer || c->peer->closed))
                 capnp_i_charge_end(&c->charge);
         slots_drop(&r->questions, id);
@@ -141,7 +143,7 @@ struct export *capnp_i_table_export_cap(capnp_rpc *r, capnp_cap *c)
         if (!e || e->refs == UINT32_MAX)
                 return table_export_new(r, c);
 
-        e->refs++;
+        capnp_i_refs_take(&e->refs);
         return e;
 }
 
@@ -155,6 +157,7 @@ void capnp_i_table_export_watch(struct export *e)
 
 static void table_export_drop(capnp_rpc *r, struct export *e)
 {
+        assert(e->rpc == r && (!e->refs || r->closed));
         if (capnp_i_map_get(&r->exported, (uintptr_t)e->cap) == e)
                 (void)capnp_i_map_take(&r->exported, (uintptr_t)e->cap);
         capnp_i_list_remove(&e->watch);
@@ -224,7 +227,7 @@ capnp_cap *capnp_i_table_import(capnp_rpc *r, uint32_t id, bool promise)
                 w = table_wire(c);
                 if (w->refs == UINT32_MAX)
                         return NULL;
-                w->refs++;
+                capnp_i_refs_take(&w->refs);
                 return capnp_cap_ref(c);
         }
 
@@ -252,20 +255,23 @@ void capnp_i_table_import_more(struct wire *w, uint64_t bytes)
 void capnp_i_table_import_decided(struct wire *w)
 {
         if (w->awaited)
-                w->rpc->awaited--;
+                (void)capnp_i_refs_drop(&w->rpc->awaited);
         w->awaited = false;
 }
 
 void capnp_i_table_import_release(struct wire *w)
 {
         capnp_rpc *r = w->rpc;
+        capnp_cap *c;
 
         if (!r)
                 return;
 
         capnp_i_table_import_decided(w);
         w->rpc = NULL;
-        (void)capnp_i_map_take(&r->imports, w->id);
+        c = capnp_i_map_take(&r->imports, w->id);
+        assert(w->refs && (c ? table_wire(c) == w : r->closed));
+        (void)c;
         capnp_i_send_release(r, w->id, w->refs);
         capnp_i_rpc_check_idle(r);
         capnp_i_rpc_unref(r);

@@ -45,7 +45,7 @@ int capnp_vat_new_bare(capnp_vat **ret_v)
 
 capnp_vat *capnp_i_vat_ref(capnp_vat *v)
 {
-        v->refs++;
+        capnp_i_refs_take(&v->refs);
         return v;
 }
 
@@ -53,7 +53,7 @@ void capnp_i_vat_unref(capnp_vat *v)
 {
         capnp_cap *bad = v->bad_index;
 
-        if (--v->refs > 0)
+        if (!capnp_i_refs_drop(&v->refs))
                 return;
 
         if (!bad) {

@@ -119,7 +119,7 @@ int capnp_i_conn_watch(capnp_conn *c, uint32_t events)
 
 /* ---- state -------------------------------------------------------------------------------- */
 
-static void conn_set_state(capnp_conn *c, enum conn_state to)
+static void conn_move(capnp_conn *c, enum conn_state to)
 {
         static const uint8_t may[] = {
                 [CONN_CONNECTING] = 1 << CONN_OPEN | 1 << CONN_CLOSED,
@@ -136,7 +136,7 @@ static void conn_set_state(capnp_conn *c, enum conn_state to)
 void capnp_i_conn_set_open(capnp_conn *c)
 {
         capnp_i_connect_forget(c);
-        conn_set_state(c, CONN_OPEN);
+        conn_move(c, CONN_OPEN);
         capnp_i_conn_note(c);
 }
 
@@ -146,7 +146,7 @@ static void conn_set_closed(capnp_conn *c)
         capnp_i_connect_forget(c);
         capos_io_timer_stop(&c->timer);
         if (c->state != CONN_CLOSED)
-                conn_set_state(c, CONN_CLOSED);
+                conn_move(c, CONN_CLOSED);
         capnp_i_conn_note(c);
 }
 
@@ -165,7 +165,7 @@ static void conn_set_closing(capnp_conn *c)
                 conn_set_closed(c);
                 return;
         }
-        conn_set_state(c, CONN_CLOSING);
+        conn_move(c, CONN_CLOSING);
         capos_io_timer_start(&c->timer, CLOSE_MS);
 }
 
@@ -241,7 +241,7 @@ static void conn_linger(capnp_conn *c)
                 conn_set_closed(c);
                 return;
         }
-        conn_set_state(c, CONN_LINGERING);
+        conn_move(c, CONN_LINGERING);
 }
 
 /* No event tells of bytes that have been read already. While the kernel takes no output a filter

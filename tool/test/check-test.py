@@ -168,6 +168,11 @@ CASES = {
     ),
     "lib/msg/unfinished.c": (body(f"/* {UNFINISHED}: more */"), [(2, "unfinished")]),
     "doc/machine.md": ("see /ro" + "ot/x\n", [(1, "path of one machine")]),
+    "lib/vat/vat-state.c": (
+        body("void set(int a)", "{", " " * 8 + "a->state = 1;", "}", "", "void a_move(int a)", "{",
+             " " * 8 + "a->state = 1;", "}"),
+        [(4, "set: a state is set")],
+    ),
     "lib/msg/clock.c": (function("return time(NULL);"), [(6, r"time\(\): lib/msg does no I/O")]),
     "lib/io/io-clock.c": (function("return time(NULL);"), []),
     "lib/io/io-exit.c": (function("exit(1);"), [(6, "neither exits nor prints")]),
