@@ -34,7 +34,7 @@ capnp_abuilder capnp_answer_results_any(capnp_answer *a)
                 return (capnp_abuilder){0};
 
         if (!c->results)
-                c->results = capnp_i_frame_new();
+                c->results = capnp_i_frame_new(c->vat);
         if (!c->results) {
                 c->unfilled = true;
                 return (capnp_abuilder){0};
@@ -106,7 +106,7 @@ int capnp_answer_return(capnp_answer *a)
         if (!c->results && c->m)
                 (void)capnp_answer_results(a);
         if (!c->results)
-                c->results = capnp_i_frame_new();
+                c->results = capnp_i_frame_new(c->vat);
         r = c->results && !c->unfilled ? capnp_msg_check(&c->results->msg) : -ENOMEM;
         if (r == CAPNP_E_POISON || (!r && !c->asked && capnp_answer_check(a))) {
                 capnp_i_call_fail(c, CAPNP_FAILED,

@@ -358,8 +358,9 @@ static void call_take_results(struct call *c, struct call *t)
                 return;
 
         /* Both might rewrite the capability table: each needs its own. */
-        c->results = (c->crossings || c->early) && t->yourself ? capnp_i_frame_copy(t->results, &r)
-                                                               : capnp_i_frame_ref(t->results);
+        c->results = (c->crossings || c->early) && t->yourself
+                             ? capnp_i_frame_copy(c->vat, t->results, &r)
+                             : capnp_i_frame_ref(t->results);
         if (r)
                 capnp_i_call_set_exception(c, CAPNP_FAILED, "the results are malformed");
 }

@@ -14,6 +14,7 @@
 #include "rpc-internal.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -75,7 +76,7 @@ static int feed_frame(capnp_rpc *r, const uint8_t *b, size_t len)
         struct frame *f;
         int k;
 
-        f = capnp_i_frame_new_received(b, len, &r->limits, &k);
+        f = capnp_i_frame_new_received(r->vat, b, len, &r->limits, &k);
         if (!f)
                 return k == -ENOMEM ? feed_no_memory(r)
                                     : capnp_i_rpc_violation(r, "a message is malformed");
@@ -332,12 +333,12 @@ static void feed_end(capnp_rpc *r)
                         false);
 }
 
-/* Until all is used up, or the turn is over. */
-static int feed_run(capnp_rpc *r, struct input *in)
+/* Until all is used up, or the turn is over, or so many messages have been taken. */
+static int feed_run(capnp_rpc *r, struct input *in, unsigned most)
 {
         int k = 0;
 
-        while (!k && in->len && r->calls_in < r->calls_stop)
+        while (!k && in->len && r->calls_in < r->calls_stop && most-- > 0)
                 k = feed_next(r, in);
         if (!k && !in->len && in->nfds)
                 feed_bind_fds(r, in);
@@ -393,7 +394,7 @@ int capnp_i_feed_rest(capnp_rpc *r)
 
         capnp_i_rpc_ref(r);
         t->fds.n = 0;
-        k = feed_run(r, &in);
+        k = feed_run(r, &in, UINT_MAX);
         if (!k && in.len) {
                 t->at = t->len - in.len;
                 t->fds = fds;
@@ -422,10 +423,26 @@ int capnp_rpc_feed(capnp_rpc *r, const void *b, size_t len, const int *fds, unsi
 
         capnp_i_rpc_ref(r);
         if (!k && !r->rest.b)
-                k = feed_run(r, &in);
+                k = feed_run(r, &in, UINT_MAX);
         if (!k && in.len)
                 k = rest_keep(r, &in);
         feed_close_fds(&in);
+        capnp_i_rpc_unref(r);
+        return k;
+}
+
+int capnp_i_rpc_feed_some(capnp_rpc *r, const void *b, size_t len, unsigned most, size_t *ret_left)
+{
+        struct input in = {.b = b, .len = len};
+        int k = r->closed;
+
+        capnp_i_vat_acts(r->vat);
+        capnp_i_rpc_ref(r);
+        if (!k && !r->rest.b)
+                k = feed_run(r, &in, most);
+        if (!k && in.len && (r->rest.b || r->calls_in >= r->calls_stop))
+                k = rest_keep(r, &in);
+        *ret_left = k ? 0 : in.len;
         capnp_i_rpc_unref(r);
         return k;
 }

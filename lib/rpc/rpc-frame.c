@@ -15,13 +15,32 @@
 
 #include "wire.h"
 
-static struct frame *frame_alloc(size_t words)
+/*
+ * Nearly all are one of two sizes, and live for as long as a call is read or answered: a vat keeps
+ * a few of each. What is in between, or longer, has as much as it needs, because it may be kept.
+ */
+static struct recycle *frame_pool(capnp_vat *v, size_t words, size_t *ret_room)
 {
-        struct frame *f = malloc(sizeof(*f) + words * 8);
+        if (words <= SMALL_FRAME_WORDS) {
+                *ret_room = SMALL_FRAME_WORDS;
+                return &v->frames[1];
+        }
+
+        *ret_room = words;
+        return words == FRAME_WORDS ? &v->frames[0] : NULL;
+}
+
+static struct frame *frame_alloc(capnp_vat *v, size_t words)
+{
+        size_t room;
+        struct recycle *pool = frame_pool(v, words, &room);
+        struct frame *f = pool ? capnp_i_recycle_take(pool, sizeof(*f) + room * 8)
+                               : malloc(sizeof(*f) + room * 8);
 
         if (!f)
                 return NULL;
 
+        f->pool = pool;
         f->refs = 1;
         f->received = f->secret = false;
         f->refusal = false;
@@ -30,9 +49,17 @@ static struct frame *frame_alloc(size_t words)
         return f;
 }
 
-struct frame *capnp_i_frame_new(void)
+static void frame_free(struct frame *f)
 {
-        struct frame *f = frame_alloc(FRAME_WORDS);
+        if (f->pool)
+                capnp_i_recycle_free(f->pool, f);
+        else
+                free(f);
+}
+
+struct frame *capnp_i_frame_new(capnp_vat *v)
+{
+        struct frame *f = frame_alloc(v, FRAME_WORDS);
 
         if (!f)
                 return NULL;
@@ -43,17 +70,17 @@ struct frame *capnp_i_frame_new(void)
         return f;
 }
 
-struct frame *capnp_i_frame_new_plain(void)
+struct frame *capnp_i_frame_new_plain(capnp_vat *v)
 {
-        struct frame *f = frame_alloc(FRAME_WORDS);
+        struct frame *f = frame_alloc(v, FRAME_WORDS);
 
         if (f)
                 capnp_i_msg_init_building(&f->msg, f->words, FRAME_WORDS, 0);
         return f;
 }
 
-struct frame *capnp_i_frame_new_received(const void *b, size_t len, const struct capnp_limits *l,
-                                         int *ret_r)
+struct frame *capnp_i_frame_new_received(capnp_vat *v, const void *b, size_t len,
+                                         const struct capnp_limits *l, int *ret_r)
 {
         uint32_t nsegs = capnp_i_frame_segments(b);
         const uint8_t *table = b;
@@ -61,7 +88,7 @@ struct frame *capnp_i_frame_new_received(const void *b, size_t len, const struct
         struct frame *f;
 
         assert(nsegs <= CAPNP_I_MAX_SEGMENTS);
-        f = frame_alloc((len - header) / 8);
+        f = frame_alloc(v, (len - header) / 8);
         if (!f) {
                 *ret_r = -ENOMEM;
                 return NULL;
@@ -72,7 +99,7 @@ struct frame *capnp_i_frame_new_received(const void *b, size_t len, const struct
         *ret_r = capnp_i_msg_init_received(&f->msg, f->words, table + 4, nsegs, l);
         if (*ret_r) {
                 explicit_bzero(f->words, len - header);
-                free(f);
+                frame_free(f);
                 return NULL;
         }
 
@@ -101,7 +128,7 @@ struct frame *capnp_i_frame_unref(struct frame *f)
         if (f->secret)
                 frame_wipe(f);
         capnp_i_msg_deinit(&f->msg);
-        free(f);
+        frame_free(f);
         return NULL;
 }
 
@@ -125,7 +152,7 @@ size_t capnp_i_frame_bytes(const struct frame *f)
  * What is kept until Finish is kept for as long as a peer likes: a result of ten words should not
  * hold the room of a message. Only the simple case is worth it; without memory nothing changes.
  */
-struct frame *capnp_i_frame_shrink(struct frame *f)
+struct frame *capnp_i_frame_shrink(capnp_vat *v, struct frame *f)
 {
         struct frame *g;
         uint32_t i;
@@ -133,7 +160,7 @@ struct frame *capnp_i_frame_shrink(struct frame *f)
         if (f->received || f->refs != 1 || f->msg.nsegs != 1 || f->msg.segs[0].base != f->words)
                 return f;
 
-        g = frame_alloc(f->msg.segs[0].words);
+        g = frame_alloc(v, f->msg.segs[0].words);
         if (!g)
                 return f;
 
@@ -151,9 +178,9 @@ struct frame *capnp_i_frame_shrink(struct frame *f)
         return g;
 }
 
-struct frame *capnp_i_frame_copy(struct frame *f, int *ret_r)
+struct frame *capnp_i_frame_copy(capnp_vat *v, struct frame *f, int *ret_r)
 {
-        struct frame *g = capnp_i_frame_new();
+        struct frame *g = capnp_i_frame_new(v);
 
         *ret_r = -ENOMEM;
         if (!g)

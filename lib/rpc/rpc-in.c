@@ -124,7 +124,7 @@ static int in_bootstrap(capnp_rpc *r, rpc_bootstrap_reader b)
                 return 0;
         }
 
-        c->results = capnp_i_frame_new();
+        c->results = capnp_i_frame_new(r->vat);
         if (!c->results)
                 return in_no_memory(r);
 

@@ -23,6 +23,8 @@ struct recycle {
 
 /* A zeroed block; NULL: no memory. All blocks of one struct recycle have the same size. */
 void *capnp_i_recycle_new(struct recycle *r, size_t bytes);
+/* One with whatever there is in it. */
+void *capnp_i_recycle_take(struct recycle *r, size_t bytes);
 void capnp_i_recycle_free(struct recycle *r, void *block);
 void capnp_i_recycle_clear(struct recycle *r);
 
@@ -47,6 +49,7 @@ enum {
         ENVELOPE_WORDS = CONTENT_WORD + RPC_PAYLOAD_PTRS,
         SMALL_WORDS = BODY_WORD + RPC_RELEASE_WORDS, /* a whole message without a payload */
         FRAME_WORDS = 64,
+        SMALL_FRAME_WORDS = 20, /* a call without much in it */
 };
 
 /* What messages begin with (rpc-envelope.c). */
@@ -66,12 +69,13 @@ struct capnp_vat {
         struct capnp_i_list stale;   /* capnp_cap.doomed: a reference to each is to be dropped */
         struct event freshen;        /* … now */
         bool dooming, flushing, running, dead;
-        uint32_t asking;      /* policies of membranes that are being asked */
-        capnp_cap *bad_index; /* lent to messages: what an index outside the table reads as */
-        uint32_t refs;        /* the owner's, and one for each object that points here */
-        uint64_t held;        /* charged to all peers */
-        uint64_t steps;       /* along lists that a peer can lengthen: for tests */
-        struct recycle calls; /* struct call */
+        uint32_t asking;          /* policies of membranes that are being asked */
+        capnp_cap *bad_index;     /* lent to messages: what an index outside the table reads as */
+        uint32_t refs;            /* the owner's, and one for each object that points here */
+        uint64_t held;            /* charged to all peers */
+        uint64_t steps;           /* along lists that a peer can lengthen: for tests */
+        struct recycle calls;     /* struct call */
+        struct recycle frames[2]; /* struct frame, with FRAME_WORDS and with SMALL_FRAME_WORDS */
         struct envelopes envelopes;
         const struct capnp_i_loop *loop;
         void *loop_self;
@@ -96,10 +100,11 @@ struct frame {
         capnp_msg msg;
         uint32_t refs;
         bool received;
-        bool refusal;      /* a Return that took no entry in the table of answers */
-        bool secret;       /* to be wiped when it goes */
-        uint32_t bytes;    /* of this block */
-        capnp_any content; /* where parameters or results begin */
+        bool refusal;         /* a Return that took no entry in the table of answers */
+        bool secret;          /* to be wiped when it goes */
+        uint32_t bytes;       /* of this block */
+        struct recycle *pool; /* where it goes; NULL: to the heap */
+        capnp_any content;    /* where parameters or results begin */
         uint64_t words[];
 };
 
@@ -128,19 +133,19 @@ static inline capnp_abuilder capnp_i_frame_content(struct frame *f)
         return rpc_payload_build_content(capnp_i_frame_payload(f));
 }
 
-struct frame *capnp_i_frame_new(void);
+struct frame *capnp_i_frame_new(capnp_vat *v);
 /* Without an envelope, for the messages that carry no payload. */
-struct frame *capnp_i_frame_new_plain(void);
-struct frame *capnp_i_frame_new_received(const void *b, size_t len, const struct capnp_limits *l,
-                                         int *ret_r);
+struct frame *capnp_i_frame_new_plain(capnp_vat *v);
+struct frame *capnp_i_frame_new_received(capnp_vat *v, const void *b, size_t len,
+                                         const struct capnp_limits *l, int *ret_r);
 struct frame *capnp_i_frame_ref(struct frame *f);
 struct frame *capnp_i_frame_unref(struct frame *f);
 /* All the memory behind it, for the ledger. */
 size_t capnp_i_frame_bytes(const struct frame *f);
 /* Gives back what a finished small message does not use. */
-struct frame *capnp_i_frame_shrink(struct frame *f);
+struct frame *capnp_i_frame_shrink(capnp_vat *v, struct frame *f);
 /* A copy with tables of its own. NULL: no memory, or *ret_r says what is wrong with the content. */
-struct frame *capnp_i_frame_copy(struct frame *f, int *ret_r);
+struct frame *capnp_i_frame_copy(capnp_vat *v, struct frame *f, int *ret_r);
 /* The index that the capability pointer at a path holds; NO_ID when there is none. */
 uint32_t capnp_i_frame_cap_index(struct frame *f, const uint16_t *path, uint16_t n);
 

@@ -291,6 +291,11 @@ bool capnp_i_rpc_has_out(const capnp_rpc *r)
         return !capnp_i_list_empty(&r->outq);
 }
 
+bool capnp_i_rpc_has_much_out(const capnp_rpc *r)
+{
+        return r->out_bytes > OUT_BLOCK;
+}
+
 void capnp_rpc_out_sent(capnp_rpc *r, size_t bytes)
 {
         assert(bytes <= r->out_bytes);

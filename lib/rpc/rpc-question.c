@@ -19,7 +19,7 @@ static capnp_question *question_new(capnp_vat *v, capnp_cap *target)
         if (!c)
                 return NULL;
 
-        c->params = capnp_i_frame_new();
+        c->params = capnp_i_frame_new(c->vat);
         if (!c->params) {
                 capnp_i_call_unref(c);
                 return NULL;

@@ -18,16 +18,23 @@ struct recycled {
         struct recycled *next;
 };
 
-void *capnp_i_recycle_new(struct recycle *r, size_t bytes)
+void *capnp_i_recycle_take(struct recycle *r, size_t bytes)
 {
         struct recycled *b = r->first;
 
         if (!b)
-                return calloc(1, bytes);
+                return malloc(bytes);
 
         r->first = b->next;
         r->n--;
-        return memset(b, 0, bytes);
+        return b;
+}
+
+void *capnp_i_recycle_new(struct recycle *r, size_t bytes)
+{
+        void *b = capnp_i_recycle_take(r, bytes);
+
+        return b ? memset(b, 0, bytes) : NULL;
 }
 
 void capnp_i_recycle_free(struct recycle *r, void *block)

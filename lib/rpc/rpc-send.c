@@ -18,9 +18,9 @@ static void send_broken(capnp_rpc *r)
 /* ---- small messages ------------------------------------------------------------------------- */
 
 /* Begins a message. NULL: no memory. */
-static struct frame *message_new(rpc_message_builder *ret_m)
+static struct frame *message_new(capnp_rpc *r, rpc_message_builder *ret_m)
 {
-        struct frame *f = capnp_i_frame_new_plain();
+        struct frame *f = capnp_i_frame_new_plain(r->vat);
 
         if (f)
                 *ret_m = rpc_message_build(&f->msg);
@@ -55,7 +55,7 @@ static void message_set_exception(rpc_exception_builder b, capnp_exception why,
 void capnp_i_send_bootstrap(capnp_rpc *r, uint32_t id)
 {
         rpc_message_builder m;
-        struct frame *f = message_new(&m);
+        struct frame *f = message_new(r, &m);
 
         if (f)
                 rpc_bootstrap_set_question_id(rpc_message_init_bootstrap(m), id);
@@ -100,7 +100,7 @@ void capnp_i_send_release(capnp_rpc *r, uint32_t id, uint32_t count)
 void capnp_i_send_abort(capnp_rpc *r, enum capnp_kind kind, const char *reason)
 {
         rpc_message_builder m;
-        struct frame *f = message_new(&m);
+        struct frame *f = message_new(r, &m);
 
         if (!f)
                 return;
@@ -114,7 +114,7 @@ void capnp_i_send_abort(capnp_rpc *r, enum capnp_kind kind, const char *reason)
 void capnp_i_send_unimplemented(capnp_rpc *r, rpc_message_reader message)
 {
         rpc_message_builder m;
-        struct frame *f = message_new(&m);
+        struct frame *f = message_new(r, &m);
 
         if (f)
                 rpc_message_set_unimplemented(m, message);
@@ -135,7 +135,7 @@ static struct frame *resolve_new(struct export *e, capnp_cap *to, struct wire_id
         struct broken *broken = to && to->kind == CAP_BROKEN ? capnp_i_cap_broken(to) : NULL;
         rpc_cap_descriptor_builder d;
         rpc_message_builder m;
-        struct frame *f = message_new(&m);
+        struct frame *f = message_new(e->rpc, &m);
         rpc_resolve_builder b;
 
         if (!f)
@@ -182,7 +182,7 @@ void capnp_i_send_resolve(struct export *e, capnp_cap *to)
 void capnp_i_send_disembargo(capnp_rpc *r, struct promise *target, uint32_t id)
 {
         rpc_message_builder m;
-        struct frame *f = message_new(&m);
+        struct frame *f = message_new(r, &m);
         rpc_disembargo_builder b;
 
         if (f) {
@@ -204,7 +204,7 @@ void capnp_i_send_disembargo_reply(capnp_rpc *r, capnp_cap *target, uint32_t imp
         if (r->closed)
                 return;
 
-        f = message_new(&m);
+        f = message_new(r, &m);
         if (f) {
                 b = rpc_message_init_disembargo(m);
                 rpc_disembargo_context_set_receiver_loopback(rpc_disembargo_build_context(b), id);
@@ -280,13 +280,13 @@ const char *capnp_i_send_why(int k)
 }
 
 /* A frame of ours that can be sent: what was received, or is shared, is copied. */
-static struct frame *envelope_frame(struct frame *f, int *ret_r)
+static struct frame *envelope_frame(struct call *c, struct frame *f, int *ret_r)
 {
         *ret_r = 0;
         if (f && !f->received && f->refs == 1)
                 return capnp_i_frame_ref(f);
 
-        return capnp_i_frame_copy(f, ret_r);
+        return capnp_i_frame_copy(c->vat, f, ret_r);
 }
 
 static void call_envelope(struct call *c, struct frame *f, capnp_cap *target)
@@ -312,7 +312,7 @@ static int send_call_frame(capnp_rpc *r, struct call *c, capnp_cap *target)
         struct frame *f;
         int k;
 
-        f = envelope_frame(c->params, &k);
+        f = envelope_frame(c, c->params, &k);
         if (!f)
                 return k;
 
@@ -368,10 +368,11 @@ void capnp_i_send_call(capnp_rpc *r, struct call *c, capnp_cap *target)
 /* ---- Return --------------------------------------------------------------------------------- */
 
 /* A Return without a payload. */
-static struct frame *return_new(uint32_t id, bool no_finish, rpc_return_builder *ret_b)
+static struct frame *return_new(capnp_rpc *r, uint32_t id, bool no_finish,
+                                rpc_return_builder *ret_b)
 {
         rpc_message_builder m;
-        struct frame *f = message_new(&m);
+        struct frame *f = message_new(r, &m);
 
         if (!f)
                 return NULL;
@@ -386,7 +387,7 @@ static struct frame *return_new(uint32_t id, bool no_finish, rpc_return_builder 
 static void send_canceled(capnp_rpc *r, uint32_t id)
 {
         rpc_return_builder b;
-        struct frame *f = return_new(id, true, &b);
+        struct frame *f = return_new(r, id, true, &b);
 
         if (f)
                 rpc_return_set_canceled(b);
@@ -396,7 +397,7 @@ static void send_canceled(capnp_rpc *r, uint32_t id)
 static void send_elsewhere(capnp_rpc *r, uint32_t id)
 {
         rpc_return_builder b;
-        struct frame *f = return_new(id, false, &b);
+        struct frame *f = return_new(r, id, false, &b);
 
         if (f)
                 rpc_return_set_results_sent_elsewhere(b);
@@ -407,7 +408,7 @@ static void send_elsewhere(capnp_rpc *r, uint32_t id)
 static void send_return_exception(struct call *c, capnp_exception why, struct more *more, bool last)
 {
         rpc_return_builder b;
-        struct frame *f = return_new(c->peer_id, last, &b);
+        struct frame *f = return_new(c->peer, c->peer_id, last, &b);
 
         if (f)
                 message_set_exception(rpc_return_init_exception(b), why, more);
@@ -417,7 +418,7 @@ static void send_return_exception(struct call *c, capnp_exception why, struct mo
 static void send_refusal(capnp_rpc *r, uint32_t id, capnp_exception why, bool release)
 {
         rpc_return_builder b;
-        struct frame *f = return_new(id, true, &b);
+        struct frame *f = return_new(r, id, true, &b);
 
         if (f) {
                 f->refusal = true;
@@ -442,7 +443,7 @@ void capnp_i_send_declined(capnp_rpc *r, uint32_t id)
 void capnp_i_send_take_from(struct call *c, const struct call *q)
 {
         rpc_return_builder b;
-        struct frame *f = return_new(c->peer_id, false, &b);
+        struct frame *f = return_new(c->peer, c->peer_id, false, &b);
 
         if (f)
                 rpc_return_set_take_from_other_question(b, q->out_id);
@@ -476,7 +477,7 @@ static int send_results(capnp_rpc *r, struct call *c, bool *ret_caps)
         struct frame *f;
         int k;
 
-        f = envelope_frame(c->results, &k);
+        f = envelope_frame(c, c->results, &k);
         if (!f)
                 return k;
 
@@ -517,7 +518,7 @@ static void return_keep_sent(capnp_rpc *r, struct call *c)
 {
         c->results_root = (capnp_builder){0};
         if (c->results)
-                c->results = capnp_i_frame_shrink(c->results);
+                c->results = capnp_i_frame_shrink(c->vat, c->results);
         return_keep(r, c);
         capnp_i_desc_resolve_broken(r, &c->result_ids);
 }

@@ -58,6 +58,8 @@ void capnp_i_vat_unref(capnp_vat *v)
 
         if (!bad) {
                 capnp_i_recycle_clear(&v->calls);
+                capnp_i_recycle_clear(&v->frames[0]);
+                capnp_i_recycle_clear(&v->frames[1]);
                 free(v);
                 return;
         }

@@ -1,8 +1,9 @@
 /*
  * The loop of a vat.
  *
- * A round is: wait, move bytes in, run timers and watches, run events, move bytes out. Bytes go out
- * at the end, so that everything a round has caused on one connection leaves in one write. With one
+ * A round is: wait, move bytes in, run timers and watches, run events, move bytes out. Of a read
+ * that has brought many messages some events are run in between (vat-stream.c). Bytes go out at the
+ * end, so that everything a round has caused on one connection leaves in one write. With one
  * call in flight that makes three system calls for each side: epoll_wait, read, write.
  *
  * Events are bounded by what the round has read, a step for each 32 bytes and 1,024 beyond that.
