@@ -125,7 +125,8 @@ int capnp_answer_return(capnp_answer *a)
                 return r;
         }
 
-        capnp_i_call_return(c);
+        if (!capnp_i_plain_return(c))
+                capnp_i_call_return(c);
         return 0;
 }
 

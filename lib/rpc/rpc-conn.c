@@ -44,6 +44,7 @@ static void rpc_take_limits(capnp_rpc *r, const struct capnp_limits *l)
         if (r->no_fds)
                 r->limits.fds = 0;
         capnp_i_turn_limits(r);
+        capnp_i_plain_forget(r); /* how deep a message may go is in it */
 }
 
 int capnp_rpc_new(capnp_vat *v, const struct capnp_limits *l, capnp_cap *bootstrap,
@@ -94,6 +95,7 @@ void capnp_i_rpc_unref(capnp_rpc *r)
         capnp_i_fds_close(&r->fds_open);
         capnp_cap_unref(&r->why->cap);
         capnp_i_feed_deinit(r);
+        capnp_i_plain_forget(r);
         capnp_i_map_deinit(&r->gates);
         free(r);
         capnp_i_vat_unref(v);

@@ -66,8 +66,7 @@ static int in_payload(capnp_rpc *r, struct frame *f, const struct payload *p)
         return capnp_i_desc_read(r, p->table, &f->msg);
 }
 
-/* Why the peer may not ask for more; NULL: it may. */
-static const char *in_quota(const capnp_rpc *r)
+const char *capnp_i_in_quota(const capnp_rpc *r)
 {
         if (r->answers.used >= r->limits.answers)
                 return "over-quota.calls: too many calls at once";
@@ -79,8 +78,7 @@ static const char *in_quota(const capnp_rpc *r)
         return NULL;
 }
 
-/* A call or bootstrap of the peer's, in the table of answers. NULL: no memory. */
-static struct call *in_answer_new(capnp_rpc *r, uint32_t id)
+struct call *capnp_i_in_answer_new(capnp_rpc *r, uint32_t id)
 {
         struct call *c;
 
@@ -101,7 +99,7 @@ static struct call *in_answer_new(capnp_rpc *r, uint32_t id)
 static int in_bootstrap(capnp_rpc *r, rpc_bootstrap_reader b)
 {
         uint32_t id = rpc_bootstrap_question_id(b);
-        const char *quota = in_quota(r);
+        const char *quota = capnp_i_in_quota(r);
         struct call *c;
 
         if (capnp_msg_check(b.r.m))
@@ -115,7 +113,7 @@ static int in_bootstrap(capnp_rpc *r, rpc_bootstrap_reader b)
                 return 0;
         }
 
-        c = in_answer_new(r, id);
+        c = capnp_i_in_answer_new(r, id);
         if (!c)
                 return in_no_memory(r);
 
@@ -178,7 +176,7 @@ static enum rpc_call_send_results_to_which in_call_to(rpc_call_reader b)
 
 static int in_call_accept(capnp_rpc *r, struct frame *f, rpc_call_reader b, capnp_cap *target)
 {
-        struct call *c = in_answer_new(r, rpc_call_question_id(b));
+        struct call *c = capnp_i_in_answer_new(r, rpc_call_question_id(b));
 
         if (!c)
                 return in_no_memory(r);
@@ -221,7 +219,8 @@ static int in_call(capnp_rpc *r, struct frame *f, rpc_message_reader m, rpc_call
 {
         uint32_t id = rpc_call_question_id(b);
         struct payload params = in_payload_of(rpc_call_params(b));
-        const char *quota = in_quota(r);
+        rpc_message_target_reader t;
+        const char *quota = capnp_i_in_quota(r);
         capnp_cap *target;
         int k, loaded;
 
@@ -248,7 +247,8 @@ static int in_call(capnp_rpc *r, struct frame *f, rpc_message_reader m, rpc_call
                 return 0;
         }
 
-        k = in_target(r, rpc_call_target(b), &target);
+        t = rpc_call_target(b);
+        k = in_target(r, t, &target);
         if (k)
                 return k;
 
@@ -260,8 +260,11 @@ static int in_call(capnp_rpc *r, struct frame *f, rpc_message_reader m, rpc_call
         else if (loaded)
                 capnp_i_send_refusal(r, id, "over-quota.references: too many references at once",
                                      false);
-        else
+        else {
+                if (target && target->kind == CAP_HOSTED)
+                        capnp_i_plain_learn(r, f, &(struct plain){m.r, b.r, t.r, params.body.r});
                 k = in_call_accept(r, f, b, target);
+        }
 
         capnp_cap_unref(target);
         return k;
@@ -774,7 +777,12 @@ static int in_body(capnp_rpc *r, struct frame *f, rpc_message_reader m)
 
 int capnp_i_in_message(capnp_rpc *r, struct frame *f)
 {
-        rpc_message_reader m = rpc_message_root(&f->msg);
+        rpc_message_reader m;
+
+        if (capnp_i_plain_call(r, f))
+                return 0;
+
+        m = rpc_message_root(&f->msg);
 
         if (capnp_msg_check(&f->msg))
                 return in_malformed(r);

@@ -738,6 +738,7 @@ struct capnp_rpc {
         struct fds fds_now;  /* … with the one that is being acted on; a taken one is -1 */
         bool no_fds;         /* the transport carries none, whatever the limits say */
         uint64_t calls_in, calls_out;
+        struct shape *shape; /* of its plain calls (rpc-plain.c); NULL: not known */
         /* turns (rpc-turn.c) */
         uint64_t calls_stop;       /* behind so many nothing is let in before the next turn */
         uint64_t calls_counted;    /* so many are in … */
@@ -816,6 +817,22 @@ void capnp_i_table_import_decided(struct wire *w);
 void capnp_i_table_close_calls(capnp_rpc *r);
 void capnp_i_table_close_caps(capnp_rpc *r);
 
+/* rpc-plain.c: what nearly all calls are. false: it is none, and nothing has been done. */
+struct plain {
+        capnp_reader message, body, target, payload; /* its envelope */
+};
+
+bool capnp_i_plain_call(capnp_rpc *r, struct frame *f);
+bool capnp_i_plain_return(struct call *c);
+/* A call that was taken in and could have been plain: others that look like it will be. */
+void capnp_i_plain_learn(capnp_rpc *r, const struct frame *f, const struct plain *p);
+void capnp_i_plain_forget(capnp_rpc *r);
+
+/* Why the peer may not ask for more; NULL: it may. */
+const char *capnp_i_in_quota(const capnp_rpc *r);
+/* A call or bootstrap of the peer's, in the table of answers. NULL: no memory. */
+struct call *capnp_i_in_answer_new(capnp_rpc *r, uint32_t id);
+
 /* rpc-in.c: one received message */
 int capnp_i_in_message(capnp_rpc *r, struct frame *f);
 /* One that is not kept, because it is too long: the first word of its Call or Return. */
@@ -860,6 +877,8 @@ void capnp_i_wire_ids_clear(struct wire_ids *ids);
 /* rpc-send.c: one message to be sent. Errors break the connection. */
 void capnp_i_send_call(capnp_rpc *r, struct call *c, capnp_cap *target);
 void capnp_i_send_return(struct call *c);
+/* What surrounds the results in f. */
+void capnp_i_return_envelope(struct call *c, struct frame *f, bool no_finish);
 /* Why a question or a payload can not be sent, by the error. */
 const char *capnp_i_send_why(int k);
 /* An exception of kind overloaded. release: none of the parameters' references were taken up. */

@@ -461,7 +461,7 @@ void capnp_i_send_taken(struct call *t)
         send_elsewhere(t->peer, t->peer_id);
 }
 
-static void return_envelope(struct call *c, struct frame *f, bool no_finish)
+void capnp_i_return_envelope(struct call *c, struct frame *f, bool no_finish)
 {
         rpc_return_builder b = {capnp_i_frame_at(f, BODY_WORD, RPC_RETURN_WORDS, RPC_RETURN_PTRS)};
 
@@ -489,7 +489,7 @@ static int send_results(capnp_rpc *r, struct call *c, bool *ret_caps)
                 return k;
         }
 
-        return_envelope(c, f, !*ret_caps);
+        capnp_i_return_envelope(c, f, !*ret_caps);
         k = capnp_i_out_frame(r, f, !*ret_caps, &fds);
         if (k) {
                 capnp_i_wire_ids_release(r, &c->result_ids);

@@ -1,0 +1,226 @@
+/*
+ * Plain calls, which nearly all calls are: to an object of ours that the peer names by its export,
+ * with no references in the parameters or the results, and with nothing that hangs on them.
+ *
+ * One function takes such a call in, one ends it. Each does at once what the general way does for
+ * any call step by step (rpc-in.c, rpc-call.c, rpc-send.c), is entered by one test, and when that
+ * says no it has done nothing. What is peculiar about a call makes it no plain one, so everything
+ * that is decided about calls is decided in the general way alone.
+ *
+ * Nothing of the protocol is written down here either. When the general way has taken in a call
+ * that could have been plain, it is remembered where in its message the envelope was, and what was
+ * in the words of it that have no ids in them: the pointers, the kind of message, no capability
+ * table (struct shape). If those words are the same in another message, then its envelope lies in
+ * the same places, in bounds, and costs as much of the traversal budget. A client makes all its
+ * calls in one way or in a few.
+ */
+#include "rpc-internal.h"
+
+#include <stdlib.h>
+
+enum { SHAPE_FIXED = 12 };
+
+struct shape {
+        uint32_t extent; /* words that a message has at least */
+        uint32_t cost;   /* of the budget, for its envelope */
+        uint16_t body, body_words, target, target_words, content; /* where, in words */
+        uint16_t depth;                                           /* of the content */
+        uint16_t n;
+        uint16_t at[SHAPE_FIXED];
+        uint64_t fixed[SHAPE_FIXED];
+};
+
+void capnp_i_plain_forget(capnp_rpc *r)
+{
+        free(r->shape);
+        r->shape = NULL;
+}
+
+/* ---- what is remembered --------------------------------------------------------------------- */
+
+/* Words [from, to) of f stay as they are. false: those are too many. */
+static bool shape_fix(struct shape *s, const struct frame *f, uint32_t from, uint32_t to)
+{
+        if (to > s->extent)
+                s->extent = to;
+        for (; from < to; from++) {
+                if (from == s->content)
+                        continue;
+                if (s->n == SHAPE_FIXED || from > UINT16_MAX)
+                        return false;
+                s->at[s->n] = (uint16_t)from;
+                s->fixed[s->n++] = f->words[from];
+        }
+
+        return true;
+}
+
+static uint32_t shape_at(const struct frame *f, const void *p)
+{
+        return (uint32_t)((const uint64_t *)p - f->words);
+}
+
+/* A struct whose data are ids: its pointers stay as they are. */
+static bool shape_fix_pointers(struct shape *s, const struct frame *f, capnp_reader r)
+{
+        uint32_t end = shape_at(f, r.d) + r.bytes / 8;
+
+        return shape_fix(s, f, end, end + r.ptrs);
+}
+
+static bool shape_fix_all(struct shape *s, const struct frame *f, capnp_reader r)
+{
+        uint32_t at = shape_at(f, r.d);
+
+        return shape_fix(s, f, at, at + r.bytes / 8 + r.ptrs);
+}
+
+/* All its pointers are in the one segment, and there are no references. */
+static bool shape_is_one(const struct frame *f, const struct plain *p)
+{
+        return f->msg.nsegs == 1 && f->msg.segs[0].base == f->words && !f->msg.ncaps && p->body.d &&
+               p->target.d && p->payload.d && f->content.p;
+}
+
+/* To follow the pointer to it. */
+static uint32_t shape_cost(capnp_reader r)
+{
+        return r.bytes / 8 + r.ptrs;
+}
+
+void capnp_i_plain_learn(capnp_rpc *r, const struct frame *f, const struct plain *p)
+{
+        struct shape s = {.depth = f->content.depth};
+
+        if (!shape_is_one(f, p))
+                return;
+
+        s.cost = shape_cost(p->message) + shape_cost(p->body) + shape_cost(p->target) +
+                 shape_cost(p->payload);
+        s.content = (uint16_t)shape_at(f, f->content.p);
+        s.body = (uint16_t)shape_at(f, p->body.d);
+        s.body_words = (uint16_t)(p->body.bytes / 8);
+        s.target = (uint16_t)shape_at(f, p->target.d);
+        s.target_words = (uint16_t)(p->target.bytes / 8);
+        if (f->msg.segs[0].words > UINT16_MAX || !shape_fix(&s, f, 0, 1) ||
+            !shape_fix_all(&s, f, p->message) || !shape_fix_pointers(&s, f, p->body) ||
+            !shape_fix_pointers(&s, f, p->target) || !shape_fix_all(&s, f, p->payload))
+                return;
+
+        if (!r->shape)
+                r->shape = malloc(sizeof(*r->shape));
+        if (r->shape)
+                *r->shape = s;
+}
+
+static inline bool shape_fits(const struct shape *s, const struct frame *f)
+{
+        if (f->msg.nsegs != 1 || f->msg.segs[0].words < s->extent)
+                return false;
+
+        for (uint32_t i = 0; i < s->n; i++)
+                if (f->words[s->at[i]] != s->fixed[i])
+                        return false;
+
+        return true;
+}
+
+/* ---- in ------------------------------------------------------------------------------------- */
+
+/* The object that it is for, if that is ours; NULL: the general way finds out what it is for. */
+static inline capnp_cap *plain_target(const capnp_rpc *r, rpc_message_target_reader t)
+{
+        struct export *e;
+
+        if (rpc_message_target_which(t) != RPC_MESSAGE_TARGET_IMPORTED_CAP)
+                return NULL;
+
+        e = capnp_i_table_export(r, rpc_message_target_imported_cap(t));
+        return e && e->cap->kind == CAP_HOSTED ? e->cap : NULL;
+}
+
+bool capnp_i_plain_call(capnp_rpc *r, struct frame *f)
+{
+        const struct shape *s = r->shape;
+        rpc_message_target_reader t;
+        rpc_call_reader b;
+        capnp_cap *target;
+        struct call *c;
+
+        if (!s || !shape_fits(s, f) || f->msg.budget < s->cost)
+                return false;
+
+        b.r = capnp_i_at_word(&f->words[s->body], s->body_words);
+        t.r = capnp_i_at_word(&f->words[s->target], s->target_words);
+        target = plain_target(r, t);
+        if (!target || r->vat->dead || capnp_i_in_quota(r) ||
+            rpc_call_send_results_to_which(rpc_call_send_results_to(b)) !=
+                    RPC_CALL_SEND_RESULTS_TO_CALLER ||
+            capnp_i_map_get(&r->answers, rpc_call_question_id(b)))
+                return false;
+
+        c = capnp_i_in_answer_new(r, rpc_call_question_id(b));
+        if (!c)
+                return false;
+
+        r->calls_in++;
+        f->msg.budget -= s->cost;
+        f->content = (capnp_any){&f->msg, &f->words[s->content], 0, s->depth};
+        capnp_i_charge(&c->params_charge, r, capnp_i_frame_bytes(f), FOR_PARAMS);
+        c->iface = rpc_call_interface_id(b);
+        c->method = rpc_call_method_id(b);
+        c->unpiped = rpc_call_no_promise_pipelining(b);
+        c->silent = rpc_call_only_promise_pipeline(b);
+        c->params = capnp_i_frame_ref(f);
+        c->target = capnp_cap_ref(target);
+        capnp_i_call_ref(c); /* the callee's */
+        capnp_i_call_move(c, CALL_QUEUED);
+        capnp_i_call_move(c, CALL_HOSTED);
+        capnp_i_call_due(c, DUE_RUN);
+        return true;
+}
+
+/* ---- out ------------------------------------------------------------------------------------ */
+
+/* Only who asked wants it, and that one gets its results by a Return that needs no Finish. */
+static inline bool plain_is_wanted(const struct call *c)
+{
+        return c->peer && !c->peer->closed && c->callers == 1 && !c->pipes.n && !c->parent &&
+               !c->on_done && !c->finished && !c->silent && !c->yourself && !c->canceled &&
+               !c->answered && !c->failed;
+}
+
+/* Nothing else has to hear of its end. */
+static inline bool plain_ends_alone(const struct call *c)
+{
+        return c->state == CALL_HOSTED && !c->crossings && !c->early && !c->flow_cap && !c->gate &&
+               !c->peeks;
+}
+
+static inline bool plain_results(const struct frame *f)
+{
+        return !f->received && f->refs == 1 && !f->msg.ncaps && f->msg.nsegs == 1 &&
+               f->msg.segs[0].base == f->words;
+}
+
+bool capnp_i_plain_return(struct call *c)
+{
+        capnp_rpc *r = c->peer;
+
+        if (!plain_is_wanted(c) || !plain_ends_alone(c) || !plain_results(c->results))
+                return false;
+
+        capnp_i_return_envelope(c, c->results, true);
+        if (capnp_i_out_frame(r, c->results, true, NULL)) /* the general way knows what to say */
+                return false;
+
+        c->done = c->answered = c->finished = true;
+        (void)capnp_i_refs_drop(&c->callers);
+        (void)capnp_i_map_take(&r->answers, c->peer_id);
+        capnp_i_call_move(c, CALL_ENDED);
+        capnp_i_call_drop_params(c);
+        capnp_i_call_unref(c); /* the table's */
+        capnp_i_rpc_check_idle(r);
+        capnp_i_call_unref(c); /* the callee's */
+        return true;
+}
