@@ -49,6 +49,50 @@ enum {
         CAPNP_I_MAX_DEPTH = 512,           /* no nesting limit is wider: it bounds our recursion */
 };
 
+/* The rest of it is of no meaning then. */
+static inline void capnp_i_msg_init(capnp_msg *m)
+{
+        m->segs = m->inline_segs;
+        m->nsegs = 0;
+        m->room_segs = CAPNP_I_SEGMENTS;
+        m->borrowed = 0;
+        m->caps = m->inline_caps;
+        m->ncaps = 0;
+        m->room_caps = CAPNP_I_CAPS;
+        m->budget = UINT64_MAX;
+        m->depth = 64;
+        m->building = false;
+        m->error = 0;
+        m->broken = NULL;
+}
+
+/* Words a reader may visit in a message of so many. */
+static inline uint64_t capnp_i_msg_budget(uint64_t words, const struct capnp_limits *l)
+{
+        const uint64_t least = UINT64_C(8) << 20;
+
+        if (l->traversal)
+                return l->traversal;
+
+        return words > least / 8 ? words * 8 : least;
+}
+
+static inline uint16_t capnp_i_msg_depth(const struct capnp_limits *l)
+{
+        return (uint16_t)(l->depth < CAPNP_I_MAX_DEPTH ? l->depth : CAPNP_I_MAX_DEPTH);
+}
+
+/* A received frame of one segment, which is nearly every one. n is not 0; l has all limits. */
+static inline void capnp_i_msg_init_one(capnp_msg *m, uint64_t *words, uint32_t n,
+                                        const struct capnp_limits *l)
+{
+        capnp_i_msg_init(m);
+        m->segs[0] = (struct capnp_i_segment){words, n, n};
+        m->nsegs = m->borrowed = 1;
+        m->budget = capnp_i_msg_budget(n, l);
+        m->depth = capnp_i_msg_depth(l);
+}
+
 /*
  * A received frame as a message: the words (already in one block, after the segment table) are
  * described by sizes: nsegs 32-bit values of any alignment, as in a segment table. The caller
@@ -63,9 +107,28 @@ int capnp_i_msg_init_received(capnp_msg *m, uint64_t *words, const void *sizes, 
  * used: words at the front of segment 0 that the caller keeps for itself (zeroed by it). The rest
  * need not be zeroed.
  */
-void capnp_i_msg_init_building(capnp_msg *m, uint64_t *first, uint32_t room, uint32_t used);
+static inline void capnp_i_msg_init_building(capnp_msg *m, uint64_t *first, uint32_t room,
+                                             uint32_t used)
+{
+        capnp_i_msg_init(m);
+        m->building = true;
+        /* A first segment must have room for the root pointer. */
+        if (!first || !room)
+                return;
+
+        m->segs[0] = (struct capnp_i_segment){first, used, room};
+        m->nsegs = 1;
+        m->borrowed = 1;
+}
+
 /* Drops capabilities and own segments; m may be used again after another init. */
-void capnp_i_msg_deinit(capnp_msg *m);
+void capnp_i_msg_deinit_any(capnp_msg *m);
+static inline void capnp_i_msg_deinit(capnp_msg *m)
+{
+        if (m->ncaps || m->borrowed < m->nsegs || m->room_segs > CAPNP_I_SEGMENTS ||
+            m->room_caps > CAPNP_I_CAPS)
+                capnp_i_msg_deinit_any(m);
+}
 
 /* capnp_msg_write() where there is room for capnp_msg_size() bytes. */
 void capnp_i_msg_write(const capnp_msg *m, uint8_t *p);

@@ -73,24 +73,32 @@ static void call_drop_early(struct call *c)
         free(early);
 }
 
-static void call_free(struct call *c)
+/* What few calls have. */
+static void call_free_rest(struct call *c)
 {
-        capnp_vat *v = c->vat;
-
         call_drop_early(c);
         capnp_i_call_drop_params(c);
-        capnp_i_frame_unref(c->results);
         capnp_i_wire_ids_clear(&c->param_ids);
         capnp_i_wire_ids_clear(&c->result_ids);
         capnp_cap_unref(c->flow_cap);
         capnp_cap_unref(c->broken);
+        free(c->reason);
+        capnp_i_more_unref(c->more);
+}
+
+static void call_free(struct call *c)
+{
+        capnp_vat *v = c->vat;
+
+        if (c->early || c->params || c->target || c->param_ids.v || c->result_ids.v ||
+            c->flow_cap || c->broken || c->reason || c->more)
+                call_free_rest(c);
+        capnp_i_frame_unref(c->results);
         capnp_i_uncharge(&c->charge);
         if (c->peer)
                 capnp_i_rpc_unref(c->peer);
         if (c->out)
                 capnp_i_rpc_unref(c->out);
-        free(c->reason);
-        capnp_i_more_unref(c->more);
         capnp_i_recycle_free(&v->calls, c);
         capnp_i_vat_unref(v);
 }

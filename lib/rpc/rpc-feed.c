@@ -24,6 +24,9 @@
 /* What is kept of a message that is too long, its segment table among it; an Abort that is. */
 enum { HEAD_KEEP = 16 * 1024, ABORT_BYTES = 64 * 1024 };
 
+/* The segment table of a frame of one segment, and a length of which no kind is too long. */
+enum { ONE_HEADER = 8, SMALL_WORDS_IN = 1024 };
+
 /* What is left of the bytes of one feed, and the descriptors nobody has got yet. */
 struct input {
         const uint8_t *b;
@@ -302,6 +305,20 @@ static int feed_skip(capnp_rpc *r, struct input *in)
         return 0;
 }
 
+/* A frame of one short segment that is all here, as nearly every one is. */
+static bool feed_is_small(const capnp_rpc *r, const struct input *in, struct measure *ret_m)
+{
+        uint32_t words;
+
+        if (in->len <= ONE_HEADER || capnp_i_frame_segments(in->b) != 1)
+                return false;
+
+        words = capnp_i_frame_words(in->b, 0);
+        *ret_m = (struct measure){.header = ONE_HEADER, .total = ONE_HEADER + words * 8u};
+        return words && words <= SMALL_WORDS_IN && ret_m->total <= in->len &&
+               words * 8u <= r->limits.message_bytes;
+}
+
 static int feed_next(capnp_rpc *r, struct input *in)
 {
         struct measure m;
@@ -312,6 +329,9 @@ static int feed_next(capnp_rpc *r, struct input *in)
 
         if (r->in_len)
                 return feed_fill(r, in);
+
+        if (feed_is_small(r, in, &m))
+                return feed_whole(r, in, &m);
 
         k = feed_measure(r, in->b, in->len, &m);
         if (k)

@@ -64,7 +64,8 @@ struct frame *capnp_i_frame_new(capnp_vat *v)
         if (!f)
                 return NULL;
 
-        memset(f->words, 0, ENVELOPE_WORDS * 8);
+        /* What is before these is written when it is sent. */
+        memset(&f->words[CONTENT_WORD], 0, (ENVELOPE_WORDS - CONTENT_WORD) * 8);
         capnp_i_msg_init_building(&f->msg, f->words, FRAME_WORDS, ENVELOPE_WORDS);
         f->content = capnp_abuilder_any(capnp_i_frame_content(f));
         return f;
@@ -96,6 +97,11 @@ struct frame *capnp_i_frame_new_received(capnp_vat *v, const void *b, size_t len
 
         f->received = true;
         memcpy(f->words, table + header, len - header);
+        if (nsegs == 1 && len > header) {
+                capnp_i_msg_init_one(&f->msg, f->words, (uint32_t)((len - header) / 8), l);
+                return f;
+        }
+
         *ret_r = capnp_i_msg_init_received(&f->msg, f->words, table + 4, nsegs, l);
         if (*ret_r) {
                 explicit_bzero(f->words, len - header);

@@ -92,7 +92,7 @@ struct call *capnp_i_in_answer_new(capnp_rpc *r, uint32_t id)
         c->peer = capnp_i_rpc_ref(r);
         c->peer_id = id;
         capnp_i_charge(&c->charge, r, sizeof(*c), FOR_ANYTHING);
-        capnp_i_map_put(&r->answers, id, c);
+        capnp_i_map_add(&r->answers, id, c);
         return c;
 }
 

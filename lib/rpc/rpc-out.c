@@ -20,8 +20,9 @@
 
 #include "wire.h"
 
-/* A message longer than OUT_SMALL is queued as it is; the rest are rooms of blocks. */
-enum { OUT_FIRST = 896, OUT_SMALL = 4096, OUT_BLOCK = 65536 - 256 };
+/* A message of at most OUT_ONE words in one segment is written at once, one longer than OUT_SMALL
+ * is queued as it is; the rest are rooms of blocks. */
+enum { OUT_ONE = 64, OUT_FIRST = 896, OUT_SMALL = 4096, OUT_BLOCK = 65536 - 256 };
 
 void capnp_i_fds_close(struct fds *f)
 {
@@ -165,11 +166,45 @@ static inline enum rpc_message_which out_tag(const uint64_t *words)
                 (rpc_message_reader){capnp_i_at_word(&words[MESSAGE_WORD], RPC_MESSAGE_WORDS)});
 }
 
+static void out_queued(capnp_rpc *r, struct frame *f, uint32_t bytes, uint32_t header)
+{
+        out_count(r, out_tag(f->words), f->refusal, bytes);
+        if (bytes - header > r->longest)
+                r->longest = bytes - header;
+        if (r->trace)
+                r->trace(r->trace_arg, false, &f->msg);
+        capnp_i_rpc_dirty(r);
+}
+
+/* One segment and not much in it, as nearly every message is. */
+static int out_one(capnp_rpc *r, struct frame *f, uint32_t words)
+{
+        uint32_t bytes = 8 + words * 8;
+        struct out *o = out_block(r, bytes);
+
+        if (!o)
+                return -ENOMEM;
+
+        f->secret |= r->limits.wipe;
+        capnp_i_frame_table_one(o->bytes + o->len, words);
+        memcpy(o->bytes + o->len + 8, f->words, bytes - 8);
+        o->len += bytes;
+        o->secret |= f->secret;
+        out_queued(r, f, bytes, 8);
+        return 0;
+}
+
 int capnp_i_out_frame(capnp_rpc *r, struct frame *f, bool give, const struct fds *fds)
 {
-        size_t bytes = capnp_msg_size(&f->msg);
+        const struct capnp_i_segment *s = &f->msg.segs[0];
+        size_t bytes;
         int k;
 
+        if (f->msg.nsegs == 1 && s->base == f->words && s->words <= OUT_ONE &&
+            s->words * 8 <= r->limits.message_bytes && !(fds && fds->n))
+                return out_one(r, f, s->words);
+
+        bytes = capnp_msg_size(&f->msg);
         if (bytes > UINT32_MAX / 2 || f->msg.nsegs > CAPNP_I_MAX_SEGMENTS ||
             out_is_long(r, f, bytes))
                 return CAPNP_E_LIMIT;
@@ -184,13 +219,7 @@ int capnp_i_out_frame(capnp_rpc *r, struct frame *f, bool give, const struct fds
         if (k)
                 return k;
 
-        out_count(r, out_tag(f->words), f->refusal, (uint32_t)bytes);
-        bytes -= capnp_i_frame_header(f->msg.nsegs);
-        if (bytes > r->longest)
-                r->longest = bytes;
-        if (r->trace)
-                r->trace(r->trace_arg, false, &f->msg);
-        capnp_i_rpc_dirty(r);
+        out_queued(r, f, (uint32_t)bytes, (uint32_t)capnp_i_frame_header(f->msg.nsegs));
         return 0;
 }
 
@@ -210,12 +239,11 @@ int capnp_i_out_small(capnp_rpc *r, const uint64_t words[SMALL_WORDS])
 {
         enum { TABLE_BYTES = 8, BYTES = TABLE_BYTES + SMALL_WORDS * 8 };
         struct out *o = out_block(r, BYTES);
-        const uint32_t size = SMALL_WORDS;
 
         if (!o)
                 return -ENOMEM;
 
-        capnp_i_frame_table(o->bytes + o->len, &size, 1);
+        capnp_i_frame_table_one(o->bytes + o->len, SMALL_WORDS);
         memcpy(o->bytes + o->len + TABLE_BYTES, words, SMALL_WORDS * 8);
         o->len += BYTES;
         o->secret |= r->limits.wipe;
