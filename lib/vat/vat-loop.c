@@ -140,19 +140,6 @@ int capnp_vat_new(capnp_vat **ret_v)
         return 0;
 }
 
-int capnp_i_vat_io(capnp_vat *v, struct vat_io **ret_io)
-{
-        struct vat_io *io = capnp_i_vat_loop(v);
-
-        if (!io)
-                return -EOPNOTSUPP;
-        if (io->ending)
-                return -ESHUTDOWN;
-
-        *ret_io = io;
-        return 0;
-}
-
 int capnp_vat_fd(const capnp_vat *v)
 {
         const struct vat_io *io = capnp_i_vat_loop(v);

@@ -158,25 +158,24 @@ void capnp_i_stream_on_turns(struct capos_io_timer *t)
                         capnp_i_conn_note(CAPNP_I_OF(l, capnp_conn, link));
 }
 
-void capnp_i_stream_read(capnp_conn *c)
+int capnp_i_stream_read(capnp_conn *c)
 {
         size_t left = READ_ROUND_BYTES;
         bool wants;
         int r;
 
         if (capnp_i_rpc_takes_turns(c->rpc) && !stream_take_turn(c))
-                return;
+                return 0;
         do {
                 r = c->filter ? capnp_i_filter_read(c) : stream_read_once(c);
                 wants = capnp_rpc_wants_input(c->rpc);
                 left -= READ_BYTES;
         } while (r > 0 && left > 0 && wants);
-        if (r < 0)
-                capnp_i_conn_break(c, "read", r);
-        else if (!wants || c->filter)
+        if (r >= 0 && (!wants || c->filter))
                 capnp_i_conn_note(c);
         if (!wants)
                 c->left = capnp_i_rpc_stall(c->rpc) != CAPNP_I_GOES_ON;
+        return r < 0 ? r : 0;
 }
 
 /* Once: up to 64 pieces. 1: all taken, and there is more; 0: nothing left or no room; -errno. */
