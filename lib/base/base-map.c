@@ -84,13 +84,6 @@ int capnp_i_map_reserve(struct capnp_i_map *m)
         return 0;
 }
 
-void capnp_i_map_add(struct capnp_i_map *m, uint64_t key, void *value)
-{
-        map_insert(m, key, value);
-        if (m->used > m->most)
-                m->most = m->used;
-}
-
 void capnp_i_map_put(struct capnp_i_map *m, uint64_t key, void *value)
 {
         struct capnp_i_map_slot *s = map_find(m, key);

@@ -23,8 +23,6 @@ void *capnp_i_map_get(const struct capnp_i_map *m, uint64_t key);
 int capnp_i_map_reserve(struct capnp_i_map *m) __attribute__((warn_unused_result));
 /* Adds or replaces; needs a reserve before it. value is not NULL. */
 void capnp_i_map_put(struct capnp_i_map *m, uint64_t key, void *value);
-/* The same for a key that is known not to be there. */
-void capnp_i_map_add(struct capnp_i_map *m, uint64_t key, void *value);
 /* Removes and returns the value; NULL when the key is not there. */
 void *capnp_i_map_take(struct capnp_i_map *m, uint64_t key);
 /* Walks: *pos starts at 0; NULL at the end. The map must not change meanwhile. */

@@ -34,7 +34,7 @@ static void call_run(struct event *e);
 
 struct call *capnp_i_call_new(capnp_vat *v)
 {
-        struct call *c = capnp_i_recycle_new(&v->calls, sizeof(*c));
+        struct call *c = capnp_i_recycle_new(&v->pools[POOL_CALLS], sizeof(*c));
 
         if (!c)
                 return NULL;
@@ -46,12 +46,6 @@ struct call *capnp_i_call_new(capnp_vat *v)
         capnp_i_event_init(&c->event, call_run);
         capnp_i_list_init(&c->waiter.link);
         capnp_i_pipes_init(&c->pipes);
-        return c;
-}
-
-struct call *capnp_i_call_ref(struct call *c)
-{
-        capnp_i_refs_take(&c->refs);
         return c;
 }
 
@@ -86,7 +80,7 @@ static void call_free_rest(struct call *c)
         capnp_i_more_unref(c->more);
 }
 
-static void call_free(struct call *c)
+void capnp_i_call_last(struct call *c)
 {
         capnp_vat *v = c->vat;
 
@@ -99,14 +93,8 @@ static void call_free(struct call *c)
                 capnp_i_rpc_unref(c->peer);
         if (c->out)
                 capnp_i_rpc_unref(c->out);
-        capnp_i_recycle_free(&v->calls, c);
+        capnp_i_recycle_free(&v->pools[POOL_CALLS], c);
         capnp_i_vat_unref(v);
-}
-
-void capnp_i_call_unref(struct call *c)
-{
-        if (capnp_i_refs_drop(&c->refs))
-                call_free(c);
 }
 
 void capnp_i_call_due(struct call *c, uint8_t what)

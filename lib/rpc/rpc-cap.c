@@ -42,7 +42,12 @@ static void cap_memory_free(capnp_cap *c)
                 close(c->fd);
         capnp_i_narrow_gone(c);
         capnp_i_flow_free(c->flow);
-        free(c);
+        if (c->kind == CAP_PROMISE)
+                capnp_i_recycle_free(&v->pools[POOL_PROMISES], capnp_i_cap_promise(c));
+        else if (c->kind == CAP_IMPORT)
+                capnp_i_recycle_free(&v->pools[POOL_IMPORTS], capnp_i_cap_import(c));
+        else
+                free(c);
         capnp_i_vat_unref(v);
 }
 

@@ -77,18 +77,9 @@ int capnp_rpc_new(capnp_vat *v, const struct capnp_limits *l, capnp_cap *bootstr
         return 0;
 }
 
-capnp_rpc *capnp_i_rpc_ref(capnp_rpc *r)
-{
-        capnp_i_refs_take(&r->refs);
-        return r;
-}
-
-void capnp_i_rpc_unref(capnp_rpc *r)
+void capnp_i_rpc_last(capnp_rpc *r)
 {
         capnp_vat *v = r->vat;
-
-        if (!capnp_i_refs_drop(&r->refs))
-                return;
 
         capnp_i_list_remove(&r->link);
         capnp_i_out_clear(r);

@@ -26,7 +26,7 @@ static int desc_broken(capnp_rpc *r, const char *reason, capnp_cap **ret_c)
 int capnp_i_desc_read_promised(capnp_rpc *r, rpc_promised_answer_reader promised, capnp_cap **ret_c)
 {
         rpc_promised_answer_op_list ops = rpc_promised_answer_transform(promised);
-        struct call *c = capnp_i_map_get(&r->answers, rpc_promised_answer_question_id(promised));
+        struct call *c = capnp_i_ids_get(&r->answers, rpc_promised_answer_question_id(promised));
         uint16_t path[PATH_MOST], n = 0;
         uint32_t i;
 
@@ -185,12 +185,17 @@ int capnp_i_desc_read(capnp_rpc *r, rpc_cap_descriptor_list table, capnp_msg *in
 
 static int wire_ids_add(struct wire_ids *ids, uint32_t id)
 {
+        bool own = ids->n > 1;
         uint32_t *v;
 
-        if ((ids->n & (ids->n - 1)) == 0) { /* a power of two: full */
-                v = realloc(ids->v, (ids->n ? ids->n * 2 : 1) * sizeof(*v));
+        if (!ids->n) {
+                ids->v = &ids->one;
+        } else if ((ids->n & (ids->n - 1)) == 0) { /* a power of two: full */
+                v = realloc(own ? ids->v : NULL, ids->n * 2 * sizeof(*v));
                 if (!v)
                         return -ENOMEM;
+                if (!own)
+                        v[0] = ids->one;
                 ids->v = v;
         }
 
@@ -200,7 +205,8 @@ static int wire_ids_add(struct wire_ids *ids, uint32_t id)
 
 void capnp_i_wire_ids_clear(struct wire_ids *ids)
 {
-        free(ids->v);
+        if (ids->v != &ids->one)
+                free(ids->v);
         *ids = (struct wire_ids){0};
 }
 

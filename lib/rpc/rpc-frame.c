@@ -23,11 +23,11 @@ static struct recycle *frame_pool(capnp_vat *v, size_t words, size_t *ret_room)
 {
         if (words <= SMALL_FRAME_WORDS) {
                 *ret_room = SMALL_FRAME_WORDS;
-                return &v->frames[1];
+                return &v->pools[POOL_SMALL_FRAMES];
         }
 
         *ret_room = words;
-        return words == FRAME_WORDS ? &v->frames[0] : NULL;
+        return words == FRAME_WORDS ? &v->pools[POOL_FRAMES] : NULL;
 }
 
 static struct frame *frame_alloc(capnp_vat *v, size_t words)
@@ -112,12 +112,6 @@ struct frame *capnp_i_frame_new_received(capnp_vat *v, const void *b, size_t len
         return f;
 }
 
-struct frame *capnp_i_frame_ref(struct frame *f)
-{
-        capnp_i_refs_take(&f->refs);
-        return f;
-}
-
 /* All that was ever written to it: its own block, and segments of the heap. */
 static void frame_wipe(struct frame *f)
 {
@@ -126,16 +120,12 @@ static void frame_wipe(struct frame *f)
         explicit_bzero(f->words, f->bytes - sizeof(*f));
 }
 
-struct frame *capnp_i_frame_unref(struct frame *f)
+void capnp_i_frame_last(struct frame *f)
 {
-        if (!f || !capnp_i_refs_drop(&f->refs))
-                return NULL;
-
         if (f->secret)
                 frame_wipe(f);
         capnp_i_msg_deinit(&f->msg);
         frame_free(f);
-        return NULL;
 }
 
 size_t capnp_i_frame_bytes(const struct frame *f)

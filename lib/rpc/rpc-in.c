@@ -82,7 +82,7 @@ struct call *capnp_i_in_answer_new(capnp_rpc *r, uint32_t id)
 {
         struct call *c;
 
-        if (capnp_i_map_reserve(&r->answers))
+        if (capnp_i_ids_reserve(&r->answers, id))
                 return NULL;
 
         c = capnp_i_call_new(r->vat);
@@ -92,7 +92,7 @@ struct call *capnp_i_in_answer_new(capnp_rpc *r, uint32_t id)
         c->peer = capnp_i_rpc_ref(r);
         c->peer_id = id;
         capnp_i_charge(&c->charge, r, sizeof(*c), FOR_ANYTHING);
-        capnp_i_map_add(&r->answers, id, c);
+        capnp_i_ids_add(&r->answers, id, c);
         return c;
 }
 
@@ -105,7 +105,7 @@ static int in_bootstrap(capnp_rpc *r, rpc_bootstrap_reader b)
         if (capnp_msg_check(b.r.m))
                 return in_malformed(r);
 
-        if (capnp_i_map_get(&r->answers, id))
+        if (capnp_i_ids_get(&r->answers, id))
                 return capnp_i_rpc_violation(r, "question id %u is in use", id);
 
         if (quota) {
@@ -231,7 +231,7 @@ static int in_call(capnp_rpc *r, struct frame *f, rpc_message_reader m, rpc_call
         if (r->limits.data_only && params.table.l.len)
                 return in_capability(r);
 
-        if (capnp_i_map_get(&r->answers, id))
+        if (capnp_i_ids_get(&r->answers, id))
                 return capnp_i_rpc_violation(r, "question id %u is in use", id);
 
         if (in_call_to(b) > RPC_CALL_SEND_RESULTS_TO_YOURSELF) {
@@ -261,8 +261,9 @@ static int in_call(capnp_rpc *r, struct frame *f, rpc_message_reader m, rpc_call
                 capnp_i_send_refusal(r, id, "over-quota.references: too many references at once",
                                      false);
         else {
-                if (target && target->kind == CAP_HOSTED)
-                        capnp_i_plain_learn(r, f, &(struct plain){m.r, b.r, t.r, params.body.r});
+                if (rpc_message_target_which(t) == RPC_MESSAGE_TARGET_IMPORTED_CAP)
+                        capnp_i_plain_learn(r, SHAPE_CALL, f,
+                                            &(struct plain){m.r, b.r, t.r, params.body.r});
                 k = in_call_accept(r, f, b, target);
         }
 
@@ -282,7 +283,7 @@ static capnp_exception in_exception(rpc_exception_reader e)
 /* The results that we were asked to keep for this question (rpc.capnp, Return). */
 static int in_return_take(capnp_rpc *r, struct call *c, uint32_t other)
 {
-        struct call *t = capnp_i_map_get(&r->answers, other);
+        struct call *t = capnp_i_ids_get(&r->answers, other);
         bool tell = !c->finish_sent;
 
         if (!t || !t->yourself || t->taken)
@@ -312,7 +313,7 @@ enum outcome { OUTCOME_TAKEN, OUTCOME_LEFT, OUTCOME_OPEN };
  * sends it to himself gets less room than one who may be an honest, slow reader. What is no longer
  * than an exception is passed on all the same.
  */
-static bool in_return_is_too_much(const capnp_rpc *r, const struct call *c, const capnp_msg *m)
+bool capnp_i_in_is_too_much(const capnp_rpc *r, const struct call *c, const capnp_msg *m)
 {
         const capnp_rpc *to;
         uint64_t most;
@@ -331,9 +332,9 @@ static bool in_return_is_too_much(const capnp_rpc *r, const struct call *c, cons
 }
 
 /* The results, or why they can not be taken. */
-static int in_return_results(capnp_rpc *r, struct frame *f, struct call *c, rpc_payload_reader body)
+static int in_return_results(capnp_rpc *r, struct frame *f, struct call *c, const struct plain *p)
 {
-        struct payload payload = in_payload_of(body);
+        struct payload payload = in_payload_of((rpc_payload_reader){p->payload});
         bool wide = in_payload_is_wide(r, &payload);
         int k = wide ? CAPNP_E_LIMIT : in_payload(r, f, &payload);
 
@@ -343,22 +344,25 @@ static int in_return_results(capnp_rpc *r, struct frame *f, struct call *c, rpc_
         if (capnp_msg_check(&f->msg))
                 return capnp_i_rpc_violation(r, "a Return is malformed");
 
-        if (k)
+        if (k) {
                 capnp_i_call_refuse(c, "over-quota.references: too many references");
-        else
+        } else {
+                capnp_i_plain_learn(r, SHAPE_RETURN, f, p);
                 c->results = capnp_i_frame_ref(f);
+        }
         return wide ? OUTCOME_LEFT : OUTCOME_TAKEN;
 }
 
 /* Sets the outcome. enum outcome; negative or CAPNP_E_PROTOCOL: the end. */
-static int in_return_outcome(capnp_rpc *r, struct frame *f, struct call *c, rpc_return_reader b)
+static int in_return_outcome(capnp_rpc *r, struct frame *f, struct call *c, rpc_message_reader m,
+                             rpc_return_reader b)
 {
         enum rpc_return_which tag = rpc_return_which(b);
         rpc_payload_reader results;
         rpc_exception_reader e;
 
         if ((tag == RPC_RETURN_RESULTS || tag == RPC_RETURN_EXCEPTION) && !c->finish_sent &&
-            in_return_is_too_much(r, c, &f->msg)) {
+            capnp_i_in_is_too_much(r, c, &f->msg)) {
                 capnp_i_call_refuse(c, "over-quota.bytes: results that nobody reads are too many");
                 return OUTCOME_LEFT;
         }
@@ -369,7 +373,9 @@ static int in_return_outcome(capnp_rpc *r, struct frame *f, struct call *c, rpc_
                 if (r->limits.data_only && in_payload_of(results).table.l.len)
                         return in_capability(r);
                 /* A Finish that has been sent said that the peer keeps the references. */
-                return c->finish_sent ? OUTCOME_TAKEN : in_return_results(r, f, c, results);
+                if (c->finish_sent)
+                        return OUTCOME_TAKEN;
+                return in_return_results(r, f, c, &(struct plain){m.r, b.r, {0}, results.r});
         case RPC_RETURN_EXCEPTION:
                 e = rpc_return_exception(b);
                 capnp_i_call_set_exception_more(c, in_exception(e), capnp_i_more_read(e));
@@ -410,7 +416,14 @@ static void in_return_params(capnp_rpc *r, struct call *c, rpc_return_reader b)
                 capnp_i_wire_ids_clear(&c->param_ids);
 }
 
-static int in_return(capnp_rpc *r, struct frame *f, rpc_return_reader b)
+void capnp_i_in_return_ends(capnp_rpc *r, struct call *c, rpc_return_reader b, bool release)
+{
+        c->returned = true;
+        in_return_params(r, c, b);
+        in_return_finish(r, c, rpc_return_no_finish_needed(b), release);
+}
+
+static int in_return(capnp_rpc *r, struct frame *f, rpc_message_reader m, rpc_return_reader b)
 {
         struct call *c = capnp_i_table_question(r, rpc_return_answer_id(b));
         int k;
@@ -427,14 +440,17 @@ static int in_return(capnp_rpc *r, struct frame *f, rpc_return_reader b)
                 return in_return_take(r, c, rpc_return_take_from_other_question(b));
         }
 
-        k = in_return_outcome(r, f, c, b);
+        k = in_return_outcome(r, f, c, m, b);
         if (k < 0 || k == CAPNP_E_PROTOCOL)
                 return k;
 
+        if (k != OUTCOME_OPEN) {
+                capnp_i_in_return_ends(r, c, b, k == OUTCOME_LEFT);
+                return 0;
+        }
+
         c->returned = true;
         in_return_params(r, c, b);
-        if (k != OUTCOME_OPEN)
-                in_return_finish(r, c, rpc_return_no_finish_needed(b), k == OUTCOME_LEFT);
         return 0;
 }
 
@@ -443,7 +459,7 @@ static int in_return(capnp_rpc *r, struct frame *f, rpc_return_reader b)
 static int in_long_call(capnp_rpc *r, uint32_t id)
 {
         r->calls_in++;
-        if (capnp_i_map_get(&r->answers, id))
+        if (capnp_i_ids_get(&r->answers, id))
                 return capnp_i_rpc_violation(r, "question id %u is in use", id);
 
         capnp_i_send_refusal(r, id, "over-quota.bytes: the call is too long", true);
@@ -457,11 +473,9 @@ static int in_long_return(capnp_rpc *r, rpc_return_reader b)
         if (!c || c->returned)
                 return capnp_i_rpc_violation(r, "a Return for no question");
 
-        c->returned = true;
-        in_return_params(r, c, b);
         if (!c->done)
                 capnp_i_call_refuse(c, "over-quota.bytes: the results are too long");
-        in_return_finish(r, c, rpc_return_no_finish_needed(b), true);
+        capnp_i_in_return_ends(r, c, b, true);
         return 0;
 }
 
@@ -479,7 +493,7 @@ int capnp_i_in_long_message(capnp_rpc *r, enum rpc_message_which tag, uint64_t w
 
 static int in_finish(capnp_rpc *r, rpc_finish_reader b)
 {
-        struct call *c = capnp_i_map_get(&r->answers, rpc_finish_question_id(b));
+        struct call *c = capnp_i_ids_get(&r->answers, rpc_finish_question_id(b));
 
         if (capnp_msg_check(b.r.m))
                 return in_malformed(r);
@@ -596,7 +610,7 @@ static bool in_disembargo_allowed(capnp_rpc *r, rpc_message_target_reader t, cap
                 return e->resolved && e->reflects;
         }
 
-        c = capnp_i_map_get(&r->answers,
+        c = capnp_i_ids_get(&r->answers,
                             rpc_promised_answer_question_id(rpc_message_target_promised_answer(t)));
         if (c && c->reflects)
                 return true;
@@ -761,7 +775,7 @@ static int in_body(capnp_rpc *r, struct frame *f, rpc_message_reader m)
         case RPC_MESSAGE_CALL:
                 return in_call(r, f, m, rpc_message_call(m));
         case RPC_MESSAGE_RETURN:
-                return in_return(r, f, rpc_message_return(m));
+                return in_return(r, f, m, rpc_message_return(m));
         case RPC_MESSAGE_FINISH:
                 return in_finish(r, rpc_message_finish(m));
         case RPC_MESSAGE_RESOLVE:
@@ -779,7 +793,7 @@ int capnp_i_in_message(capnp_rpc *r, struct frame *f)
 {
         rpc_message_reader m;
 
-        if (capnp_i_plain_call(r, f))
+        if (capnp_i_plain_call(r, f) || capnp_i_plain_results(r, f))
                 return 0;
 
         m = rpc_message_root(&f->msg);

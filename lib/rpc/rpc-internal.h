@@ -5,6 +5,7 @@
 #include <assert.h>
 #include <capos/capnp-rpc.h>
 
+#include "base-ids.h"
 #include "base-list.h"
 #include "base-map.h"
 #include "base-quota.h"
@@ -14,6 +15,20 @@
 #include "rpc.capnp-c.h"
 
 /* ---- blocks used again (rpc-recycle.c) ------------------------------------------------------ */
+
+/* What a vat keeps some blocks of, when they are given back. */
+enum pool {
+        POOL_CALLS,
+        POOL_FRAMES,       /* with FRAME_WORDS */
+        POOL_SMALL_FRAMES, /* with SMALL_FRAME_WORDS */
+        POOL_PROMISES,
+        POOL_IMPORTS,
+        POOL_EXPORTS,
+        POOL_CROSSINGS,
+        POOL_PEEKS, /* with a path of PATH_SHORT at most */
+        POOL_OUT,   /* blocks of output of the smallest size */
+        POOL_COUNT,
+};
 
 /* Blocks of one size that are not in use. Zeroed: empty. */
 struct recycle {
@@ -69,20 +84,31 @@ struct capnp_vat {
         struct capnp_i_list stale;   /* capnp_cap.doomed: a reference to each is to be dropped */
         struct event freshen;        /* … now */
         bool dooming, flushing, running, dead;
-        uint32_t asking;          /* policies of membranes that are being asked */
-        capnp_cap *bad_index;     /* lent to messages: what an index outside the table reads as */
-        uint32_t refs;            /* the owner's, and one for each object that points here */
-        uint64_t held;            /* charged to all peers */
-        uint64_t steps;           /* along lists that a peer can lengthen: for tests */
-        struct recycle calls;     /* struct call */
-        struct recycle frames[2]; /* struct frame, with FRAME_WORDS and with SMALL_FRAME_WORDS */
+        uint32_t asking;      /* policies of membranes that are being asked */
+        capnp_cap *bad_index; /* lent to messages: what an index outside the table reads as */
+        uint32_t refs;        /* the owner's, and one for each object that points here */
+        uint64_t held;        /* charged to all peers */
+        uint64_t steps;       /* along lists that a peer can lengthen: for tests */
+        struct recycle pools[POOL_COUNT];
         struct envelopes envelopes;
         const struct capnp_i_loop *loop;
         void *loop_self;
 };
 
-capnp_vat *capnp_i_vat_ref(capnp_vat *v);
-void capnp_i_vat_unref(capnp_vat *v);
+/* The last reference has gone: see capnp_i_vat_unref() below. */
+void capnp_i_vat_last(capnp_vat *v);
+static inline capnp_vat *capnp_i_vat_ref(capnp_vat *v)
+{
+        capnp_i_refs_take(&v->refs);
+        return v;
+}
+
+static inline void capnp_i_vat_unref(capnp_vat *v)
+{
+        if (capnp_i_refs_drop(&v->refs))
+                capnp_i_vat_last(v);
+}
+
 void capnp_i_event_init(struct event *e, void (*run)(struct event *e));
 bool capnp_i_event_queued(const struct event *e);
 void capnp_i_event_queue(capnp_vat *v, struct event *e);
@@ -138,8 +164,20 @@ struct frame *capnp_i_frame_new(capnp_vat *v);
 struct frame *capnp_i_frame_new_plain(capnp_vat *v);
 struct frame *capnp_i_frame_new_received(capnp_vat *v, const void *b, size_t len,
                                          const struct capnp_limits *l, int *ret_r);
-struct frame *capnp_i_frame_ref(struct frame *f);
-struct frame *capnp_i_frame_unref(struct frame *f);
+void capnp_i_frame_last(struct frame *f);
+static inline struct frame *capnp_i_frame_ref(struct frame *f)
+{
+        capnp_i_refs_take(&f->refs);
+        return f;
+}
+
+static inline struct frame *capnp_i_frame_unref(struct frame *f)
+{
+        if (f && capnp_i_refs_drop(&f->refs))
+                capnp_i_frame_last(f);
+        return NULL;
+}
+
 /* All the memory behind it, for the ledger. */
 size_t capnp_i_frame_bytes(const struct frame *f);
 /* Gives back what a finished small message does not use. */
@@ -398,8 +436,8 @@ struct peek {
 
 /* Export ids that went out with a payload. */
 struct wire_ids {
-        uint32_t *v;
-        uint32_t n;
+        uint32_t *v; /* NULL, &one, or a block of its own */
+        uint32_t n, one;
 };
 
 struct call {
@@ -487,8 +525,19 @@ static inline void capnp_i_call_move(struct call *c, enum call_state to)
 }
 
 struct call *capnp_i_call_new(capnp_vat *v);
-struct call *capnp_i_call_ref(struct call *c);
-void capnp_i_call_unref(struct call *c);
+void capnp_i_call_last(struct call *c);
+static inline struct call *capnp_i_call_ref(struct call *c)
+{
+        capnp_i_refs_take(&c->refs);
+        return c;
+}
+
+static inline void capnp_i_call_unref(struct call *c)
+{
+        if (capnp_i_refs_drop(&c->refs))
+                capnp_i_call_last(c);
+}
+
 void capnp_i_call_due(struct call *c, uint8_t what);
 /* A question that was sent from inside a policy, when nothing can be re-entered any more. */
 void capnp_i_question_send_later(struct call *c);
@@ -673,6 +722,7 @@ struct out {
         bool secret;      /* to be wiped when it goes */
         uint32_t replies; /* bytes of it that are Returns */
         uint32_t notes;   /* … that are neither Returns nor our own calls */
+        bool pooled;      /* a block of POOL_OUT */
         struct fds fds;   /* ours to close */
         uint8_t bytes[];
 };
@@ -699,6 +749,9 @@ struct rest {
         bool ended; /* … and then the peer has closed its side */
 };
 
+/* What a plain message looks like (rpc-plain.c). */
+enum shape_of { SHAPE_CALL, SHAPE_RETURN, SHAPES };
+
 struct capnp_rpc {
         capnp_vat *vat;
         struct capnp_i_list link; /* vat.rpcs */
@@ -716,7 +769,7 @@ struct capnp_rpc {
         struct slots questions;       /* struct call */
         struct slots exports;         /* struct export */
         struct slots embargoes;       /* struct promise, NULL: nobody waits any more */
-        struct capnp_i_map answers;   /* struct call */
+        struct capnp_i_ids answers;   /* struct call */
         struct capnp_i_map exported;  /* capnp_cap -> struct export */
         struct capnp_i_map imports;   /* capnp_cap: import or promise */
         struct capnp_i_map gates;     /* struct hosted -> struct gate */
@@ -738,7 +791,7 @@ struct capnp_rpc {
         struct fds fds_now;  /* … with the one that is being acted on; a taken one is -1 */
         bool no_fds;         /* the transport carries none, whatever the limits say */
         uint64_t calls_in, calls_out;
-        struct shape *shape; /* of its plain calls (rpc-plain.c); NULL: not known */
+        struct shape *shapes[SHAPES]; /* of plain messages (rpc-plain.c); NULL: not known */
         /* turns (rpc-turn.c) */
         uint64_t calls_stop;       /* behind so many nothing is let in before the next turn */
         uint64_t calls_counted;    /* so many are in … */
@@ -761,8 +814,19 @@ enum { IN_KEEP = 65536 };
  */
 enum { COST_RETURN = sizeof(struct call) + 128 };
 
-capnp_rpc *capnp_i_rpc_ref(capnp_rpc *r);
-void capnp_i_rpc_unref(capnp_rpc *r);
+void capnp_i_rpc_last(capnp_rpc *r);
+static inline capnp_rpc *capnp_i_rpc_ref(capnp_rpc *r)
+{
+        capnp_i_refs_take(&r->refs);
+        return r;
+}
+
+static inline void capnp_i_rpc_unref(capnp_rpc *r)
+{
+        if (capnp_i_refs_drop(&r->refs))
+                capnp_i_rpc_last(r);
+}
+
 void capnp_i_rpc_dirty(capnp_rpc *r);
 void capnp_i_rpc_check_idle(capnp_rpc *r);
 /* The peer broke the protocol, or memory ran out in the middle: the connection ends. Returns r. */
@@ -819,17 +883,24 @@ void capnp_i_table_close_caps(capnp_rpc *r);
 
 /* rpc-plain.c: what nearly all calls are. false: it is none, and nothing has been done. */
 struct plain {
-        capnp_reader message, body, target, payload; /* its envelope */
+        capnp_reader message, body, target, payload; /* its envelope; a Return has no target */
 };
 
 bool capnp_i_plain_call(capnp_rpc *r, struct frame *f);
+bool capnp_i_plain_results(capnp_rpc *r, struct frame *f);
 bool capnp_i_plain_return(struct call *c);
-/* A call that was taken in and could have been plain: others that look like it will be. */
-void capnp_i_plain_learn(capnp_rpc *r, const struct frame *f, const struct plain *p);
+/* A message that was taken in and could have been plain: others that look like it will be. */
+void capnp_i_plain_learn(capnp_rpc *r, enum shape_of what, const struct frame *f,
+                         const struct plain *p);
 void capnp_i_plain_forget(capnp_rpc *r);
 
 /* Why the peer may not ask for more; NULL: it may. */
 const char *capnp_i_in_quota(const capnp_rpc *r);
+/* Whether results would make us hold too much for whoever gets them. */
+bool capnp_i_in_is_too_much(const capnp_rpc *r, const struct call *c, const capnp_msg *m);
+/* The outcome of c is known: results, or why there are none. release: the peer keeps no reference
+ * for results that we have not taken up. */
+void capnp_i_in_return_ends(capnp_rpc *r, struct call *c, rpc_return_reader b, bool release);
 /* A call or bootstrap of the peer's, in the table of answers. NULL: no memory. */
 struct call *capnp_i_in_answer_new(capnp_rpc *r, uint32_t id);
 

@@ -131,6 +131,8 @@ static void membrane_back(const struct crossing *x)
 
 void capnp_i_crossing_free(struct crossing *x)
 {
+        capnp_vat *v = x->call->vat; /* which that holds */
+
         capnp_i_list_remove(&x->link);
         if (x->mark)
                 membrane_back(x);
@@ -138,7 +140,7 @@ void capnp_i_crossing_free(struct crossing *x)
         if (x->to)
                 capnp_cap_unref(x->to);
         membrane_drop(x->membrane);
-        free(x);
+        capnp_i_recycle_free(&v->pools[POOL_CROSSINGS], x);
 }
 
 void capnp_i_wrap_free(struct wrap *w)
@@ -438,7 +440,7 @@ static uint64_t membrane_mark(capnp_membrane *m, bool inward)
 /* Remembers that c is inside, or outside. -ENOMEM */
 static int membrane_note(struct wrap *w, struct call *c, uint64_t bytes)
 {
-        struct crossing *x = malloc(sizeof(*x));
+        struct crossing *x = capnp_i_recycle_take(&c->vat->pools[POOL_CROSSINGS], sizeof(*x));
 
         if (!x)
                 return -ENOMEM;

@@ -43,19 +43,25 @@ static void out_free(capnp_rpc *r, struct out *o)
         capnp_i_frame_unref(o->frame);
         if (o->secret && o->room)
                 explicit_bzero(o->bytes, o->room < o->len ? o->room : o->len);
-        free(o);
+        if (o->pooled)
+                capnp_i_recycle_free(&r->vat->pools[POOL_OUT], o);
+        else
+                free(o);
         if (eased)
                 capnp_i_rpc_eased(r);
 }
 
 static struct out *out_new(capnp_rpc *r, uint32_t room)
 {
-        struct out *o = malloc(sizeof(*o) + room);
+        struct recycle *pool = &r->vat->pools[POOL_OUT];
+        bool pooled = room <= OUT_FIRST;
+        struct out *o = pooled ? capnp_i_recycle_take(pool, sizeof(*o) + OUT_FIRST)
+                               : malloc(sizeof(*o) + room);
 
         if (!o)
                 return NULL;
 
-        *o = (struct out){.room = room};
+        *o = (struct out){.room = room, .pooled = pooled};
         capnp_i_list_append(&r->outq, &o->link);
         return o;
 }

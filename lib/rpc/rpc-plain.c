@@ -1,11 +1,12 @@
 /*
- * Plain calls, which nearly all calls are: to an object of ours that the peer names by its export,
- * with no references in the parameters or the results, and with nothing that hangs on them.
+ * Plain calls, which nearly all calls are: to what the peer names by its export, with no references
+ * in the parameters or the results, and, when they end, with nothing that hangs on them.
  *
- * One function takes such a call in, one ends it. Each does at once what the general way does for
- * any call step by step (rpc-in.c, rpc-call.c, rpc-send.c), is entered by one test, and when that
- * says no it has done nothing. What is peculiar about a call makes it no plain one, so everything
- * that is decided about calls is decided in the general way alone.
+ * One function takes such a call in, one its results, one ends it, if an object of ours has served
+ * it. Each does at once what the general way does for any call step by step (rpc-in.c, rpc-call.c,
+ * rpc-send.c), is entered by one test, and when that says no it has done nothing. What is peculiar
+ * about a call makes it no plain one, so everything that is decided about calls is decided in the
+ * general way alone.
  *
  * Nothing of the protocol is written down here either. When the general way has taken in a call
  * that could have been plain, it is remembered where in its message the envelope was, and what was
@@ -32,8 +33,10 @@ struct shape {
 
 void capnp_i_plain_forget(capnp_rpc *r)
 {
-        free(r->shape);
-        r->shape = NULL;
+        for (unsigned i = 0; i < SHAPES; i++) {
+                free(r->shapes[i]);
+                r->shapes[i] = NULL;
+        }
 }
 
 /* ---- what is remembered --------------------------------------------------------------------- */
@@ -60,11 +63,16 @@ static uint32_t shape_at(const struct frame *f, const void *p)
         return (uint32_t)((const uint64_t *)p - f->words);
 }
 
-/* A struct whose data are ids: its pointers stay as they are. */
+/* A struct whose data are ids: its pointers stay as they are. One that is not there is no matter.
+ */
 static bool shape_fix_pointers(struct shape *s, const struct frame *f, capnp_reader r)
 {
-        uint32_t end = shape_at(f, r.d) + r.bytes / 8;
+        uint32_t end;
 
+        if (!r.d)
+                return true;
+
+        end = shape_at(f, r.d) + r.bytes / 8;
         return shape_fix(s, f, end, end + r.ptrs);
 }
 
@@ -79,7 +87,7 @@ static bool shape_fix_all(struct shape *s, const struct frame *f, capnp_reader r
 static bool shape_is_one(const struct frame *f, const struct plain *p)
 {
         return f->msg.nsegs == 1 && f->msg.segs[0].base == f->words && !f->msg.ncaps && p->body.d &&
-               p->target.d && p->payload.d && f->content.p;
+               p->payload.d && f->content.p;
 }
 
 /* To follow the pointer to it. */
@@ -88,7 +96,8 @@ static uint32_t shape_cost(capnp_reader r)
         return r.bytes / 8 + r.ptrs;
 }
 
-void capnp_i_plain_learn(capnp_rpc *r, const struct frame *f, const struct plain *p)
+void capnp_i_plain_learn(capnp_rpc *r, enum shape_of what, const struct frame *f,
+                         const struct plain *p)
 {
         struct shape s = {.depth = f->content.depth};
 
@@ -100,22 +109,22 @@ void capnp_i_plain_learn(capnp_rpc *r, const struct frame *f, const struct plain
         s.content = (uint16_t)shape_at(f, f->content.p);
         s.body = (uint16_t)shape_at(f, p->body.d);
         s.body_words = (uint16_t)(p->body.bytes / 8);
-        s.target = (uint16_t)shape_at(f, p->target.d);
+        s.target = p->target.d ? (uint16_t)shape_at(f, p->target.d) : 0;
         s.target_words = (uint16_t)(p->target.bytes / 8);
         if (f->msg.segs[0].words > UINT16_MAX || !shape_fix(&s, f, 0, 1) ||
             !shape_fix_all(&s, f, p->message) || !shape_fix_pointers(&s, f, p->body) ||
             !shape_fix_pointers(&s, f, p->target) || !shape_fix_all(&s, f, p->payload))
                 return;
 
-        if (!r->shape)
-                r->shape = malloc(sizeof(*r->shape));
-        if (r->shape)
-                *r->shape = s;
+        if (!r->shapes[what])
+                r->shapes[what] = malloc(sizeof(s));
+        if (r->shapes[what])
+                *r->shapes[what] = s;
 }
 
 static inline bool shape_fits(const struct shape *s, const struct frame *f)
 {
-        if (f->msg.nsegs != 1 || f->msg.segs[0].words < s->extent)
+        if (!s || f->msg.nsegs != 1 || f->msg.segs[0].words < s->extent || f->msg.budget < s->cost)
                 return false;
 
         for (uint32_t i = 0; i < s->n; i++)
@@ -125,9 +134,16 @@ static inline bool shape_fits(const struct shape *s, const struct frame *f)
         return true;
 }
 
+/* f has this shape: its content may be read from now on. */
+static inline void shape_take(const struct shape *s, struct frame *f)
+{
+        f->msg.budget -= s->cost;
+        f->content = (capnp_any){&f->msg, &f->words[s->content], 0, s->depth};
+}
+
 /* ---- in ------------------------------------------------------------------------------------- */
 
-/* The object that it is for, if that is ours; NULL: the general way finds out what it is for. */
+/* What it is for, by its export; NULL: the general way finds out. */
 static inline capnp_cap *plain_target(const capnp_rpc *r, rpc_message_target_reader t)
 {
         struct export *e;
@@ -136,18 +152,35 @@ static inline capnp_cap *plain_target(const capnp_rpc *r, rpc_message_target_rea
                 return NULL;
 
         e = capnp_i_table_export(r, rpc_message_target_imported_cap(t));
-        return e && e->cap->kind == CAP_HOSTED ? e->cap : NULL;
+        return e ? e->cap : NULL;
+}
+
+/* An object of ours serves it, and nothing is between. */
+static void plain_host(struct call *c, capnp_cap *target)
+{
+        c->target = capnp_cap_ref(target);
+        capnp_i_call_ref(c); /* the callee's */
+        capnp_i_call_move(c, CALL_QUEUED);
+        capnp_i_call_move(c, CALL_HOSTED);
+        capnp_i_call_due(c, DUE_RUN);
+}
+
+static void plain_deliver(struct call *c, capnp_cap *target)
+{
+        capnp_cap_ref(target);
+        capnp_i_call_deliver(c, target);
+        capnp_cap_unref(target);
 }
 
 bool capnp_i_plain_call(capnp_rpc *r, struct frame *f)
 {
-        const struct shape *s = r->shape;
+        const struct shape *s = r->shapes[SHAPE_CALL];
         rpc_message_target_reader t;
         rpc_call_reader b;
         capnp_cap *target;
         struct call *c;
 
-        if (!s || !shape_fits(s, f) || f->msg.budget < s->cost)
+        if (!shape_fits(s, f))
                 return false;
 
         b.r = capnp_i_at_word(&f->words[s->body], s->body_words);
@@ -156,7 +189,7 @@ bool capnp_i_plain_call(capnp_rpc *r, struct frame *f)
         if (!target || r->vat->dead || capnp_i_in_quota(r) ||
             rpc_call_send_results_to_which(rpc_call_send_results_to(b)) !=
                     RPC_CALL_SEND_RESULTS_TO_CALLER ||
-            capnp_i_map_get(&r->answers, rpc_call_question_id(b)))
+            capnp_i_ids_get(&r->answers, rpc_call_question_id(b)))
                 return false;
 
         c = capnp_i_in_answer_new(r, rpc_call_question_id(b));
@@ -164,19 +197,38 @@ bool capnp_i_plain_call(capnp_rpc *r, struct frame *f)
                 return false;
 
         r->calls_in++;
-        f->msg.budget -= s->cost;
-        f->content = (capnp_any){&f->msg, &f->words[s->content], 0, s->depth};
+        shape_take(s, f);
         capnp_i_charge(&c->params_charge, r, capnp_i_frame_bytes(f), FOR_PARAMS);
         c->iface = rpc_call_interface_id(b);
         c->method = rpc_call_method_id(b);
         c->unpiped = rpc_call_no_promise_pipelining(b);
         c->silent = rpc_call_only_promise_pipeline(b);
         c->params = capnp_i_frame_ref(f);
-        c->target = capnp_cap_ref(target);
-        capnp_i_call_ref(c); /* the callee's */
-        capnp_i_call_move(c, CALL_QUEUED);
-        capnp_i_call_move(c, CALL_HOSTED);
-        capnp_i_call_due(c, DUE_RUN);
+        if (target->kind == CAP_HOSTED)
+                plain_host(c, target);
+        else
+                plain_deliver(c, target);
+        return true;
+}
+
+bool capnp_i_plain_results(capnp_rpc *r, struct frame *f)
+{
+        const struct shape *s = r->shapes[SHAPE_RETURN];
+        rpc_return_reader b;
+        struct call *c;
+
+        if (!shape_fits(s, f))
+                return false;
+
+        b.r = capnp_i_at_word(&f->words[s->body], s->body_words);
+        c = capnp_i_table_question(r, rpc_return_answer_id(b));
+        if (rpc_return_which(b) != RPC_RETURN_RESULTS || !c || c->returned || c->finish_sent ||
+            capnp_i_in_is_too_much(r, c, &f->msg))
+                return false;
+
+        shape_take(s, f);
+        c->results = capnp_i_frame_ref(f);
+        capnp_i_in_return_ends(r, c, b, false);
         return true;
 }
 
@@ -216,7 +268,7 @@ bool capnp_i_plain_return(struct call *c)
 
         c->done = c->answered = c->finished = true;
         (void)capnp_i_refs_drop(&c->callers);
-        (void)capnp_i_map_take(&r->answers, c->peer_id);
+        (void)capnp_i_ids_take(&r->answers, c->peer_id);
         capnp_i_call_move(c, CALL_ENDED);
         capnp_i_call_drop_params(c);
         capnp_i_call_unref(c); /* the table's */

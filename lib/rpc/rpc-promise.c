@@ -21,7 +21,7 @@
 
 struct promise *capnp_i_promise_make(capnp_vat *v)
 {
-        struct promise *p = calloc(1, sizeof(*p));
+        struct promise *p = capnp_i_recycle_new(&v->pools[POOL_PROMISES], sizeof(*p));
 
         if (!p)
                 return NULL;

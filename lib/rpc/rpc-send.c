@@ -574,10 +574,10 @@ void capnp_i_call_forget(struct call *c)
 {
         capnp_rpc *r = c->peer;
 
-        if (capnp_i_map_get(&r->answers, c->peer_id) != c)
+        if (capnp_i_ids_get(&r->answers, c->peer_id) != c)
                 return;
 
-        (void)capnp_i_map_take(&r->answers, c->peer_id);
+        (void)capnp_i_ids_take(&r->answers, c->peer_id);
         if (!c->finished) {
                 c->finished = true;
                 (void)capnp_i_refs_drop(&c->callers); /* it is done: nothing to cancel */

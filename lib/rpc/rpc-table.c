@@ -2,13 +2,15 @@
  * The four tables of a connection, and the embargoes.
  *
  * Ids we choose (questions, exports, embargoes) index an array with a free list. Ids the peer
- * chooses (answers, imports) are any u32 and live in a map: their number is bounded, not their
+ * chooses (answers, imports) are any u32 (base-ids.h; a map): their number is bounded, not their
  * value.
  */
 #include "rpc-internal.h"
 
 #include <errno.h>
 #include <stdlib.h>
+
+enum { SLOTS_KEPT = 64 };
 
 static int slots_new(struct slots *s, void *p, uint32_t *ret_id)
 {
@@ -41,12 +43,18 @@ static struct slot *slots_get(const struct slots *s, uint32_t id)
         return id < s->n && s->v[id].live ? &s->v[id] : NULL;
 }
 
+/* A table that has become empty gives back what it had grown to. */
 static void slots_drop(struct slots *s, uint32_t id)
 {
         assert(id < s->n && s->v[id].live && s->live);
         s->v[id] = (struct slot){.next_free = s->free};
         s->free = id;
         s->live--;
+        if (s->live || s->n <= SLOTS_KEPT)
+                return;
+
+        free(s->v);
+        *s = (struct slots){.most = s->most};
 }
 
 static void slots_deinit(struct slots *s)
@@ -113,12 +121,12 @@ static struct export *table_export_new(capnp_rpc *r, capnp_cap *c)
         if (!broken && capnp_i_map_reserve(&r->exported))
                 return NULL;
 
-        e = calloc(1, sizeof(*e));
+        e = capnp_i_recycle_new(&r->vat->pools[POOL_EXPORTS], sizeof(*e));
         if (!e)
                 return NULL;
 
         if (slots_new(&r->exports, e, &e->id)) {
-                free(e);
+                capnp_i_recycle_free(&r->vat->pools[POOL_EXPORTS], e);
                 return NULL;
         }
 
@@ -165,7 +173,7 @@ static void table_export_drop(capnp_rpc *r, struct export *e)
         capnp_i_gate_forget(r, e->cap);
         capnp_i_uncharge(&e->charge);
         capnp_cap_unref(e->cap);
-        free(e);
+        capnp_i_recycle_free(&r->vat->pools[POOL_EXPORTS], e);
         capnp_i_rpc_check_idle(r);
 }
 
@@ -199,7 +207,7 @@ static capnp_cap *table_import_new(capnp_rpc *r, bool promise)
                 return p ? &p->cap : NULL;
         }
 
-        i = calloc(1, sizeof(*i));
+        i = capnp_i_recycle_new(&r->vat->pools[POOL_IMPORTS], sizeof(*i));
         if (!i)
                 return NULL;
 
@@ -361,12 +369,12 @@ static void table_close_questions(capnp_rpc *r)
 
 static void table_close_answers(capnp_rpc *r)
 {
-        struct capnp_i_map answers = r->answers;
+        struct capnp_i_ids answers = r->answers;
         uint32_t pos = 0;
         struct call *c;
 
-        r->answers = (struct capnp_i_map){0};
-        while ((c = capnp_i_map_next(&answers, &pos, NULL))) {
+        r->answers = (struct capnp_i_ids){.most = answers.most};
+        while ((c = capnp_i_ids_next(&answers, &pos, NULL))) {
                 bool waiting = !c->finished;
 
                 c->finished = c->answered = true;
@@ -375,7 +383,7 @@ static void table_close_answers(capnp_rpc *r)
                 capnp_i_call_give_up(c);
                 capnp_i_call_unref(c);
         }
-        capnp_i_map_deinit(&answers);
+        capnp_i_ids_deinit(&answers);
 }
 
 static void table_close_exports(capnp_rpc *r)

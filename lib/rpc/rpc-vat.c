@@ -43,23 +43,13 @@ int capnp_vat_new_bare(capnp_vat **ret_v)
         return 0;
 }
 
-capnp_vat *capnp_i_vat_ref(capnp_vat *v)
-{
-        capnp_i_refs_take(&v->refs);
-        return v;
-}
-
-void capnp_i_vat_unref(capnp_vat *v)
+void capnp_i_vat_last(capnp_vat *v)
 {
         capnp_cap *bad = v->bad_index;
 
-        if (!capnp_i_refs_drop(&v->refs))
-                return;
-
         if (!bad) {
-                capnp_i_recycle_clear(&v->calls);
-                capnp_i_recycle_clear(&v->frames[0]);
-                capnp_i_recycle_clear(&v->frames[1]);
+                for (unsigned i = 0; i < POOL_COUNT; i++)
+                        capnp_i_recycle_clear(&v->pools[i]);
                 free(v);
                 return;
         }

@@ -189,6 +189,17 @@ static inline int hand_finish(struct hand *h, uint32_t id, bool workaround)
         return hand_feed(h, m);
 }
 
+/* … whose results' references are kept. */
+static inline int hand_finish_keeping(struct hand *h, uint32_t id)
+{
+        capnp_builder b;
+        capnp_msg *m = hand_message(MESSAGE_FINISH, 1, 0, &b);
+
+        capnp_builder_set_u32(b, ID_AT, id, 0);
+        capnp_builder_set_bool(b, FINISH_RELEASE_BIT, false, true);
+        return hand_feed(h, m);
+}
+
 static inline int hand_resolve(struct hand *h, uint32_t promise, uint16_t tag, uint32_t id)
 {
         capnp_builder b;

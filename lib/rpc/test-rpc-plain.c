@@ -143,7 +143,7 @@ static void sides_begin(struct side s[SIDES])
                 CHECK_OK(hand_bootstrap(&s[i].h, 0));
         sides_compare(s);
         sides_call(s, 1, ECHO, 1);
-        CHECK(s[PLAIN].h.rpc->shape);
+        CHECK(s[PLAIN].h.rpc->shapes[SHAPE_CALL]);
 }
 
 TEST(a_second_call_is_plain)
@@ -157,36 +157,44 @@ TEST(a_second_call_is_plain)
         sides_close(s);
 }
 
+static const uint64_t CHANGES[] = {1,
+                                   2,
+                                   4,
+                                   1 << 8,
+                                   1 << 16,
+                                   UINT64_C(1) << 31,
+                                   UINT64_C(1) << 32,
+                                   UINT64_C(1) << 33,
+                                   UINT64_C(1) << 47,
+                                   UINT64_C(1) << 48,
+                                   UINT64_C(1) << 49,
+                                   UINT64_C(1) << 63,
+                                   UINT64_MAX};
+enum { NCHANGES = sizeof(CHANGES) / sizeof(*CHANGES) };
+
+static void change(uint8_t *b, size_t at, uint64_t bits)
+{
+        uint64_t w;
+
+        memcpy(&w, b + at, 8);
+        w ^= bits;
+        memcpy(b + at, &w, 8);
+}
+
 /* Each word of a call, changed in each of some ways: what is not as it was is no plain call, and
  * what it is the general way says. */
 TEST(whatever_is_changed_comes_to_the_same)
 {
-        static const uint64_t CHANGES[] = {1,
-                                           2,
-                                           4,
-                                           1 << 8,
-                                           1 << 16,
-                                           UINT64_C(1) << 31,
-                                           UINT64_C(1) << 32,
-                                           UINT64_C(1) << 33,
-                                           UINT64_C(1) << 47,
-                                           UINT64_C(1) << 48,
-                                           UINT64_C(1) << 49,
-                                           UINT64_C(1) << 63,
-                                           UINT64_MAX};
         size_t len = 256;
 
         for (size_t at = 8; at < len; at += 8)
-                for (size_t i = 0; i < sizeof(CHANGES) / sizeof(*CHANGES); i++) {
+                for (size_t i = 0; i < NCHANGES; i++) {
                         struct side s[SIDES];
                         uint8_t b[256];
-                        uint64_t w;
 
                         sides_begin(s);
                         len = call_bytes(b, sizeof(b), 2, ECHO, 3);
-                        memcpy(&w, b + at, 8);
-                        w ^= CHANGES[i];
-                        memcpy(b + at, &w, 8);
+                        change(b, at, CHANGES[i]);
                         sides_feed(s, b, len);
                         if (!s[PLAIN].h.rpc->closed)
                                 sides_call(s, 3, ECHO, 4);
@@ -236,6 +244,111 @@ TEST(limits_hold_for_plain_calls)
         sides_close(s);
 }
 
+/* ---- results -------------------------------------------------------------------------------- */
+
+enum { ASKED = 4 };
+
+/* What a side has asked, and what became of it. */
+struct asker {
+        capnp_cap *peer;
+        capnp_question *q[ASKED];
+};
+
+static void asker_done(capnp_question *q, int r, void *arg)
+{
+        struct side *s = arg;
+        uint64_t x = r ? (uint64_t)r : capnp_reader_u64(capnp_question_response(q), 0, 0);
+
+        s->served++;
+        s->seen = (s->seen ^ x) * 0x9e3779b1;
+}
+
+/* The peer's object is its export 5, and has been called: questions 1 to ASKED are open. */
+static void askers_open(struct asker a[SIDES], struct side s[SIDES])
+{
+        sides_open(s);
+        for (unsigned i = 0; i < SIDES; i++) {
+                CHECK_OK(capnp_rpc_bootstrap(s[i].h.rpc, &a[i].peer));
+                hand_run(&s[i].h);
+                CHECK_OK(hand_return_bootstrap(&s[i].h, 0, 5));
+                hand_run(&s[i].h);
+                for (unsigned k = 0; k < ASKED; k++) {
+                        a[i].q[k] = ask(s[i].vat, a[i].peer, ECHO, k, NULL);
+                        capnp_question_send(a[i].q[k], asker_done, &s[i]);
+                }
+        }
+        sides_compare(s);
+        CHECK_EQ(s[PLAIN].h.rpc->questions.live, ASKED);
+}
+
+static void askers_close(struct asker a[SIDES], struct side s[SIDES])
+{
+        for (unsigned i = 0; i < SIDES; i++) {
+                for (unsigned k = 0; k < ASKED; k++)
+                        capnp_question_free(a[i].q[k]);
+                capnp_cap_unref(a[i].peer);
+        }
+        sides_close(s);
+}
+
+static size_t return_bytes(uint8_t *b, size_t room, uint32_t id, uint64_t x)
+{
+        capnp_builder ret;
+        capnp_msg *m = hand_message(MESSAGE_RETURN, 2, 1, &ret);
+        size_t len;
+
+        capnp_builder_set_u32(ret, ID_AT, id, 0);
+        capnp_builder_set_bool(ret, RETURN_NO_FINISH_BIT, id & 1, false);
+        hand_payload(NULL, capnp_builder_any(ret, 0), x, DESC_NONE, 0);
+        len = capnp_msg_size(m);
+        CHECK(len <= room);
+        CHECK_OK(capnp_msg_write(m, b, len));
+        capnp_msg_free(m);
+        return len;
+}
+
+static void askers_return(struct side s[SIDES], uint32_t id, uint64_t x)
+{
+        uint8_t b[256];
+
+        sides_feed(s, b, return_bytes(b, sizeof(b), id, x));
+}
+
+TEST(results_come_to_the_same)
+{
+        struct asker a[SIDES];
+        struct side s[SIDES];
+
+        askers_open(a, s);
+        for (uint32_t i = 0; i < ASKED; i++)
+                askers_return(s, i, i);
+        CHECK(s[PLAIN].h.rpc->shapes[SHAPE_RETURN]);
+        CHECK_EQ(s[PLAIN].served, ASKED);
+        CHECK_EQ(s[PLAIN].h.rpc->questions.live, 0);
+        askers_close(a, s);
+}
+
+TEST(changed_results_come_to_the_same)
+{
+        size_t len = 256;
+
+        for (size_t at = 8; at < len; at += 8)
+                for (size_t i = 0; i < NCHANGES; i++) {
+                        struct asker a[SIDES];
+                        struct side s[SIDES];
+                        uint8_t b[256];
+
+                        askers_open(a, s);
+                        askers_return(s, 0, 1);
+                        len = return_bytes(b, sizeof(b), 1, 2);
+                        change(b, at, CHANGES[i]);
+                        sides_feed(s, b, len);
+                        if (!s[PLAIN].h.rpc->closed)
+                                askers_return(s, 2, 3);
+                        askers_close(a, s);
+                }
+}
+
 /* ---- many, at random ------------------------------------------------------------------------ */
 
 static uint32_t draw(uint64_t *state, uint32_t n)
@@ -272,7 +385,7 @@ static void act(struct side s[SIDES], uint64_t *state)
                 sides_compare(s);
                 break;
         case 2: /* with a reference, or on the result of another call */
-                if (s[PLAIN].h.rpc->answers.used && capnp_i_map_get(&s[PLAIN].h.rpc->answers, id))
+                if (s[PLAIN].h.rpc->answers.used && capnp_i_ids_get(&s[PLAIN].h.rpc->answers, id))
                         break;
                 for (unsigned k = 0; k < SIDES; k++) {
                         capnp_i_plain_forget(s[GENERAL].h.rpc);
@@ -283,7 +396,7 @@ static void act(struct side s[SIDES], uint64_t *state)
                 sides_compare(s);
                 break;
         default:
-                if (!capnp_i_map_get(&s[PLAIN].h.rpc->answers, id))
+                if (!capnp_i_ids_get(&s[PLAIN].h.rpc->answers, id))
                         sides_call(s, id, (uint16_t)draw(state, NMETHODS), *state >> 40);
                 break;
         }
