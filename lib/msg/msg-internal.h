@@ -142,6 +142,11 @@ uint64_t *capnp_i_msg_grab(capnp_msg *m, uint64_t words, uint32_t *ret_seg);
 uint32_t capnp_i_msg_add_cap(capnp_msg *m, capnp_cap *cap);
 /* Gives one back; its index is not used again unless it was the last. */
 void capnp_i_msg_drop_cap(capnp_msg *m, uint32_t i);
+/* Whether a pointer is near, and to a struct that has no pointers. */
+static inline bool capnp_i_msg_is_flat(uint64_t pointer)
+{
+        return pointer && !(pointer & 3) && !(pointer >> 48);
+}
 /* Notes an error unless one is noted already. */
 void capnp_i_msg_mark(capnp_msg *m, int error);
 /* A slot at a word of segment 0 (an envelope's content pointer). */

@@ -454,7 +454,7 @@ static void release_one(struct hand *h, uint32_t id)
 TEST(tables_shrink_when_they_are_empty)
 {
         enum { MANY = 1000 };
-        struct vat v = {NULL};
+        struct vat v = {.kept = NULL};
         struct hand h;
 
         CHECK_OK(capnp_vat_new_bare(&v.vat));
