@@ -42,6 +42,9 @@ struct AdventureScene {
   label @12 :Text;
   # Whom others see.
 
+  told @13 :Text $Cm.prose;
+  # What is to be seen there, and the ways on, in words.
+
   struct Exit {
     key @0 :Text;
     label @1 :Text;
@@ -89,6 +92,9 @@ struct AdventureOutcome {
   what @1 :What;
   scene @2 :AdventureScene;
   # After it. Not there when nothing has changed.
+
+  told @3 :Text $Cm.prose;
+  # `text`, and of a step all that is to be seen where it has led.
 
   enum What {
     done @0;

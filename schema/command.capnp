@@ -21,6 +21,10 @@ annotation effect @0xc8a77c2f6d0be391 (method) :CommandEffect;
 annotation title @0xd71f0a52b4c36e88 (method, field, param, enumerant) :Text;
 # A label for a person, where the name does not read well.
 
+annotation prose @0xe4b7d1936c50a82f (field) :Void;
+# A text in a command's results that is all a person needs to read. A terminal shows it instead of the results; of
+# several structs in each other, what the outermost has counts.
+
 struct CommandValue {
   # One value of a cell, a field or an argument.
 

@@ -102,7 +102,7 @@ struct PaperclipsStatus {
 }
 
 struct PaperclipsOutcome {
-  said @0 :Text;
+  said @0 :Text $Cm.prose;
   # What has come of it, in a sentence.
 
   union {

@@ -6,6 +6,7 @@
 
 /* command.capnp: its annotations, and the words for an effect. */
 #define CAP_EFFECT UINT64_C(0xc8a77c2f6d0be391)
+#define CAP_PROSE  UINT64_C(0xe4b7d1936c50a82f)
 #define CAP_TITLE  UINT64_C(0xd71f0a52b4c36e88)
 
 /* Opens the session, and finds the capability that c->words[0] names, and its schema. An exit

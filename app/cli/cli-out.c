@@ -114,7 +114,7 @@ static const char *denial_words(enum capos_denial d)
                 [CAPOS_DENIED_WEAK_PROOF] =
                         "the session was made by a stronger proof: renew it by that",
                 [CAPOS_DENIED_METHOD] = "the session was granted this capability without this "
-                                        "method; `capos describe` shows those it has",
+                                        "method; `describe` shows those it has",
                 [CAPOS_DENIED_UI] = "a service proposes panes through `capos ui` alone, where your "
                                     "profile lets it",
                 [CAPOS_DENIED_WITHDRAWN] = "the host has taken back what it had lent",

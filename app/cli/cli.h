@@ -70,6 +70,7 @@ struct cli {
         pid_t peer_pid;    /* 0: not known */
         bool late;         /* a wait was given up */
         bool quiet;        /* what fails is not said: something is only tried */
+        bool prose;        /* of results only what a person reads, where the schema says it */
         bool administers;  /* c->remote is the `admin` of a session */
         const char *actor; /* whose doings `audit query` looks for */
         char login[108];   /* the login that c->client is of; "": of none */

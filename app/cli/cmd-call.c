@@ -67,7 +67,8 @@ int call_results_print(struct cli *c, const struct capnp_method_info *m, capnp_q
                 return cli_fail_code(c, r, "results");
 
         if (!c->json) {
-                results_print_lines(out.p);
+                if (!c->prose || !call_prose_print(c, m, out.p))
+                        results_print_lines(out.p);
                 return cli_finish(c, EXIT_OK);
         }
         if (among_events)

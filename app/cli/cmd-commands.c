@@ -328,6 +328,7 @@ int cmd_run(struct cli *c)
         bool typed = false;
         int r = surface_open(c, &e, &cap);
 
+        c->prose = true;
         if (!r)
                 r = commands_ask(c, cap, 0, NULL, &q);
         if (!r)

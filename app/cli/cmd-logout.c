@@ -50,6 +50,10 @@ static int login_end(struct cli *c, struct ended *n)
         if (agent_logout(c, &q))
                 return cli_fail_question(c, q, "logout");
         n->logins++;
+        if (r)
+                (void)fprintf(stderr,
+                              "capos: this login has ended all the same; after the next one "
+                              "`capos logout --all` ends the others\n");
         return r;
 }
 

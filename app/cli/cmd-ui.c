@@ -138,7 +138,7 @@ static void settings_finish(struct screen *s)
                         if (capnp_vat_run(s->c->vat))
                                 break;
         s->quiet = capnp_timer_free(s->quiet);
-        ui_settings_close(&s->settings);
+        settings_close(&s->settings);
 }
 
 /* ---- what lib/ui tells ----------------------------------------------------------------------- */
@@ -251,10 +251,11 @@ static void on_prompt(void *arg, const struct capos_ui_prompt *p)
         s->asked = p;
         s->prompt_kind = p->kind;
         (void)snprintf(s->prompt_service, sizeof(s->prompt_service), "%s", p->service);
-        s->prompt_under = s->lines.input && shell_input_has_begun(s->lines.input);
         screen_hide(s);
         ui_show_prompt(&s->view, p);
         screen_show(s);
+        if (s->lines.input) /* it stands there by now */
+                shell_input_mark(s->lines.input, SHELL_MARK_ASKED);
         if (screen_asks(s))
                 ui_view_hold(&s->view);
 }
@@ -369,7 +370,7 @@ static void on_saved(void *arg)
 {
         struct screen *s = arg;
 
-        ui_settings_changed(&s->settings);
+        settings_changed(&s->settings);
 }
 
 static const struct capos_ui_front_ops ops = {
@@ -424,6 +425,7 @@ static int screen_open(struct screen *s)
                                          .ops = &ops,
                                          .arg = s,
                                          .arranged = s->arranged};
+        CAPNP_AUTO(capnp_question_freep) capnp_question *q = NULL;
         int r;
 
         (void)capos_client_info(s->c->client, &info);
@@ -431,14 +433,15 @@ static int screen_open(struct screen *s)
         r = capos_ui_new(&config, &s->ui);
         if (r)
                 return cli_fail_code(s->c, r, NULL);
-        s->settings = (struct ui_settings){.c = s->c,
-                                           .ui = s->ui,
-                                           .lost = settings_on_lost,
-                                           .idle = settings_on_idle,
-                                           .arg = s};
-        ui_settings_open(&s->settings);
+        s->settings = (struct settings){
+                .ui = s->ui, .lost = settings_on_lost, .idle = settings_on_idle, .arg = s};
+        q = settings_load(&s->settings, s->c->client);
+        if (q) {
+                r = cli_wait(s->c, q, CLI_ANSWER_MS);
+                settings_take(&s->settings, q, r);
+        }
         if (s->arranged) /* it may have been on its way there when the line dropped */
-                ui_settings_changed(&s->settings);
+                settings_changed(&s->settings);
         s->arranged = NULL;
         if (s->c->follow && !s->reader)
                 (void)!capnp_watch_new(s->c->vat, STDOUT_FILENO, 0, reader_is_gone, s, &s->reader);
@@ -539,9 +542,9 @@ static void screen_turn(void *arg)
                 return;
         screen_hide(s);
         back_say_back(s->c);
-        s->under = shell_input_has_begun(s->lines.input);
         r = screen_start(s);
         screen_show(s);
+        shell_input_mark(s->lines.input, SHELL_MARK_THERE);
         if (!r || s->dropped)
                 return;
         s->result = r;

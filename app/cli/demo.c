@@ -43,9 +43,10 @@ static const struct {
 static const char ENDPOINT[] = "remote CapSet: tls ", NAME[] = "demo.manifest";
 
 /* What the manifest names, and what we start ourselves. */
-static const char *const PROGRAMS[] = {"capos-caposd",    "capos-web",     "capos-system-info",
-                                       "capos-guide",     "capos-chat",    "capos-paperclips",
-                                       "capos-adventure", "capos-settings"};
+static const char *const PROGRAMS[] = {"capos-caposd",     "capos-web",      "capos-system-info",
+                                       "capos-guide",      "capos-chat",     "capos-paperclips",
+                                       "capos-adventure",  "capos-settings", "capos-kv",
+                                       "capos-diagnostics"};
 
 enum { FOLDER = 256, ROW = 512, REMOVALS = 16 };
 
@@ -396,12 +397,14 @@ static int demo_say(const struct demo *d)
                "    capos run adventure go exit=east\n"
                "    capos run adventure talk person=tam topic=key\n"
                "    capos chat join '#adv-boathouse'\n"
+               "    capos call kv set key=colour value=blue\n"
                "    capos shell\n"
                "    capos logout\n\n",
                d->port);
         if (d->c->state)
                 printf("Ctrl-C ends it. %s stays, with the games of accounts:\n"
-                       "`capos account add NAME --state %s` makes one.\n",
+                       "`capos account add NAME --state %s` makes one,\n"
+                       "which also has `capos ui diagnostics`: what happens in the instance.\n",
                        d->state, d->state);
         else
                 printf("Ctrl-C ends it, and nothing stays; with --state DIR games do.\n");

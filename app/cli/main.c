@@ -659,7 +659,8 @@ static const struct cli_command commands[] = {
          "Every field is checked before anything is sent. What is missing is asked for on a\n"
          "terminal; so is whether something that cannot be undone is wanted, or that others see\n"
          "and of which not all was typed, unless --yes says so. --watch and --again\n"
-         "are those of `capos call`.\n\n"
+         "are those of `capos call`. Of what comes back is printed what a person reads, where\n"
+         "the service has said what that is; --json prints all.\n\n"
          "Examples:\n"
          "  capos run chat send channel='#lobby' text=hello\n"
          "  capos run --watch chat join channel='#lobby'\n",

@@ -45,6 +45,14 @@ enum { BLOCK_BYTES = 16 * 1024 * 1024, TAB_ROUNDS = 3, TAB_LATER_ROUNDS = 8 };
 /* A key that nobody has to type, ^_: what Tab has asked for has come. */
 enum { KEY_LOOK = 0x1f };
 
+/* What has been typed by now was typed before. */
+struct mark {
+        size_t ahead; /* bytes that were there, and have not been taken yet */
+        bool due;     /* no line is edited: how many there are is not known before one is */
+        bool under;   /* a part of the line that is being typed was */
+        bool taken;   /* … of the last one that was */
+};
+
 struct shell_input {
         struct shell *s;
         EditLine *el; /* NULL: nobody types */
@@ -58,6 +66,7 @@ struct shell_input {
         bool more;              /* lines of a here-document are typed */
         char bytes[READ_BYTES]; /* read, and not yet taken */
         size_t at, len;
+        struct mark marks[SHELL_MARKS];
         bool readable, is_file, ended, editing, hidden;
         char *line; /* of a script */
         unsigned number;
@@ -145,6 +154,44 @@ static bool input_wait(struct shell_input *in)
         return in->readable && !in->s->interrupted;
 }
 
+/* How much is there to be taken. */
+static size_t input_pending(const struct shell_input *in)
+{
+        int n = 0;
+
+        return in->len - in->at + (ioctl(STDIN_FILENO, FIONREAD, &n) == 0 && n > 0 ? (size_t)n : 0);
+}
+
+/* Nothing is left of what was there. */
+static void marks_pass(struct shell_input *in)
+{
+        for (unsigned i = 0; i < SHELL_MARKS; i++) {
+                in->marks[i].ahead = 0;
+                in->marks[i].due = false;
+        }
+}
+
+/* One byte more is about to be taken. */
+static void marks_take(struct shell_input *in)
+{
+        for (struct mark *m = in->marks; m < in->marks + SHELL_MARKS; m++) {
+                if (m->due)
+                        m->ahead = input_pending(in);
+                m->due = false;
+                m->under |= m->ahead > 0;
+                m->ahead -= m->ahead > 0;
+        }
+}
+
+/* A line is taken. */
+static void marks_end_line(struct shell_input *in)
+{
+        for (struct mark *m = in->marks; m < in->marks + SHELL_MARKS; m++) {
+                m->taken = m->under;
+                m->under = false;
+        }
+}
+
 enum { BYTE_END, BYTE_TAKEN, BYTE_INTERRUPTED, BYTE_NEWS };
 
 /* One byte, or why there is none. */
@@ -153,6 +200,8 @@ static int input_byte(struct shell_input *in, char *ret)
         while (in->at == in->len) {
                 ssize_t n;
 
+                if (in->el && !input_pending(in))
+                        marks_pass(in);
                 if (!input_wait(in))
                         return in->s->ending        ? BYTE_END
                                : in->s->interrupted ? BYTE_INTERRUPTED
@@ -166,6 +215,7 @@ static int input_byte(struct shell_input *in, char *ret)
                 in->at = 0;
                 in->len = (size_t)n;
         }
+        marks_take(in);
         *ret = in->bytes[in->at++];
         return BYTE_TAKEN;
 }
@@ -548,6 +598,7 @@ static const char *typed_line(struct shell_input *in)
         in->hidden = false;
         line = el_gets(in->el, &n);
         in->editing = in->news = false;
+        marks_end_line(in);
         in->tab[0] = '\0';
         in->hinted = false;
         if (!line || n <= 0 || in->s->ending) {
@@ -661,6 +712,18 @@ bool shell_input_has_begun(const struct shell_input *in)
         const LineInfo *l = in->el && in->editing ? el_line(in->el) : NULL;
 
         return l && l->lastchar > l->buffer;
+}
+
+void shell_input_mark(struct shell_input *in, enum shell_mark which)
+{
+        in->marks[which] = (struct mark){.ahead = input_pending(in),
+                                         .due = !in->editing,
+                                         .under = shell_input_has_begun(in)};
+}
+
+bool shell_input_was_begun(const struct shell_input *in, enum shell_mark which)
+{
+        return in->marks[which].taken;
 }
 
 unsigned shell_input_number(const struct shell_input *in)

@@ -191,6 +191,9 @@ void shell_wait_for(struct shell *s, uint64_t ms);
 
 /* ---- shell-input.c */
 
+/* Moments that a line has to be begun after, to count. */
+enum shell_mark { SHELL_MARK_ASKED, SHELL_MARK_THERE, SHELL_MARKS };
+
 /* Lines from a terminal, with a prompt, or from standard input as it is. An exit code. */
 int shell_input_new(struct shell *s, const char *prompt, struct shell_input **ret_i);
 struct shell_input *shell_input_free(struct shell_input *i);
@@ -199,6 +202,10 @@ bool shell_input_is_typed(const struct shell_input *i);
 bool shell_input_is_over(const struct shell_input *i);
 /* Whether something stands in the line that is being typed. */
 bool shell_input_has_begun(const struct shell_input *i);
+/* This is the moment: what has been typed so far, read or not, was typed before it. */
+void shell_input_mark(struct shell_input *i, enum shell_mark which);
+/* Whether the last line was begun before it. */
+bool shell_input_was_begun(const struct shell_input *i, enum shell_mark which);
 /* The next line, without its end, valid until the next call; NULL: there is none. Meanwhile the
  * vat runs. */
 const char *shell_input_line(struct shell_input *i);

@@ -2,8 +2,8 @@
 #ifndef CAPOS_CLI_UI_SCREEN_H
 #define CAPOS_CLI_UI_SCREEN_H
 
+#include "settings.h"
 #include "shell.h"
-#include "ui-settings.h"
 #include "ui-show.h"
 
 enum { UI_FIELDS = 32, UI_DOUBTS = 8, UI_LENT = 16 };
@@ -51,7 +51,6 @@ struct screen {
         bool over, lost;   /* the panes are; lost: with the login */
         bool dropped;      /* … with the line, which may come back */
         bool away;         /* … and it is not back yet, while lines are typed */
-        bool under;        /* a line was begun before it was */
         uint32_t numbered; /* the last number that a pane had */
         bool asks;         /* services are asked about, one after the other: … */
         uint32_t asks_at;  /* … from this one of the session's on … */
@@ -65,10 +64,9 @@ struct screen {
         enum capos_ui_prompt_kind prompt_kind;
         char prompt_service[80];
         const char *answer; /* that a person is just giving; NULL: none */
-        bool prompt_under;  /* it came while a line was being typed */
         bool waits, late;   /* a script does, for a pane; and has waited too long */
         struct ui_filling filling;
-        struct ui_settings settings;
+        struct settings settings;
         capos_ui_arranged *arranged; /* when the line dropped; NULL: nothing */
 };
 

@@ -421,9 +421,7 @@ static enum answer answer_of(const char *word)
 static bool prompt_may(struct screen *s, enum answer a)
 {
         bool is_offer = s->prompt_kind == CAPOS_UI_PROMPT_OFFER;
-        bool was_begun = s->prompt_under;
 
-        s->prompt_under = false;
         if (!s->prompt)
                 (void)cli_fail(s->c, EXIT_USAGE, "usage", "nothing has been asked");
         else if (a == ANSWER_NONE || (a >= ANSWER_ALWAYS && !is_offer))
@@ -432,9 +430,9 @@ static bool prompt_may(struct screen *s, enum answer a)
         else if (a != ANSWER_NO && !is_typed(s))
                 (void)cli_fail(s->c, EXIT_DENIED, "refused",
                                "a script cannot say yes: somebody has to type it");
-        else if (was_begun)
+        else if (shell_input_was_begun(s->lines.input, SHELL_MARK_ASKED))
                 (void)cli_fail(s->c, EXIT_USAGE, "usage",
-                               "that line was begun before the question: yes or no?");
+                               "that was begun too early, before the question: yes or no?");
         else
                 return true;
         return false;
@@ -466,9 +464,8 @@ static void prompt_type(struct screen *s, const char *word)
  */
 static bool line_has_panes(struct screen *s, const char *line)
 {
-        bool was_begun = s->under;
+        bool was_begun = shell_input_was_begun(s->lines.input, SHELL_MARK_THERE);
 
-        s->under = false;
         if (!*line || !strcmp(line, "/quit"))
                 return !s->away || *line;
         if (s->away || s->dropped)

@@ -26,7 +26,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { GUESTS = 16, STATE_BYTES = 256, ROW = CHECK_ORIGIN + 64 };
+enum { GUESTS = 16, STATE_BYTES = 256, ROW = CHECK_ORIGIN + 64, PORTS = 32 };
 
 /* A browser that is in. */
 struct guest {
@@ -332,7 +332,7 @@ static void front_on_shield(struct capos_io_watch *w, uint32_t events)
 
 /* Both addresses that `localhost` may be: a browser that finds nobody of ours at one of them would
  * speak to whoever is there. fds[1] is -1 where there is no IPv6. */
-static int front_listen(uint16_t port, int fds[HTTP_LISTENERS])
+static int front_listen_at(uint16_t port, int fds[HTTP_LISTENERS])
 {
         struct capos_io_address a4 = {.u.in = {.sin_family = AF_INET,
                                                .sin_port = htons(port),
@@ -350,6 +350,23 @@ static int front_listen(uint16_t port, int fds[HTTP_LISTENERS])
         capos_io_address_set_port(&a6, capos_io_address_port(&a4));
         r = capos_io_socket_listen(&a6, SOCK_STREAM, 0, &fds[1]);
         return r == -EAFNOSUPPORT || r == -EADDRNOTAVAIL ? 0 : r;
+}
+
+/* Port 0 is any that is free at both: what is so at the first, somebody may have at the second.
+ * Such ones are held on to, or they would be given again. */
+static int front_listen(uint16_t port, int fds[HTTP_LISTENERS])
+{
+        int taken[PORTS], r = front_listen_at(port, fds);
+        unsigned n = 0;
+
+        while (!port && r == -EADDRINUSE && fds[0] >= 0 && n < PORTS) {
+                taken[n++] = fds[0];
+                fds[0] = -1;
+                r = front_listen_at(port, fds);
+        }
+        while (n)
+                (void)close(taken[--n]);
+        return r;
 }
 
 static int front_open(struct front *f)

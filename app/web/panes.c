@@ -15,6 +15,7 @@
 #include "feed.h"
 #include "pane-frames.h"
 #include "records.h"
+#include "settings.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -55,10 +56,9 @@ struct panes {
         capnp_timer *wake;
         uint64_t prompt; /* that is open; 0: none */
         struct capos_ui_prompt shown;
-        capnp_cap *settings;
-        capnp_question *asked; /* of them */
-        uint64_t version;
-        bool unsaved, loading, ending;
+        struct settings settings;
+        capnp_question *asked; /* for what is kept; what is offered waits for it */
+        bool ending;
 };
 
 static struct bridge *bridge_of(void *arg)
@@ -424,45 +424,11 @@ static void on_ended(void *arg, capos_ui_offer *o, enum capos_ui_close_reason ho
 
 /* ---- what is kept of an account ------------------------------------------------------------- */
 
-static void settings_save(struct panes *p);
-
-static void settings_on_saved(capnp_question *q, int r, void *arg)
-{
-        struct panes *p = arg;
-
-        p->asked = NULL;
-        if (r) {
-                p->settings = capnp_cap_unref(p->settings);
-        } else {
-                p->version = ui_settings_save_version(q);
-                capos_ui_saved_kept(p->ui);
-        }
-        capnp_question_free(q);
-        settings_save(p);
-}
-
-static void settings_save(struct panes *p)
-{
-        capnp_question *q;
-
-        if (!p->settings || !p->unsaved || p->asked)
-                return;
-        q = ui_settings_save((ui_settings_client){p->settings});
-        if (!q)
-                return; /* the next change tries again */
-        capos_ui_saved_store(p->ui, capnp_builder_any(capnp_question_params(q), 0));
-        ui_settings_save_set_version(q, p->version);
-        p->unsaved = false;
-        p->asked = q;
-        capnp_question_send(q, settings_on_saved, p);
-}
-
 static void on_saved(void *arg)
 {
         struct panes *p = arg;
 
-        p->unsaved = true;
-        settings_save(p);
+        settings_changed(&p->settings);
 }
 
 static const struct capos_ui_front_ops front_ops = {
@@ -523,36 +489,9 @@ static void settings_on_loaded(capnp_question *q, int r, void *arg)
         struct panes *p = arg;
 
         p->asked = NULL;
-        p->loading = false;
-        if (r)
-                p->settings = capnp_cap_unref(p->settings);
-        else {
-                p->version = ui_settings_load_version(q);
-                (void)!capos_ui_saved_load(p->ui, ui_settings_load_saved(q).r);
-        }
+        settings_take(&p->settings, q, r);
         capnp_question_free(q);
         panes_offer_kept(p);
-        settings_save(p);
-}
-
-static void settings_load(struct panes *p)
-{
-        struct capos_cap_entry e;
-
-        for (uint32_t i = 0; !p->settings && capos_client_entry(p->b->client, i, &e); i++)
-                if (e.interface == UI_SETTINGS_ID)
-                        p->settings = capos_client_get(p->b->client, e.name, e.interface);
-        if (!p->settings) {
-                panes_offer_kept(p);
-                return;
-        }
-        p->asked = ui_settings_load((ui_settings_client){p->settings});
-        if (!p->asked) {
-                panes_offer_kept(p);
-                return;
-        }
-        p->loading = true;
-        capnp_question_send(p->asked, settings_on_loaded, p);
 }
 
 /* ---- life ----------------------------------------------------------------------------------- */
@@ -589,9 +528,14 @@ void panes_begin(struct bridge *b)
         b->panes = p;
         if (b->panes_kept) {
                 b->panes_kept->arranged = NULL;
-                p->unsaved = true; /* it may have been on its way there when the line dropped */
+                p->settings.unsaved = true; /* on its way there when the line dropped, maybe */
         }
-        settings_load(p);
+        p->settings.ui = p->ui;
+        p->asked = settings_load(&p->settings, b->client);
+        if (p->asked)
+                capnp_question_send(p->asked, settings_on_loaded, p);
+        else
+                panes_offer_kept(p);
 }
 
 /* For the workspace that comes next. Without memory that begins as if nothing had been. */
@@ -624,7 +568,7 @@ void panes_drop(struct bridge *b)
                 capnp_timer_free(p->lent[i].again);
         b->panes = NULL;
         p->asked = capnp_question_free(p->asked);
-        p->settings = capnp_cap_unref(p->settings);
+        settings_close(&p->settings);
         p->wake = capnp_timer_free(p->wake);
         p->feed = feed_free(p->feed);
         free(p);

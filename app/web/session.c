@@ -130,6 +130,18 @@ static void tab_greet(struct bridge *b, struct bridge_tab *t)
         down_tell(b, t, &d);
 }
 
+/* The front is told when there is no tab any more, and when there is one again. */
+static void session_count_tabs(struct bridge *b)
+{
+        bool any = false;
+
+        for (unsigned i = 0; i < BRIDGE_TABS; i++)
+                any |= b->tabs[i].tab && b->tabs[i].is_in;
+        if (any != b->has_tabs && b->words >= 0)
+                bridge_word(b, WORD_TABS, any ? "1" : "");
+        b->has_tabs = any;
+}
+
 /* The proof of the browser's key, which may be tried once. */
 static void tab_hello(struct bridge *b, struct bridge_tab *t, web_up_reader up)
 {
@@ -143,6 +155,7 @@ static void tab_hello(struct bridge *b, struct bridge_tab *t, web_up_reader up)
                 return;
         }
         t->is_in = true;
+        session_count_tabs(b); /* before it is told so: then its place is its own */
         bridge_done(b, (struct asker){t->number, web_up_id(up)});
         places_tell(b, t);
         entry_tell(b, t);
@@ -471,18 +484,6 @@ static struct bridge_tab *tab_find(struct bridge *b, const struct tab *tab)
         return NULL;
 }
 
-/* The front is told when there is no tab any more, and when there is one again. */
-static void session_count_tabs(struct bridge *b)
-{
-        bool any = false;
-
-        for (unsigned i = 0; i < BRIDGE_TABS; i++)
-                any |= b->tabs[i].tab && b->tabs[i].is_in;
-        if (any != b->has_tabs && b->words >= 0)
-                bridge_word(b, WORD_TABS, any ? "1" : "");
-        b->has_tabs = any;
-}
-
 static void on_message(void *arg, struct tab *tab, const char *text, size_t len)
 {
         struct capnp_dynamic_opts opts = {
@@ -503,10 +504,8 @@ static void on_message(void *arg, struct tab *tab, const char *text, size_t len)
                 return;
         } else if (t->is_in || web_up_which(web_up_root(m)) != WEB_UP_HELLO) {
                 tab_close(tab, TAB_POLICY, "hello comes first, and once");
-        } else {
+        } else
                 tab_hello(b, t, web_up_root(m));
-                session_count_tabs(b);
-        }
         capnp_msg_free(m);
 }
 

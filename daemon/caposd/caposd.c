@@ -8,7 +8,7 @@
  *
  * Ending is one thing, whether it was asked for or something went wrong: nothing is started any
  * more, every link is closed, which each process takes as its call to end, and who is still there
- * after a second and a half is killed. The session manager's end cuts the workers off, which tell
+ * after five seconds is killed. The session manager's end cuts the workers off, which tell
  * their clients and go.
  */
 #include <errno.h>
@@ -28,7 +28,7 @@
 #include "providers.h"
 
 enum {
-        ORDERLY_MS = 1500,
+        ORDERLY_MS = 5000,
         FORCED_MS = 500,
         LOOK_MS = 1000,      /* after which a silent service may be ready … */
         LOOK_AGAIN_MS = 250, /* … and then */

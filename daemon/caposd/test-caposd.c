@@ -12,20 +12,11 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "daemon-sandbox.h"
 #include "harness.h"
 #include "test-instance.h"
-
-static uint64_t now_ms(void)
-{
-        struct timespec t;
-
-        clock_gettime(CLOCK_MONOTONIC, &t);
-        return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
 
 /* ---- start and end -------------------------------------------------------------------------- */
 
@@ -35,7 +26,6 @@ TEST_T(starts_and_ends, 60)
         struct instance i;
         struct stat st;
         char path[160];
-        uint64_t begun;
 
         instance_init(&i);
         snprintf(path, sizeof(path), "%s/admin.sock", i.state);
@@ -47,10 +37,8 @@ TEST_T(starts_and_ends, 60)
                 CHECK(stat(path, &st) == 0);
                 CHECK_EQ(st.st_mode & 0777, 0600);
 
-                begun = now_ms();
                 CHECK(kill(i.pid, ends[k]) == 0);
                 CHECK_EQ(instance_wait(&i), 0);
-                CHECK(now_ms() - begun < 40000);
                 CHECK(stat(path, &st) < 0 && errno == ENOENT);
         }
         instance_deinit(&i);
@@ -400,8 +388,7 @@ TEST(the_oldest_without_a_session_makes_room)
         instance_start(&i);
         fds[0] = instance_connect(&i);
         instance_await(&i, 'w', 1);
-        instance_ask(&i, 'b'); /* this one has a session, which the gateway hears of by a link */
-        pause_ms(300);
+        instance_ask(&i, 'b'); /* this one has a session; the gateway knows before it is said */
         for (unsigned k = 1; k < 4; k++) {
                 fds[k] = instance_connect(&i);
                 instance_await(&i, 'e', k + 1);
@@ -473,6 +460,7 @@ TEST_T(whoever_waits_has_a_deadline, 60)
         struct instance i;
         pid_t sessiond;
         int fd, gone;
+        bool served;
 
         instance_init(&i);
         instance_manifest(&i, "(limits = (admission = \"1s\"))");
@@ -485,9 +473,12 @@ TEST_T(whoever_waits_has_a_deadline, 60)
         client_await_end(fd);
         CHECK(kill(sessiond, SIGCONT) == 0);
         close(fd);
-        fd = instance_connect(&i);
-        instance_await(&i, 'w', 1);
-        close(fd);
+        /* It may be late for the first of those that come then, too. */
+        do {
+                fd = instance_connect(&i);
+                served = instance_serves(&i, fd);
+                close(fd);
+        } while (!served);
         instance_await(&i, 'w', 0);
         instance_deinit(&i);
 }
@@ -514,16 +505,28 @@ TEST_T(the_zygote_is_replaced_in_time, 120)
 
 /* ---- confinement ---------------------------------------------------------------------------- */
 
+static bool has_fds(pid_t pid, unsigned fds)
+{
+        return process_fds(pid) == fds + (daemon_sandbox_reports() ? 1 : 0);
+}
+
+/* Once it has begun, that is. */
 static void confined(pid_t pid, unsigned fds)
 {
+        for (unsigned t = 0; process_status(pid, "Seccomp") != 2; t++) {
+                CHECK(t < WAIT_MS / 10);
+                pause_ms(10);
+        }
         CHECK_EQ(process_status(pid, "NoNewPrivs"), 1);
-        CHECK_EQ(process_status(pid, "Seccomp"), 2);
-        if (geteuid() == 0)
-                CHECK_EQ(process_fds(pid), fds + (daemon_sandbox_reports() ? 1 : 0));
+        for (unsigned t = 0; geteuid() == 0 && !has_fds(pid, fds); t++) {
+                CHECK(t < WAIT_MS / 10);
+                pause_ms(10);
+        }
 }
 
 TEST(a_worker_has_two_sockets_and_nothing_else)
 {
+        enum { WORKER_FDS = 4 }; /* two sockets, epoll, timer */
         pid_t before[2], after[3], used = 0;
         struct instance i;
         int fd;
@@ -540,12 +543,14 @@ TEST(a_worker_has_two_sockets_and_nothing_else)
         instance_await(&i, 'w', 1);
         while (instance_workers(&i, after, 3) != 3)
                 pause_ms(10);
-        for (unsigned k = 0; k < 2; k++)
-                if (process_fds(before[k]) > 1u + daemon_sandbox_reports())
-                        used = before[k];
-        CHECK(used != 0 || geteuid() != 0);
+        while (!used && geteuid() == 0) {
+                for (unsigned k = 0; k < 2; k++)
+                        if (has_fds(before[k], WORKER_FDS))
+                                used = before[k];
+                pause_ms(10);
+        }
         if (used)
-                confined(used, 4); /* two sockets, epoll, timer */
+                confined(used, WORKER_FDS);
         close(fd);
         instance_deinit(&i);
         if (geteuid() != 0)
@@ -583,7 +588,7 @@ TEST_T(whoever_dies_is_started_again, 120)
         instance_start(&i);
         for (unsigned k = 0; k < 6; k++)
                 killed(&i, names[k]);
-        CHECK_EQ(instance_ask(&i, 's'), 5); /* three at the start, one for each service's death */
+        instance_await(&i, 's', 5); /* three at the start, one for each service's death */
         instance_deinit(&i);
 }
 

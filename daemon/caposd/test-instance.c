@@ -1,8 +1,7 @@
 /*
  * Starting an instance for a test, looking at its processes from outside, ending it.
  *
- * Nothing here waits for a time; it waits for something to become true, and fails after fifteen
- * seconds.
+ * Nothing here waits for a time; it waits for something to become true, and fails after a minute.
  */
 #include "test-instance.h"
 
@@ -152,11 +151,13 @@ void instance_settle(const struct instance *i)
 {
         struct census now = {0}, last;
 
-        for (unsigned same = 0, t = 0; same < 8; t++) {
+        for (unsigned same = 0, t = 0; same < 20; t++) {
                 CHECK(t < WAIT_MS / STEP_MS / 2);
                 last = now;
                 now = instance_census(i);
-                same = now.children && !memcmp(&now, &last, sizeof(now)) ? same + 1 : 0;
+                same = !memcmp(&now, &last, sizeof(now)) ? same + 1 : 0;
+                if (instance_workers(i, NULL, 0) < IDLE)
+                        same = 0;
                 pause_ms(2 * STEP_MS);
         }
 }
@@ -285,6 +286,18 @@ void instance_await(const struct instance *i, char what, unsigned n)
                 CHECK(t < WAIT_MS / STEP_MS);
                 pause_ms(STEP_MS);
         }
+}
+
+bool instance_serves(const struct instance *i, int fd)
+{
+        struct pollfd p = {.fd = fd, .events = POLLIN};
+
+        for (unsigned t = 0; instance_ask(i, 'w') != 1; t++) {
+                CHECK(t < WAIT_MS / STEP_MS);
+                if (poll(&p, 1, STEP_MS) == 1)
+                        return false;
+        }
+        return true;
 }
 
 int instance_connect(const struct instance *i)

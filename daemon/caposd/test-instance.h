@@ -8,6 +8,7 @@
 #include <sys/types.h>
 
 enum {
+        IDLE = 2,     /* workers */
         CHILDREN = 9, /* sessiond, gateway, two zygotes, three services, two idle workers */
         WAIT_MS = 60 * 1000,
 };
@@ -43,7 +44,7 @@ void instance_spawn(struct instance *i, const char *argument);
 void instance_start(struct instance *i);
 /* Waits for the endpoint line of one that was spawned. */
 void instance_await_up(struct instance *i);
-/* Waits until what is on its way between the processes has arrived. */
+/* Waits until there are idle workers, and what is on its way between the processes has arrived. */
 void instance_settle(const struct instance *i);
 /* Waits for its end: the exit code, or minus the signal. */
 int instance_wait(struct instance *i);
@@ -56,6 +57,8 @@ void instance_await_log(const struct instance *i, const char *text);
 unsigned instance_ask(const struct instance *i, char what);
 /* Waits until the answer is n. */
 void instance_await(const struct instance *i, char what, unsigned n);
+/* Waits until a worker has the only connection, fd, or that is closed: whether one has it. */
+bool instance_serves(const struct instance *i, int fd);
 /* Waits until it is n or more. */
 void instance_await_more(const struct instance *i, char what, unsigned n);
 /* Asks for a line of text. */

@@ -19,7 +19,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { WAIT_MS = 20000, AT_ONCE = 64, UNREAD_MOST = 4096 };
+enum { WAIT_MS = 100 * 1000, AT_ONCE = 64, UNREAD_MOST = 4096 };
 
 struct rig {
         struct keeper keeper;
@@ -278,7 +278,7 @@ TEST_T(so_many_programs_at_once, 120)
                 n += !e;
                 again += e != 0;
                 CHECK(!e || e == -EAGAIN);
-                CHECK(again < 2000);
+                CHECK(again < WAIT_MS / 20);
                 if (e)
                         (void)poll(NULL, 0, 20);
         }

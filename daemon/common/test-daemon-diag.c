@@ -105,7 +105,7 @@ TEST(another_user_is_told_apart)
                 _exit(read(go[0], &c, 1) == 1 ? 0 : 1);
         }
         client.len = sizeof(client.u);
-        CHECK_EQ(poll(&(struct pollfd){.fd = listener, .events = POLLIN}, 1, 20000), 1);
+        CHECK_EQ(poll(&(struct pollfd){.fd = listener, .events = POLLIN}, 1, 60000), 1);
         status = accept(listener, &client.u.any, &client.len);
         CHECK(status >= 0);
         CHECK_EQ(daemon_diag_owner(diag, &client, &self, &uid), 0);

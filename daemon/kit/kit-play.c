@@ -20,6 +20,8 @@
 #include <time.h>
 #include <unistd.h>
 
+enum { WAIT_MS = 100 * 1000 };
+
 /* ---- start -------------------------------------------------------------------------------- */
 
 void play_spawn(struct play *p, const char *const *argv, int state_fd)
@@ -51,7 +53,7 @@ void play_ready(struct play *p)
         struct pollfd ready = {.fd = p->link, .events = POLLIN};
         struct packet packet;
 
-        CHECK_EQ(poll(&ready, 1, 20000), 1);
+        CHECK_EQ(poll(&ready, 1, WAIT_MS), 1);
         CHECK_OK(capos_io_packet_recv(p->link, &packet, sizeof(packet), NULL, 0));
         CHECK_EQ(packet.type, PACKET_READY);
         play_control(p);
@@ -195,7 +197,7 @@ static void play_round(struct play *p, int timeout_ms)
 
 void play_until(struct play *p, const bool *done)
 {
-        uint64_t end_ms = now_ms() + 20000;
+        uint64_t end_ms = now_ms() + WAIT_MS;
 
         while (!*done && now_ms() < end_ms)
                 play_round(p, 10);
@@ -231,7 +233,7 @@ int play_count_fds(const struct play *p)
 
 void play_expect_fds(struct play *p, int n)
 {
-        uint64_t end_ms = now_ms() + 10000;
+        uint64_t end_ms = now_ms() + WAIT_MS;
 
         if (n < 0)
                 return;

@@ -76,10 +76,10 @@ static void record_fill(const struct live *l, const struct capos_audit_record *r
         if (r->reporter && r->outcome && !live_word_is_good(capnp_text_of(r->outcome)))
                 copy(to->outcome, sizeof(to->outcome), "other");
         copy(to->session, sizeof(to->session), r->session);
-        if (r->session)
+        if (r->session) {
                 copy(to->account, sizeof(to->account), r->account);
-        if (r->session)
                 copy(to->profile, sizeof(to->profile), r->profile);
+        }
         if (r->capability && is_capability(l, r->capability))
                 copy(to->capability, sizeof(to->capability), r->capability);
 }

@@ -28,6 +28,8 @@
 #include <time.h>
 #include <unistd.h>
 
+enum { WAIT_MS = 100 * 1000 };
+
 static const char *program(const char *name, char path[512])
 {
         const char *root = getenv("CAPOS_BUILDDIR");
@@ -222,7 +224,7 @@ static struct packet rig_zygote_says(struct rig *g, enum packet_type type)
         struct packet got = {0};
 
         while (got.type != type) {
-                CHECK_EQ(poll(&p, 1, 10000), 1);
+                CHECK_EQ(poll(&p, 1, WAIT_MS), 1);
                 CHECK_OK(capos_io_packet_recv(g->zygote_link, &got, sizeof(got), NULL, 0));
         }
         return got;
@@ -382,7 +384,7 @@ static void rig_take_sign(struct rig *g)
         struct pollfd p = {.fd = g->signer, .events = POLLIN};
         struct packet sign;
 
-        CHECK_EQ(poll(&p, 1, 10000), 1);
+        CHECK_EQ(poll(&p, 1, WAIT_MS), 1);
         CHECK_OK(capos_io_packet_recv(g->signer, &sign, sizeof(sign), &g->sign[0], 1));
         CHECK_EQ(sign.type, PACKET_SIGN);
         CHECK_EQ(sign.event, g->last_event);
@@ -536,8 +538,6 @@ void rig_stop(struct rig *g, bool kill_it)
 
 /* ---- time ----------------------------------------------------------------------------------- */
 
-enum { WAIT_MS = 100 * 1000 };
-
 static uint64_t now_ms(void)
 {
         struct timespec t;
@@ -573,6 +573,27 @@ void rig_until_count(struct rig *g, const unsigned *n, unsigned least)
                 CHECK(now_ms() < end);
                 rig_turn(g, 100);
         }
+}
+
+void rig_until_left(struct rig *g, unsigned sessions, unsigned descriptors)
+{
+        uint64_t end = now_ms() + WAIT_MS;
+        unsigned s, d;
+
+        for (rig_status(g, &s, &d); s != sessions || d != descriptors; rig_status(g, &s, &d)) {
+                CHECK(now_ms() < end);
+                rig_turn(g, 10);
+        }
+}
+
+/* Each answer is a round of its loop, in which all is looked at that was there when it began; what
+ * takes two rounds is bytes with an end behind them. */
+void rig_until_seen(struct rig *g)
+{
+        unsigned sessions, descriptors;
+
+        for (unsigned i = 0; i < 4; i++)
+                rig_status(g, &sessions, &descriptors);
 }
 
 void rig_pause(struct rig *g, unsigned ms)
@@ -782,6 +803,10 @@ static void worker_on_notice(capnp_question *q, int r, void *arg)
                 if (notice_which(n) == NOTICE_ENDED) {
                         snprintf(w->ended, sizeof(w->ended), "%s", notice_ended(n).p);
                         w->told = true;
+                }
+                if (notice_which(n) == NOTICE_REVOKED) {
+                        snprintf(w->revoked, sizeof(w->revoked), "%s", notice_revoked(n).p);
+                        w->bereft = true;
                 }
         }
         w->notice = capnp_question_free(q);

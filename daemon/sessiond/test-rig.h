@@ -110,6 +110,8 @@ struct rig_worker {
         capnp_question *notice; /* of rig_attend() */
         bool told;              /* it has been told that its session is over … */
         char ended[64];         /* … and why */
+        bool bereft;            /* … or that a capability is revoked … */
+        char revoked[64];       /* … and which */
 };
 
 /* Starts a session manager and waits until it is ready. */
@@ -129,10 +131,15 @@ void rig_stop_service(struct rig *g);
 /* Answers what was held, and holds no more. */
 void rig_release_provers(struct rig *g);
 
-/* Lets things happen until *flag, for 10 s at most; fails the test then. */
+/* Lets things happen until *flag; if that never comes, fails the test. */
 void rig_until(struct rig *g, const bool *flag);
 void rig_until_count(struct rig *g, const unsigned *n, unsigned least);
-/* Lets things happen for a while. */
+/* … until so many sessions are left, and so many sockets to services. */
+void rig_until_left(struct rig *g, unsigned sessions, unsigned descriptors);
+/* … until the session manager has seen what it was sent by now, over whichever socket. */
+void rig_until_seen(struct rig *g);
+/* Lets things happen for a while. Whatever is to have come then may come later, too: wait for it.
+ */
 void rig_pause(struct rig *g, unsigned ms);
 
 /* Rules for client certificates: as records. */

@@ -20,15 +20,6 @@
 
 #define SECRET "correct horse battery"
 
-static void empty(struct rig *g)
-{
-        unsigned sessions, descriptors;
-
-        rig_status(g, &sessions, &descriptors);
-        CHECK_EQ(sessions, 0);
-        CHECK_EQ(descriptors, 0);
-}
-
 /* The id of the only session. */
 static void only_session(struct rig *g, char id[64])
 {
@@ -168,7 +159,7 @@ TEST_T(status_has_what_caposd_tells, 90)
         told(&g, none, "nowhere");
         told(&g, confined, "");
         told(&g, identity, "DNS:localhost");
-        rig_pause(&g, 200);
+        rig_until_seen(&g);
         q = rig_good(admin_status(rig_admin(&g)));
         CHECK_STR(admin_status_address(q).p, "unix:/a");
         CHECK_EQ(admin_status_addresses(q).len, 2);
@@ -235,7 +226,7 @@ TEST_T(a_changed_password_ends_what_the_old_one_made, 90)
         rig_worker(&g, RIG_HOME, &w);
         capnp_question_free(rig_good(rig_password(&w, "alice", "", SECRET)));
         capnp_question_free(rig_good(passwd(&g, "alice", "an other secret")));
-        empty(&g);
+        rig_until_left(&g, 0, 0);
         q = rig_good(admission_watch(w.ask));
         CHECK_STR(notice_ended(admission_watch_notice(q)).p,
                   "revoked: what it was proved by was taken away");
@@ -252,7 +243,7 @@ TEST(a_revoked_session_ends_with_calls_in_flight)
 {
         capnp_conn *c;
         capnp_cap *echo;
-        capnp_question *q, *open, *ack;
+        capnp_question *open;
         struct rig_worker w;
         struct rig g;
         char id[64];
@@ -260,8 +251,7 @@ TEST(a_revoked_session_ends_with_calls_in_flight)
         rig_start(&g, NULL);
         rig_worker(&g, RIG_HOME, &w);
         capnp_question_free(rig_enter(&w));
-        q = admission_watch(w.ask);
-        capnp_question_send(q, NULL, NULL);
+        rig_attend(&w);
         echo = rig_open(&w, &c);
         open = rig_call(&g, echo, ECHO_HANG, 0);
         capnp_question_send(open, NULL, NULL);
@@ -271,13 +261,10 @@ TEST(a_revoked_session_ends_with_calls_in_flight)
         capnp_question_free(rig_good(take_back(&g, id, "")));
         CHECK(capnp_question_wait(open) == CAPNP_E_DISCONNECTED);
         rig_until_count(&g, &g.hang_canceled, 1);
-        CHECK_STR(notice_ended(admission_watch_notice(rig_good(q))).p, "revoked");
-        ack = admission_watch(w.ask);
-        capnp_question_send(ack, NULL, NULL);
+        rig_until(&g, &w.told);
+        CHECK_STR(w.ended, "revoked");
         rig_refused(admission_open(w.ask), "denied.stale-session: revoked");
-        empty(&g);
-        capnp_question_free(q);
-        capnp_question_free(ack);
+        rig_until_left(&g, 0, 0);
         capnp_question_free(open);
         capnp_cap_unref(echo);
         capnp_conn_unref(c);
@@ -299,6 +286,7 @@ TEST(a_revoked_capability_takes_queued_calls_along)
         g.hold_sockets = true; /* the service does not read */
         rig_worker(&g, RIG_HOME, &w);
         capnp_question_free(rig_enter(&w));
+        rig_attend(&w);
         q = admission_open(w.ask);
         admission_open_set_name(q, "echo");
         admission_open_set_interface_id(q, ECHO_ID);
@@ -312,18 +300,13 @@ TEST(a_revoked_capability_takes_queued_calls_along)
         capnp_question_free(rig_good(take_back(&g, id, "echo")));
         CHECK_EQ(read(g.held_socket, bytes, sizeof(bytes)), 0);
         CHECK(send(fd, "late calls", 10, MSG_NOSIGNAL) < 0 && errno == EPIPE);
-        q = admission_watch(w.ask);
-        CHECK_EQ(notice_which(admission_watch_notice(rig_good(q))), NOTICE_REVOKED);
-        CHECK_STR(notice_revoked(admission_watch_notice(q)).p, "echo");
-        capnp_question_free(q);
-        q = admission_watch(w.ask);
-        capnp_question_send(q, NULL, NULL);
+        rig_until(&g, &w.bereft);
+        CHECK_STR(w.revoked, "echo");
         rig_refused(rig_ask_open(&w), "denied.revoked-lease");
         close(fd);
         close(g.held_socket);
-        capnp_question_free(q);
         rig_worker_end(&w);
-        empty(&g);
+        rig_until_left(&g, 0, 0);
         rig_stop(&g, false);
         rig_remove(g.dir);
 }
@@ -368,7 +351,7 @@ TEST(what_was_queued_before_a_half_close_goes_too)
                         close(fd);
                 close(g.held_socket);
                 rig_worker_end(&w);
-                empty(&g);
+                rig_until_left(&g, 0, 0);
                 rig_stop(&g, false);
                 rig_remove(g.dir);
         }
@@ -377,7 +360,7 @@ TEST(what_was_queued_before_a_half_close_goes_too)
 /* Once the service has read what was left, there is nothing to keep; and a new one can be had. */
 TEST(what_is_left_in_a_closed_socket_may_be_read)
 {
-        unsigned sessions, descriptors = 1;
+        unsigned sessions, descriptors;
         struct rig_worker w;
         struct rig g;
         char bytes[64];
@@ -395,17 +378,13 @@ TEST(what_is_left_in_a_closed_socket_may_be_read)
         rig_status(&g, &sessions, &descriptors);
         CHECK_EQ(descriptors, 1);
         CHECK_EQ(read(g.held_socket, bytes, sizeof(bytes)), 12);
-        for (unsigned i = 0; descriptors && i < 100; i++) {
-                rig_pause(&g, 50);
-                rig_status(&g, &sessions, &descriptors);
-        }
-        CHECK_EQ(descriptors, 0);
+        rig_until_left(&g, 1, 0);
         close(g.held_socket);
         close(open_unread(&w));
         rig_until_count(&g, &g.opened, 2);
         close(g.held_socket);
         rig_worker_end(&w);
-        empty(&g);
+        rig_until_left(&g, 0, 0);
         rig_stop(&g, false);
         rig_remove(g.dir);
 }
@@ -415,7 +394,7 @@ static void ends_killed(struct rig *g, struct rig_worker *w)
         rig_until_count(g, &g->nkilled, 1);
         CHECK_EQ(g->killed[0], w->event);
         rig_until(g, &w->closed);
-        empty(g);
+        rig_until_left(g, 0, 0);
         rig_worker_end(w);
         rig_stop(g, false);
         rig_remove(g->dir);
@@ -437,7 +416,6 @@ TEST(who_does_not_acknowledge_is_killed)
         capnp_question_free(rig_good(take_back(&g, id, "echo")));
         CHECK_EQ(notice_which(admission_watch_notice(rig_good(q))), NOTICE_REVOKED);
         capnp_question_free(q);
-        CHECK_EQ(g.nkilled, 0);
         ends_killed(&g, &w);
 }
 
@@ -558,7 +536,7 @@ TEST(a_reset_is_no_crime)
         rig_start(&g, NULL);
         p = (struct pollfd){.fd = rig_worker_fd(&g, RIG_HOME, &event), .events = POLLIN};
         CHECK_EQ(write(p.fd, bootstrap, sizeof(bootstrap)), sizeof(bootstrap));
-        CHECK_EQ(poll(&p, 1, 10000), 1);
+        CHECK_EQ(poll(&p, 1, 60000), 1);
         close(p.fd); /* with the answer unread */
         rig_until_count(&g, &g.nkilled, 1);
         CHECK_EQ(rig_audited(&g, "\"what\":\"illegal\""), 0);
@@ -647,8 +625,8 @@ TEST_T(what_somebody_has_decided_is_a_record_of_its_own, 60)
 /* However many they are, only so many of them are recorded; the others are a number. */
 TEST_T(decisions_are_recorded_within_bounds, 120)
 {
+        unsigned good = 0, refused;
         struct rig_worker w;
-        unsigned good = 0;
         struct rig g;
 
         rig_start(&g, NULL);
@@ -666,9 +644,10 @@ TEST_T(decisions_are_recorded_within_bounds, 120)
         rig_worker_end(&w);
         CHECK(good >= 1000 && good < 3000);
         CHECK_EQ(rig_audited(&g, "\"outcome\":\"ui.command\""), good);
-        CHECK_EQ(rig_audited(&g, "\"outcome\":\"over-quota.reports\""), 1);
+        refused = rig_audited(&g, "\"outcome\":\"over-quota.reports\"");
+        CHECK(refused >= 1 && refused < 10); /* the first, and once a minute how many more */
         rig_stop(&g, false);
-        CHECK_EQ(rig_audited(&g, "\"outcome\":\"over-quota.reports\""), 2);
+        CHECK_EQ(rig_audited(&g, "\"outcome\":\"over-quota.reports\""), refused + 1);
         rig_remove(g.dir);
 }
 
@@ -687,15 +666,14 @@ TEST(descriptors_are_not_taken)
 
         rig_start(&g, NULL);
         fd = rig_worker_fd(&g, RIG_HOME, &event);
-        CHECK(!pipe2(ends, O_CLOEXEC | O_NONBLOCK));
+        CHECK(!pipe2(ends, O_CLOEXEC));
         c->cmsg_level = SOL_SOCKET;
         c->cmsg_type = SCM_RIGHTS;
         c->cmsg_len = CMSG_LEN(sizeof(int));
         memcpy(CMSG_DATA(c), &ends[1], sizeof(int));
         CHECK_EQ(sendmsg(fd, &m, 0), 1);
         close(ends[1]);
-        rig_pause(&g, 100);
-        CHECK_EQ(read(ends[0], &byte, 1), 0);
+        CHECK_EQ(read(ends[0], &byte, 1), 0); /* once the session manager has read it */
         close(ends[0]);
         close(fd);
         rig_stop(&g, false);

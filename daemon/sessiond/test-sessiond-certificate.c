@@ -274,19 +274,6 @@ TEST_T(a_worker_gains_nothing_by_lies, 240)
 
 /* ---- rules that change ---------------------------------------------------------------------- */
 
-static bool is_there(struct rig *g, unsigned sessions)
-{
-        unsigned n = 0, fds;
-
-        for (unsigned i = 0; i < 1200; i++) {
-                rig_status(g, &n, &fds);
-                if (n == sessions)
-                        return true;
-                rig_pause(g, 50);
-        }
-        return false;
-}
-
 TEST_T(other_rules_end_what_they_do_not_let_in, 240)
 {
         struct rig_worker first, second, guest;
@@ -305,7 +292,7 @@ TEST_T(other_rules_end_what_they_do_not_let_in, 240)
                 hand_over(&t, &guest, &h);
         }
         capnp_question_free(rig_enter(&guest));
-        CHECK(is_there(&t.g, 3));
+        rig_until_left(&t.g, 3, 0);
 
         /* Of more authorities, ours among them: nothing changes. */
         same = rules_of(&t.other);
@@ -315,11 +302,11 @@ TEST_T(other_rules_end_what_they_do_not_let_in, 240)
         rules_begin(&same, 1);
         rig_rules(&t.g, rules_data(&same));
         rig_pause(&t.g, 500);
-        CHECK(is_there(&t.g, 3));
+        rig_until_left(&t.g, 3, 0);
 
         others = rules_of(&t.other);
         rig_rules(&t.g, rules_data(&others));
-        CHECK(is_there(&t.g, 1));
+        rig_until_left(&t.g, 1, 0);
         CHECK_EQ(rig_audited(&t.g, "the certificate is not accepted any more"), 2);
         rig_worker_end(&guest);
         rig_worker_end(&second);
@@ -420,7 +407,9 @@ static void judge_two(struct stage *t, struct rig_worker *first, struct rig_work
         stage_start(t);
         be_alice(t, first);
         be_alice(t, second);
-        CHECK(is_there(&t->g, 2));
+        rig_attend(first);
+        rig_attend(second);
+        rig_until_left(&t->g, 2, 0);
         t->g.hold_provers = true;
         rig_rules(&t->g, rules_data(&t->rules));
         rig_until_count(&t->g, &t->g.nheld, 1);
@@ -438,14 +427,14 @@ TEST_T(a_handshake_without_a_verdict_blocks_nobody, 240)
         verdict_of(&t, 0, NULL);
         rig_until_count(&t.g, &t.g.nheld, 2);
         verdict_of(&t, 1, &bad);
-        CHECK(is_there(&t.g, 1));
+        rig_until_left(&t.g, 1, 0);
         rig_refused(admission_renew(second.ask), "denied.stale-session");
         for (unsigned i = 2; i < 6; i++) {
                 rig_until_count(&t.g, &t.g.nheld, i + 1);
-                CHECK(is_there(&t.g, 1));
+                rig_until_left(&t.g, 1, 0);
                 verdict_of(&t, i, NULL);
         }
-        CHECK(is_there(&t.g, 0));
+        rig_until_left(&t.g, 0, 0);
         CHECK_EQ(rig_audited(&t.g, "the certificate cannot be judged any more"), 1);
         rig_worker_end(&second);
         rig_worker_end(&first);
@@ -498,7 +487,7 @@ TEST_T(a_session_does_not_outlive_its_certificate, 240)
         q = rig_good(q);
         CHECK(session_info_expires_at_ms(bound_info(admission_renew_bound(q))) <= until_ms + 1000);
         capnp_question_free(q);
-        CHECK(is_there(&t.g, 0));
+        rig_until_left(&t.g, 0, 0);
         CHECK(rig_audited(&t.g, "\"what\":\"expiry\"") > 0);
         rig_worker_end(&w);
         cert_deinit(&c);

@@ -56,12 +56,13 @@ static void account_is_over(struct stage *t)
 /* Whatever was said of it before. The session has ended just now, and nobody has been told yet. */
 static void account_ends_soon(struct stage *t)
 {
-        uint64_t now_ms = clock_wall_ms();
+        uint64_t at_ms;
 
-        account_expires(t, now_ms + 3600 * 1000);
+        account_expires(t, clock_wall_ms() + 3600 * 1000);
         account_expires(t, 0);
-        account_expires(t, now_ms + 1000);
-        while (clock_wall_ms() <= now_ms + 1000)
+        at_ms = clock_wall_ms() + 5000; /* so that it is said before */
+        account_expires(t, at_ms);
+        while (clock_wall_ms() <= at_ms)
                 rig_pause(&t->g, 10);
 }
 

@@ -473,13 +473,13 @@ TEST_T(what_a_service_holds_without_memory, 120)
                         capnp_conn_unref(conns[i]);
                         conns[i] = service_begin(s.services[i], &opened);
                 }
-                for (unsigned i = opened = 0; i < 1000 && held_get(conns[0]); i++)
+                opened = 0;
+                while (held_get(conns[0]))
                         usleep(1000);
-                for (unsigned i = 0; i < 1000 && !opened; i++) {
+                while (!opened) {
                         turns(1);
                         usleep(1000);
                 }
-                CHECK(opened);
                 services_deinit(&s);
                 for (unsigned i = 0; i < 2; i++)
                         capnp_conn_unref(conns[i]);

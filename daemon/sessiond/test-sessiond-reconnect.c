@@ -308,13 +308,14 @@ static void expire(struct rig_worker *w)
 /* Neither of a session that is there nor of one that is not; coming back makes it no longer. */
 TEST_T(not_after_the_lease, 60)
 {
+        enum { LEASE_MS = 20 * 1000 }; /* in which two log in, and one comes back */
         struct rig_worker w, other;
         struct rig g;
         struct key k, waits;
         struct back b = key_alice();
         char id[33];
 
-        start(&g, &(struct rig_options){.lease_ms = 9000, .max_lease_ms = 9000});
+        start(&g, &(struct rig_options){.lease_ms = LEASE_MS, .max_lease_ms = LEASE_MS});
         key_make(&waits);
         key_begin(&g, &w, "alice", &waits, id);
         key_drop(&g, &w);
@@ -325,7 +326,7 @@ TEST_T(not_after_the_lease, 60)
         capnp_question_free(rig_good(rig_password(&other, "alice", "", KEY_PASSWORD)));
         capnp_question_free(rig_good(key_come_back(&g, &w, &k, &b)));
         expire(&w);
-        CHECK(rig_audited(&g, "\"what\":\"expiry\"") == 1);
+        CHECK(rig_audited(&g, "\"what\":\"expiry\"") >= 1);
         expire(&other); /* which began after both */
         refused(&g, &k, b, "denied.credentials");
         refused(&g, &waits, b, "denied.credentials");

@@ -52,6 +52,7 @@ static void log_in(struct rig *g, struct desk *d, const char *account)
         (void)snprintf(d->id, sizeof(d->id), "%s",
                        session_info_id(bound_info(admission_next_bound(q))).p);
         capnp_question_free(q);
+        rig_attend(&d->w);
 }
 
 static void open_admin(struct rig *g, struct desk *d)
@@ -128,7 +129,6 @@ TEST_T(somebody_elsewhere_administers, 60)
         start(&g, &d, &all);
         add(d.admin, "bob", "operator", true);
         log_in(&g, &victim, "bob");
-        rig_attend(&victim.w);
         q = admin_account_remove(d.admin);
         admin_account_remove_set_name(q, "bob");
         capnp_question_free(rig_good(q));

@@ -7,15 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void empty(struct rig *g)
-{
-        unsigned sessions, descriptors;
-
-        rig_status(g, &sessions, &descriptors);
-        CHECK_EQ(sessions, 0);
-        CHECK_EQ(descriptors, 0);
-}
-
 TEST(methods_say_the_truth)
 {
         struct rig_worker w;
@@ -82,7 +73,7 @@ TEST(who_has_more_gives_way_to_who_has_less)
         capnp_question_free(rig_good(admission_logout(w[2].ask)));
         for (unsigned i = 0; i < 4; i++)
                 rig_worker_end(&w[i]);
-        empty(&g);
+        rig_until_left(&g, 0, 0);
         rig_stop(&g, false);
         rig_remove(g.dir);
 }
@@ -115,7 +106,7 @@ TEST(an_account_never_gives_way)
         capnp_question_free(rig_good(admission_logout(w[3].ask)));
         for (unsigned i = 0; i < 5; i++)
                 rig_worker_end(&w[i]);
-        empty(&g);
+        rig_until_left(&g, 0, 0);
         rig_stop(&g, false);
         rig_remove(g.dir);
 }
@@ -156,7 +147,7 @@ TEST_T(sources_share_the_places_of_accounts, 60)
                     "over-quota.sessions: source: ");
         for (unsigned i = 0; i < n; i++)
                 rig_worker_end(&w[i]);
-        empty(&g);
+        rig_until_left(&g, 0, 0);
         rig_stop(&g, false);
         rig_remove(g.dir);
 }
@@ -201,7 +192,7 @@ TEST(anonymous_opens_calls_and_logs_out)
 
         capnp_question_free(rig_good(admission_logout(w.ask)));
         CHECK(rig_echo(&g, echo, 1) == CAPNP_E_DISCONNECTED);
-        empty(&g);
+        rig_until_left(&g, 0, 0);
         rig_refused(admission_logout(w.ask), "denied.stale-session: logout");
         capnp_cap_unref(echo);
         capnp_conn_unref(c);
@@ -226,7 +217,7 @@ TEST(a_connection_is_bound_once)
         q = admission_start(w.ask);
         rig_refused(q, "denied.already-bound");
         rig_worker_end(&w);
-        empty(&g);
+        rig_until_left(&g, 0, 0);
         rig_stop(&g, false);
         rig_remove(g.dir);
 }
@@ -320,7 +311,7 @@ TEST(policy_of_those_without_account)
         capnp_question_free(rig_good(q));
         for (unsigned i = 0; i < 4; i++)
                 rig_worker_end(&w[i]);
-        empty(&g);
+        rig_until_left(&g, 0, 0);
         rig_stop(&g, false);
         rig_remove(g.dir);
 }
@@ -375,7 +366,7 @@ TEST(open_checks_name_interface_and_the_other_end)
         capnp_cap_unref(echo);
         capnp_conn_close(c, (capnp_exception){CAPNP_DISCONNECTED, "done"});
         capnp_conn_unref(c);
-        rig_pause(&g, 50);
+        rig_until_left(&g, 1, 0);
         echo = rig_open(&w, &c);
         CHECK_OK(rig_echo(&g, echo, 1));
         CHECK_EQ(g.opened, 2);
@@ -383,7 +374,7 @@ TEST(open_checks_name_interface_and_the_other_end)
         capnp_cap_unref(echo);
         capnp_conn_unref(c);
         rig_worker_end(&w);
-        empty(&g);
+        rig_until_left(&g, 0, 0);
         rig_stop(&g, false);
         rig_remove(g.dir);
 }
@@ -392,30 +383,26 @@ TEST(a_lease_ends)
 {
         capnp_conn *c;
         capnp_cap *echo;
-        capnp_question *q, *open;
+        capnp_question *open;
         struct rig_worker w;
         struct rig g;
 
-        rig_start(&g, &(struct rig_options){.lease_ms = 200});
+        rig_start(&g, &(struct rig_options){.lease_ms = 5000}); /* or it ends before it is used */
         rig_worker(&g, RIG_HOME, &w);
         capnp_question_free(rig_enter(&w));
+        rig_attend(&w);
         echo = rig_open(&w, &c);
         open = rig_call(&g, echo, ECHO_HANG, 0);
         capnp_question_send(open, NULL, NULL);
-        q = rig_good(admission_watch(w.ask));
-        CHECK_EQ(notice_which(admission_watch_notice(q)), NOTICE_ENDED);
-        CHECK_STR(notice_ended(admission_watch_notice(q)).p, "expired");
-        capnp_question_free(q);
-        q = admission_watch(w.ask);
-        capnp_question_send(q, NULL, NULL);
+        rig_until(&g, &w.told);
+        CHECK_STR(w.ended, "expired");
         CHECK(capnp_question_wait(open) == CAPNP_E_DISCONNECTED);
         capnp_question_free(open);
         rig_refused(admission_logout(w.ask), "denied.stale-session: expired");
         rig_pause(&g, 1300);
         CHECK_EQ(g.nkilled, 0);
         CHECK_EQ(rig_audited(&g, "\"what\":\"expiry\""), 1);
-        empty(&g);
-        capnp_question_free(q);
+        rig_until_left(&g, 0, 0);
         capnp_cap_unref(echo);
         capnp_conn_unref(c);
         rig_worker_end(&w);
@@ -480,14 +467,14 @@ TEST(a_service_that_goes_takes_its_sockets_along)
         CHECK(rig_echo(&g, echo, 1) == CAPNP_E_DISCONNECTED);
         capnp_cap_unref(echo);
         capnp_conn_unref(c);
-        rig_pause(&g, 50);
+        rig_until_seen(&g);
         q = admission_open(w.ask);
         admission_open_set_name(q, "echo");
         admission_open_set_interface_id(q, ECHO_ID);
         rig_refused(q, "the service is not running");
 
         rig_start_service(&g);
-        rig_pause(&g, 50);
+        rig_until_seen(&g);
         echo = rig_open(&w, &c);
         CHECK_OK(rig_echo(&g, echo, 1));
         capnp_cap_unref(echo);
@@ -526,7 +513,7 @@ TEST_T(a_mute_service_is_asked_once, 60)
                 }
         }
         rig_until_count(&g, &g.muted, 1);
-        rig_pause(&g, 200);
+        capnp_question_free(rig_good(admission_methods(w[1].ask))); /* all have been heard */
         CHECK_EQ(g.muted, 1);
         for (unsigned i = 0; i < ASKERS; i++) {
                 /* One of them gives up; the others of its like are told that they are too many. */
@@ -539,7 +526,6 @@ TEST_T(a_mute_service_is_asked_once, 60)
         CHECK_EQ(refused, 2 * ASKERS - 64);
         for (unsigned i = 0; i < ASKERS; i++)
                 capnp_question_free(q[1][i]);
-        rig_pause(&g, 100);
         q[1][0] = ask_schema(&w[1]); /* there is room again */
         capnp_question_send(q[1][0], NULL, NULL);
         for (unsigned i = 0; i < ASKERS; i++)
@@ -553,7 +539,7 @@ TEST_T(a_mute_service_is_asked_once, 60)
         CHECK_EQ(g.described, 1);
         rig_worker_end(&w[0]);
         rig_worker_end(&w[1]);
-        empty(&g);
+        rig_until_left(&g, 0, 0);
         rig_stop(&g, false);
         rig_remove(g.dir);
 }
@@ -581,14 +567,13 @@ TEST_T(a_mute_service_gets_few_sockets, 60)
                 rig_pause(&g, 20);
         }
         CHECK_EQ(opened, 4);
-        rig_pause(&g, 6000); /* they are given up, and the next service is another one */
-        rig_stop_service(&g);
+        rig_stop_service(&g); /* they end with it; the next one is another */
         g.mute = false;
         rig_start_service(&g);
-        rig_pause(&g, 200);
+        rig_until_seen(&g);
         capnp_question_free(rig_good(rig_ask_open(&w)));
         rig_worker_end(&w);
-        empty(&g);
+        rig_until_left(&g, 0, 0);
         rig_stop(&g, false);
         rig_remove(g.dir);
 }

@@ -68,7 +68,7 @@ struct rig {
 
 void rig_open(struct rig *r);
 void rig_close(struct rig *r);
-/* Turns everybody until *done is not 0. */
+/* Turns everybody until *done is not 0; what never comes ends by the test's deadline. */
 void rig_until(struct rig *r, const void *done, size_t size);
 /* Turns everybody until nobody has anything to do. */
 void rig_settle(struct rig *r);

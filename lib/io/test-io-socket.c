@@ -35,7 +35,7 @@ static void wait_for(int fd, short events)
 {
         struct pollfd p = {.fd = fd, .events = events};
 
-        CHECK_EQ(poll(&p, 1, 5000), 1);
+        CHECK_EQ(poll(&p, 1, 60000), 1);
 }
 
 static void check_flags(int fd)

@@ -408,9 +408,9 @@ enum call_state {
         CALL_ENDED,  /* nobody serves it any more */
 };
 
-/* A membrane that a call has crossed. */
 enum { CROSSING_CUT = -1, CROSSING_DROPPED = -2 };
 
+/* A membrane that a call has crossed. */
 struct crossing {
         struct capnp_i_list link; /* capnp_membrane.open */
         struct crossing *outer;   /* crossed before this one */

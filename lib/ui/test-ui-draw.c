@@ -214,13 +214,34 @@ TEST(a_counter_runs_on)
         d.now_ms = g.now_ms + 5000;
         capnp_buf_init(&to, 1000);
         CHECK_OK(ui_draw_text(g.pane->model, &d, &to));
-        CHECK_STR(to.p, "  a 11\n");
+        CHECK_STR(to.p, "  a 11 +2 per second\n");
         capnp_buf_deinit(&to);
         /* Another one is patched: this one goes on from when it was said. */
         rig_model(&g, "base = %B, counters = [(key = \"b\")]", NULL);
         capnp_buf_init(&to, 1000);
         CHECK_OK(ui_draw_text(g.pane->model, &d, &to));
-        CHECK_STR(to.p, "  a 11\n  b 0\n");
+        CHECK_STR(to.p, "  a 11 +2 per second\n  b 0\n");
+        capnp_buf_deinit(&to);
+        rig_deinit(&g);
+}
+
+/* … and stops where nothing is left; but what was below that goes on. */
+TEST(a_counter_runs_out)
+{
+        struct rig g;
+        struct ui_draw d = {.columns = 40};
+        struct capnp_buf to;
+
+        rig_init(&g);
+        rig_open(&g, UI_SURFACE_KIND_COUNTERS, "ambient");
+        rig_model(&g,
+                  "whole = (counters = (counters = [(key = \"a\", value = 3, perSecond = -1), "
+                  "(key = \"b\", value = -3, perSecond = -1)]))",
+                  NULL);
+        d.now_ms = g.now_ms + 5000;
+        capnp_buf_init(&to, 1000);
+        CHECK_OK(ui_draw_text(g.pane->model, &d, &to));
+        CHECK_STR(to.p, "  a 0 -1 per second\n  b -8 -1 per second\n");
         capnp_buf_deinit(&to);
         rig_deinit(&g);
 }

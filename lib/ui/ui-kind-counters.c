@@ -48,6 +48,8 @@ static double value_now(const struct ui_model *m, uint32_t i, uint64_t now_ms)
         double v = ui_counter_value(c);
         double ran = now_ms > since ? ui_counter_per_second(c) * (double)(now_ms - since) / 1e3 : 0;
 
+        if (v >= 0 && v + ran < 0)
+                return 0; /* what runs out is gone */
         return isfinite(v + ran) ? v + ran : v;
 }
 
@@ -82,6 +84,14 @@ static void counter_draw(const struct ui_model *m, uint32_t i, uint32_t width, s
                 ui_pen_words(pen, capnp_text_of(" of "), 4);
                 ui_pen_words(pen, capnp_text_of(ui_number(out, goal, ui_counter_unit(c), pen)), 4);
                 bar_draw(pen, v / goal);
+        }
+        if (ui_counter_per_second(c) != 0) {
+                ui_pen_words(pen, capnp_text_of(ui_counter_per_second(c) > 0 ? " +" : " "), 4);
+                ui_pen_words(
+                        pen,
+                        capnp_text_of(ui_number(out, ui_counter_per_second(c), UI_UNIT_PLAIN, pen)),
+                        4);
+                ui_pen_words(pen, capnp_text_of(" per second"), 4);
         }
         for (uint32_t k = 0; k < recent.len; k++)
                 curve[k] = (double)capnp_list_f32(recent, k);

@@ -248,7 +248,8 @@ static void map_draw(const struct ui_model *m, struct ui_pen *pen)
                 ui_pen_add(pen, text);
                 ui_pen_words(pen, ui_marker_label(k).len ? ui_marker_label(k) : ui_marker_key(k),
                              2);
-                (void)snprintf(text, sizeof(text), " (%u, %u)", ui_marker_x(k), ui_marker_y(k));
+                (void)snprintf(text, sizeof(text), " - column %u, row %u", ui_marker_x(k) + 1,
+                               ui_marker_y(k) + 1);
                 ui_pen_words(pen, capnp_text_of(text), 2);
                 ui_pen_line(pen);
         }
@@ -264,9 +265,10 @@ static void map_draw(const struct ui_model *m, struct ui_pen *pen)
         for (uint32_t i = 0; i < ui_map_path_list_len(paths); i++) {
                 ui_map_path_reader p = ui_map_path_list_get(paths, i);
 
-                (void)snprintf(text, sizeof(text), "way (%u, %u) to (%u, %u)",
-                               ui_map_path_from_x(p), ui_map_path_from_y(p), ui_map_path_to_x(p),
-                               ui_map_path_to_y(p));
+                (void)snprintf(text, sizeof(text),
+                               "way from column %u, row %u to column %u, row %u",
+                               ui_map_path_from_x(p) + 1, ui_map_path_from_y(p) + 1,
+                               ui_map_path_to_x(p) + 1, ui_map_path_to_y(p) + 1);
                 ui_pen_words(pen, capnp_text_of(text), 2);
                 ui_pen_line(pen);
         }

@@ -254,13 +254,34 @@ static const char *money(char out[UI_NUMBER_BYTES], double v)
         return out;
 }
 
+/* `2 h`, `-1 min 30 s`: the larger of two units, and the other if it says something. */
+static void parts(char out[UI_NUMBER_BYTES], bool negative, long long large, const char *unit,
+                  long long small, const char *small_unit)
+{
+        int n = snprintf(out, UI_NUMBER_BYTES, "%s%lld%s", negative ? "-" : "", large, unit);
+
+        if (small)
+                (void)snprintf(out + n, UI_NUMBER_BYTES - (size_t)n, " %lld%s", small, small_unit);
+}
+
 static const char *duration(char out[UI_NUMBER_BYTES], double ms)
 {
+        long long s;
+
         if (fabs(ms) < 1000)
                 return plain(out, ms, " ms");
         if (fabs(ms) < 60e3)
                 return plain(out, ms / 1e3, " s");
-        return fabs(ms) < 3600e3 ? plain(out, ms / 60e3, " min") : plain(out, ms / 3600e3, " h");
+        if (fabs(ms) >= 1e15)
+                return plain(out, ms / 86400e3, " d");
+        s = llround(fabs(ms) / 1e3);
+        if (s >= 86400)
+                parts(out, ms < 0, s / 86400, " d", s / 3600 % 24, " h");
+        else if (s >= 3600)
+                parts(out, ms < 0, s / 3600, " h", s / 60 % 60, " min");
+        else
+                parts(out, ms < 0, s / 60, " min", s % 60, " s");
+        return out;
 }
 
 const char *ui_instant(char out[UI_NUMBER_BYTES], uint64_t ms, bool date, const struct ui_pen *p)

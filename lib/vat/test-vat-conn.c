@@ -1,6 +1,8 @@
 /* How connections end: refused, dropped, broken, unused; and what is left after. */
 #include "test-vat.h"
 
+#include "io-loop.h"
+
 #include <netinet/in.h>
 #include <stdio.h>
 #include <sys/resource.h>
@@ -439,8 +441,8 @@ TEST(garbage_is_answered_by_an_abort_and_the_end)
         raw_init(&w, NULL);
         memset(b, 0xff, sizeof(b));
         CHECK_EQ(write(w.fd, b, sizeof(b)), (ssize_t)sizeof(b));
-        run_for_ms(w.site.vat, 20);
-        CHECK(capnp_rpc_is_closed(capnp_conn_rpc(w.conn), NULL));
+        while (!capnp_rpc_is_closed(capnp_conn_rpc(w.conn), NULL))
+                run_for_ms(w.site.vat, 1);
         /* The abort, then the end of that side; ours is still awaited. */
         CHECK(read(w.fd, b, sizeof(b)) > 16);
         CHECK_EQ(read(w.fd, b, sizeof(b)), 0);
@@ -449,6 +451,16 @@ TEST(garbage_is_answered_by_an_abort_and_the_end)
         w.fd = -1;
         run_until(w.site.vat, &w.closed);
         raw_deinit(&w);
+}
+
+/* Reads what comes, sooner or later: its length, 0 at the end. */
+static ssize_t read_at_last(capnp_vat *v, int fd, char *b, size_t size)
+{
+        ssize_t n;
+
+        while ((n = read(fd, b, size)) < 0 && errno == EAGAIN)
+                run_for_ms(v, 1);
+        return n;
 }
 
 /* Closing a TCP socket that has unread input resets it, and resets overtake what was sent. */
@@ -472,9 +484,8 @@ TEST(abort_arrives_over_tcp_in_spite_of_unread_input)
                 n = send(fd, b + sent, sizeof(b) - (size_t)sent, MSG_NOSIGNAL);
                 sent += n > 0 ? n : 0;
         }
-        run_for_ms(w.site.vat, 30);
-        CHECK(read(fd, b, sizeof(b)) > 16);
-        CHECK_EQ(read(fd, b, sizeof(b)), 0);
+        CHECK(read_at_last(w.site.vat, fd, b, sizeof(b)) > 16);
+        CHECK_EQ(read_at_last(w.site.vat, fd, b, sizeof(b)), 0);
         close(fd);
         w.fd = -1;
         run_until(w.site.vat, &w.closed);
@@ -484,6 +495,7 @@ TEST(abort_arrives_over_tcp_in_spite_of_unread_input)
 
 TEST(peer_that_does_not_hang_up_is_waited_for_one_second)
 {
+        uint64_t begun_ms = capos_io_now_ms();
         struct raw w;
         char b[64] = {0};
 
@@ -491,11 +503,10 @@ TEST(peer_that_does_not_hang_up_is_waited_for_one_second)
         memset(b, 0xff, sizeof(b));
         CHECK_EQ(write(w.fd, b, sizeof(b)), (ssize_t)sizeof(b));
         run_for_ms(w.site.vat, 300);
-        CHECK(!w.closed);
         /* What it goes on sending is thrown away. */
-        CHECK_EQ(write(w.fd, b, sizeof(b)), (ssize_t)sizeof(b));
-        run_for_ms(w.site.vat, 1000);
-        CHECK(w.closed);
+        CHECK(w.closed || send(w.fd, b, sizeof(b), MSG_NOSIGNAL) == (ssize_t)sizeof(b));
+        run_until(w.site.vat, &w.closed);
+        CHECK(capos_io_now_ms() - begun_ms >= 1000);
         CHECK_EQ(send(w.fd, b, 1, MSG_NOSIGNAL), -1);
         raw_deinit(&w);
 }
@@ -705,9 +716,12 @@ static void on_scarce_accept(void *self, int fd)
 
 static const struct capnp_listener_ops scarce_ops = {.accept = on_scarce_accept};
 
-/* Without descriptors a listener rests instead of spinning, and then goes on. */
+/* Without descriptors a listener rests instead of spinning, and then goes on. It wakes once or
+ * twice for each rest, of which there are more the slower this is. */
 TEST(listener_rests_when_descriptors_run_out)
 {
+        enum { REST_MS = 100 };
+        uint64_t begun_ms = capos_io_now_ms();
         struct rlimit limit, none;
         struct scarce s = {0};
         struct sockaddr_un un = {.sun_family = AF_UNIX};
@@ -732,7 +746,7 @@ TEST(listener_rests_when_descriptors_run_out)
                 rounds += poll(&p, 1, 1) > 0;
                 CHECK_OK(capnp_vat_process(v));
         }
-        CHECK(rounds <= 3);
+        CHECK(rounds <= 3 + 2 * (capos_io_now_ms() - begun_ms) / REST_MS);
         CHECK_EQ(s.accepted, 0);
         CHECK_OK(setrlimit(RLIMIT_NOFILE, &limit));
         run_until(v, &s.done);
@@ -763,6 +777,8 @@ TEST(listener_is_freed_by_its_own_callback)
         CHECK_OK(capnp_listener_new(v, own_address(), &free_ops, &accepted, &self_freed));
         CHECK_OK(capnp_vat_connect(v, own_address(), NULL, &a));
         CHECK_OK(capnp_vat_connect(v, own_address(), NULL, &b));
+        while (!accepted)
+                run_for_ms(v, 1);
         run_for_ms(v, 20);
         CHECK_EQ(accepted, 1);
         CHECK(!self_freed);

@@ -164,17 +164,16 @@ static inline const char *own_address(void)
         return text;
 }
 
-/* Rounds until *done, each waiting at most 10 ms; 20 seconds at most. */
+/* Rounds until *done, each waiting at most 10 ms; what never comes ends by the test's deadline. */
 static inline void run_until(capnp_vat *v, const bool *done)
 {
-        for (unsigned i = 0; i < 2000 && !*done; i++) {
+        while (!*done) {
                 struct pollfd p = {.fd = capnp_vat_fd(v), .events = POLLIN};
                 int ms = capnp_vat_timeout_ms(v);
 
                 (void)poll(&p, 1, ms < 0 || ms > 10 ? 10 : ms);
                 CHECK_OK(capnp_vat_process(v));
         }
-        CHECK(*done);
 }
 
 static inline void run_for_ms(capnp_vat *v, unsigned ms)

@@ -140,6 +140,8 @@ static void do_go(const struct adv_world *w, struct adv_state *s, uint8_t exit,
         s->room = e->to;
         effects_apply(&e->effects, s);
         ret->what = ADV_DONE;
+        ret->has_moved = s->end != ADV_LOST;
+        ret->room_at = (uint16_t)(strlen(e->text) + (e->text[0] ? 2 : 0));
         (void)snprintf(ret->text, sizeof(ret->text), "%s%s%s", e->text, e->text[0] ? "\n\n" : "",
                        s->end == ADV_LOST ? "" : adv_room_text(w, s, room));
 }
@@ -275,6 +277,7 @@ void adv_do(const struct adv_world *w, struct adv_state *s, struct adv_act act,
         struct adv_state before = *s;
 
         ret->has_changed = false;
+        ret->has_moved = false;
         if (s->end != ADV_PLAYING) {
                 tell(ret, ADV_OVER, s->end == ADV_WON ? "The story has been told." : "It is over.",
                      "");

@@ -32,6 +32,8 @@ enum adv_what { ADV_DONE, ADV_BLOCKED, ADV_ABSENT, ADV_OVER };
 struct adv_told {
         enum adv_what what;
         bool has_changed; /* the state is another one */
+        bool has_moved;
+        uint16_t room_at; /* where in the text the room begins, then */
         char text[ADV_TOLD_BYTES];
 };
 

@@ -235,6 +235,94 @@ void adv_choices_find(const struct adv_player *p, enum adv_command c, uint32_t f
         }
 }
 
+/* ---- the room in words ----------------------------------------------------------------------- */
+
+static void page_add(struct adv_page *p, enum ui_paragraph_style style, enum ui_tone tone,
+                     const char *before, const char *text)
+{
+        if (p->n == ADV_PAGE || !text[0])
+                return;
+        p->v[p->n].style = style;
+        p->v[p->n].tone = tone;
+        (void)snprintf(p->v[p->n++].text, ADV_TOLD_BYTES, "%s%s", before, text);
+}
+
+static void list_add(char to[static ADV_TOLD_BYTES], const char *text)
+{
+        size_t at = strlen(to);
+
+        (void)snprintf(to + at, ADV_TOLD_BYTES - at, "%s%s", at ? ", " : "", text);
+}
+
+static void page_choices(const struct adv_player *p, struct adv_page *page, enum adv_command c,
+                         uint32_t field, const char *before)
+{
+        char text[ADV_TOLD_BYTES] = "";
+        struct adv_choices found;
+
+        adv_choices_find(p, c, field, &found);
+        for (uint32_t i = 0; i < found.n; i++)
+                list_add(text, found.v[i].label);
+        page_add(page, UI_PARAGRAPH_STYLE_BULLET, UI_TONE_NEUTRAL, before, text);
+}
+
+/* What is seen here that is not carried. */
+static void page_things(const struct adv_player *p, struct adv_page *page)
+{
+        const struct adv_world *w = p->hall->world;
+        const struct adv_state *s = &p->game.now;
+        char text[ADV_TOLD_BYTES] = "";
+
+        for (uint8_t i = 0; i < w->nthings; i++)
+                if (s->place[i] == s->room)
+                        list_add(text, w->things[i].label);
+        page_add(page, UI_PARAGRAPH_STYLE_BULLET, UI_TONE_NEUTRAL, "You see: ", text);
+}
+
+static void page_others(const struct adv_player *p, struct adv_page *page)
+{
+        const struct adv_player *o = NULL;
+        char text[ADV_TOLD_BYTES] = "";
+
+        while ((o = adv_player_next_other(p, o)))
+                list_add(text, o->label);
+        page_add(page, UI_PARAGRAPH_STYLE_BULLET, UI_TONE_INFO, "Also here: ", text);
+}
+
+void adv_page_fill(const struct adv_player *p, struct adv_page *page)
+{
+        const struct adv_world *w = p->hall->world;
+        const struct adv_state *s = &p->game.now;
+        char text[ADV_TOLD_BYTES];
+
+        page->n = 0;
+        page_add(page, UI_PARAGRAPH_STYLE_HEADING, UI_TONE_NEUTRAL, "", w->rooms[s->room].title);
+        if (s->end == ADV_LOST)
+                page_add(page, UI_PARAGRAPH_STYLE_BODY, UI_TONE_BAD, "",
+                         "It is over. You can take it back, or start over.");
+        if (s->end == ADV_WON)
+                page_add(page, UI_PARAGRAPH_STYLE_BODY, UI_TONE_GOOD, "",
+                         "The story has been told, and you are in it.");
+        page_add(page, UI_PARAGRAPH_STYLE_BODY, UI_TONE_NEUTRAL, "", adv_room_text(w, s, text));
+        page_things(p, page);
+        page_choices(p, page, ADV_CMD_TALK, 0, "Somebody is here: ");
+        page_others(p, page);
+        page_choices(p, page, ADV_CMD_GO, 0, "Ways: ");
+}
+
+void adv_page_tell(const struct adv_player *p, char ret[static ADV_PAGE_BYTES])
+{
+        struct adv_page page;
+        size_t at = 0;
+
+        adv_page_fill(p, &page);
+        ret[0] = '\0';
+        for (uint32_t i = 0; i < page.n && at < ADV_PAGE_BYTES; i++)
+                at += (size_t)snprintf(ret + at, ADV_PAGE_BYTES - at, "%s%s%s", i ? "\n" : "",
+                                       page.v[i].style == UI_PARAGRAPH_STYLE_BULLET ? "- " : "",
+                                       page.v[i].text);
+}
+
 /* ---- the scene ------------------------------------------------------------------------------- */
 
 void adv_channel_name(const struct adv_room *room, char ret[static 32])
@@ -345,7 +433,7 @@ void adv_scene_write(const struct adv_player *p, adventure_scene_builder b)
 {
         const struct adv_state *s = &p->game.now;
         const struct adv_room *room = &p->hall->world->rooms[s->room];
-        char text[ADV_TOLD_BYTES], channel[32];
+        char text[ADV_TOLD_BYTES], channel[32], told[ADV_PAGE_BYTES];
         struct adv_choices c = {.n = 0};
 
         adv_channel_name(room, channel);
@@ -364,4 +452,6 @@ void adv_scene_write(const struct adv_player *p, adventure_scene_builder b)
         adventure_scene_set_state(b, (enum adventure_scene_state)s->end);
         adventure_scene_set_channel(b, channel);
         adventure_scene_set_label(b, p->label);
+        adv_page_tell(p, told);
+        adventure_scene_set_told(b, told);
 }

@@ -77,7 +77,7 @@ static void on_spoken(void *arg, const struct adv_room *room, const char *who, c
 {
         struct adventure *a = arg;
 
-        adv_voice_speak(&a->voice, room, who, text);
+        adv_voice_speak(&a->voice, room, who, text, a->hall.now_ms());
 }
 
 static const struct adv_hall_ops hall_ops = {.happened = on_happened, .spoken = on_spoken};
@@ -126,7 +126,14 @@ static int fail_gone(capnp_answer *a)
 static void outcome_write(const struct adv_guest *g, const struct adv_told *told,
                           adventure_outcome_builder b)
 {
+        char page[ADV_PAGE_BYTES], all[ADV_TOLD_BYTES + ADV_PAGE_BYTES];
+
         adventure_outcome_set_text(b, told->text);
+        if (told->has_moved) {
+                adv_page_tell(g->player, page);
+                (void)snprintf(all, sizeof(all), "%.*s%s", (int)told->room_at, told->text, page);
+        }
+        adventure_outcome_set_told(b, told->has_moved ? all : told->text);
         adventure_outcome_set_what(b, (enum adventure_outcome_what)told->what);
         if (told->has_changed)
                 adv_scene_write(g->player, adventure_outcome_init_scene(b));

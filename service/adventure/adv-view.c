@@ -19,7 +19,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { LINES = 24, KEEP = 200, PAGE = 8, PAGE_BYTES = ADV_TOLD_BYTES };
+enum { LINES = 24, KEEP = 200 };
 
 static const struct {
         const char *id, *title, *summary;
@@ -144,97 +144,15 @@ enum { SEED = 0x811c9dc5 };
 
 /* ---- the room -------------------------------------------------------------------------------- */
 
-struct page {
-        uint32_t n;
-        struct {
-                enum ui_paragraph_style style;
-                enum ui_tone tone;
-                char text[PAGE_BYTES];
-        } v[PAGE];
-};
-
-static void page_add(struct page *p, enum ui_paragraph_style style, enum ui_tone tone,
-                     const char *before, const char *text)
-{
-        if (p->n == PAGE || !text[0])
-                return;
-        p->v[p->n].style = style;
-        p->v[p->n].tone = tone;
-        (void)snprintf(p->v[p->n++].text, PAGE_BYTES, "%s%s", before, text);
-}
-
-static void list_add(char to[static PAGE_BYTES], const char *text)
-{
-        size_t at = strlen(to);
-
-        (void)snprintf(to + at, PAGE_BYTES - at, "%s%s", at ? ", " : "", text);
-}
-
-static void page_choices(const struct adv_view *v, struct page *page, enum adv_command c,
-                         uint32_t field, const char *before)
-{
-        char text[PAGE_BYTES] = "";
-        struct adv_choices found;
-
-        adv_choices_find(v->player, c, field, &found);
-        for (uint32_t i = 0; i < found.n; i++)
-                list_add(text, found.v[i].label);
-        page_add(page, UI_PARAGRAPH_STYLE_BULLET, UI_TONE_NEUTRAL, before, text);
-}
-
-/* What is seen here that is not carried. */
-static void page_things(const struct adv_view *v, struct page *page)
-{
-        const struct adv_world *w = v->player->hall->world;
-        const struct adv_state *s = &v->player->game.now;
-        char text[PAGE_BYTES] = "";
-
-        for (uint8_t i = 0; i < w->nthings; i++)
-                if (s->place[i] == s->room)
-                        list_add(text, w->things[i].label);
-        page_add(page, UI_PARAGRAPH_STYLE_BULLET, UI_TONE_NEUTRAL, "You see: ", text);
-}
-
-static void page_others(const struct adv_view *v, struct page *page)
-{
-        const struct adv_player *o = NULL;
-        char text[PAGE_BYTES] = "";
-
-        while ((o = adv_player_next_other(v->player, o)))
-                list_add(text, o->label);
-        page_add(page, UI_PARAGRAPH_STYLE_BULLET, UI_TONE_INFO, "Also here: ", text);
-}
-
-static void page_fill(const struct adv_view *v, struct page *page)
-{
-        const struct adv_world *w = v->player->hall->world;
-        const struct adv_state *s = &v->player->game.now;
-        char text[ADV_TOLD_BYTES];
-
-        page->n = 0;
-        page_add(page, UI_PARAGRAPH_STYLE_HEADING, UI_TONE_NEUTRAL, "", w->rooms[s->room].title);
-        if (s->end == ADV_LOST)
-                page_add(page, UI_PARAGRAPH_STYLE_BODY, UI_TONE_BAD, "",
-                         "It is over. You can take it back, or start over.");
-        if (s->end == ADV_WON)
-                page_add(page, UI_PARAGRAPH_STYLE_BODY, UI_TONE_GOOD, "",
-                         "The story has been told, and you are in it.");
-        page_add(page, UI_PARAGRAPH_STYLE_BODY, UI_TONE_NEUTRAL, "", adv_room_text(w, s, text));
-        page_things(v, page);
-        page_choices(v, page, ADV_CMD_TALK, 0, "Somebody is here: ");
-        page_others(v, page);
-        page_choices(v, page, ADV_CMD_GO, 0, "Ways: ");
-}
-
 static void room_draw(struct adv_view *v)
 {
         ui_model_builder m;
         ui_paragraph_list_builder list;
         uint64_t h = SEED;
-        struct page page;
+        struct adv_page page;
         capnp_question *q;
 
-        page_fill(v, &page);
+        adv_page_fill(v->player, &page);
         for (uint32_t i = 0; i < page.n; i++)
                 h = mix_text(h, page.v[i].text);
         if (!is_news(&v->told[ADV_PANE_ROOM], h))

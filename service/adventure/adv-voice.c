@@ -4,8 +4,9 @@
  * of the story say, and never a player's words: those are his, and so is what he says in Chat.
  *
  * A Chat is taken when there is something to say, and again when the one that was there has gone.
- * After a refusal nobody asks any more. Nothing here waits: what is said while ADV_VOICE_WORDS of
- * them are on their way is lost, and so is what Chat finds too fast.
+ * After a refusal nobody asks for ADV_VOICE_SILENT_MS: another manifest may grant it, and of that
+ * nobody is told. Nothing here waits: what is said while ADV_VOICE_WORDS of them are on their way
+ * is lost, and so is what Chat finds too fast.
  */
 #include "adv-voice.h"
 
@@ -19,19 +20,21 @@ static void word_said(capnp_question *q, int r, void *arg)
 {
         struct adv_voice_word *w = arg;
         capnp_exception why = {CAPNP_FAILED, ""};
+        bool denied;
 
         if (r)
                 why = capnp_question_exception(q);
-        if (!strncmp(why.reason, "denied.", 7))
-                w->voice->take = NULL;
-        if (r && (why.kind == CAPNP_DISCONNECTED || !w->voice->take ||
-                  capnp_cap_is_broken(w->voice->chat, NULL)))
+        denied = !strncmp(why.reason, "denied.", 7);
+        if (denied)
+                w->voice->silent_until_ms = w->said_ms + ADV_VOICE_SILENT_MS;
+        if (r &&
+            (denied || why.kind == CAPNP_DISCONNECTED || capnp_cap_is_broken(w->voice->chat, NULL)))
                 w->voice->chat = capnp_cap_unref(w->voice->chat);
         w->q = capnp_question_free(w->q);
 }
 
 void adv_voice_speak(struct adv_voice *v, const struct adv_room *room, const char *who,
-                     const char *text)
+                     const char *text, uint64_t now_ms)
 {
         char channel[32], line[1200];
         struct adv_voice_word *w = v->words;
@@ -40,9 +43,10 @@ void adv_voice_speak(struct adv_voice *v, const struct adv_room *room, const cha
                 w++;
         if (w == v->words + ADV_VOICE_WORDS)
                 return;
-        if (!v->chat && (!v->take || v->take(v->arg, &v->chat)))
+        if (!v->chat && (!v->take || now_ms < v->silent_until_ms || v->take(v->arg, &v->chat)))
                 return;
         w->voice = v;
+        w->said_ms = now_ms;
         w->q = chat_say((chat_client){v->chat});
         if (!w->q)
                 return;

@@ -461,13 +461,18 @@ static int narrator_take(void *arg, capnp_cap **ret_chat)
         return 0;
 }
 
-static void speak(struct play *p, struct adv_voice *v, const char *text)
+static void speak_at(struct play *p, struct adv_voice *v, const char *text, uint64_t now_ms)
 {
         const struct adv_room room = {.key = "boathouse"};
 
-        adv_voice_speak(v, &room, "Tam", text);
+        adv_voice_speak(v, &room, "Tam", text, now_ms);
         while (v->words[0].q)
                 play_for_ms(p, 1);
+}
+
+static void speak(struct play *p, struct adv_voice *v, const char *text)
+{
+        speak_at(p, v, text, 0);
 }
 
 TEST(what_a_room_says_is_heard_in_chat)
@@ -507,29 +512,47 @@ TEST(what_a_room_says_is_heard_in_chat)
         CHECK_STR(last, "Tam: Back again.");
 
         for (unsigned i = 0; i < 4 * ADV_VOICE_WORDS; i++) /* too fast for Chat, and for itself */
-                adv_voice_speak(&voice, &(struct adv_room){.key = "hall"}, "Tam", "Again?");
+                adv_voice_speak(&voice, &(struct adv_room){.key = "hall"}, "Tam", "Again?", 0);
         adv_voice_deinit(&voice);
         play_close(&second);
         play_close(&somebody);
         play_stop(&p);
 }
 
-/* Where it is not granted, it is asked for once. */
-TEST(who_is_refused_chat_asks_no_more)
+/* Where it is not granted, it is asked for again after a while, and no sooner: then it may be. */
+TEST(who_is_refused_chat_asks_again_later)
 {
+        static const char *const chat[] = {"capos-chat", NULL};
         struct narrator narrator = {.caller = NULL};
         struct adv_voice voice = {.take = narrator_take, .arg = &narrator};
-        struct play_caller a, denied;
+        struct play_caller a, denied, granted, somebody;
+        char last[128];
+        struct play p;
         struct rig r;
 
         rig_open(&r);
         play_open(&r.p, &a, 1, "");
         play_open_narrow(&r.p, &denied, CHAT_ID, 1); /* `say` is denied.method */
         narrator.caller = &denied;
-        speak(&r.p, &voice, "May I?");
-        speak(&r.p, &voice, "And now?");
+        speak_at(&r.p, &voice, "May I?", 5000);
+        speak_at(&r.p, &voice, "And now?", 5000 + ADV_VOICE_SILENT_MS - 1);
         CHECK_EQ(narrator.asked, 1);
+        speak_at(&r.p, &voice, "And now?", 5000 + ADV_VOICE_SILENT_MS);
+        CHECK_EQ(narrator.asked, 2);
+
+        play_start(&p, chat);
+        play_open(&p, &granted, 1, "");
+        play_open(&p, &somebody, 2, "");
+        narrator.caller = &granted;
+        speak_at(&p, &voice, "Thank you.", 5000 + 2 * ADV_VOICE_SILENT_MS);
+        CHECK_EQ(narrator.asked, 3);
+        channel_last(&somebody, "#adv-boathouse", last);
+        CHECK_STR(last, "Tam: Thank you.");
+
         adv_voice_deinit(&voice);
+        play_close(&granted);
+        play_close(&somebody);
+        play_stop(&p);
         play_close(&denied);
         play_close(&a);
         rig_close(&r);

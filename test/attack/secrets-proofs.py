@@ -25,6 +25,7 @@ import time
 import attacklib as a
 import cheatlib as c
 import finder
+import heard
 import oplib
 import sessionlib as s
 import sshforge as f
@@ -164,10 +165,9 @@ class Planter(c.Cheats):
         home = os.path.join(self.folder, "home")
         os.makedirs(home, 0o700, exist_ok=True)
         env = {k: v for k, v in os.environ.items() if k not in AMBIENT} | env
-        with subprocess.Popen([CAPOS, *words], stdin=subprocess.DEVNULL, text=True,
-                              stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                              start_new_session=True,
-                              env=env | {"HOME": home, "XDG_RUNTIME_DIR": home}) as p:
+        with heard.Program([CAPOS, *words], stdin=subprocess.DEVNULL, text=True, stdout=subprocess.PIPE,
+                           stderr=subprocess.PIPE, start_new_session=True,
+                           env=env | {"HOME": home, "XDG_RUNTIME_DIR": home}) as p:
             late = threading.Timer(a.COMMAND_S, p.kill)
             late.start()
             said = ""
@@ -202,7 +202,7 @@ class Planter(c.Cheats):
 
     def key_agent(self):
         path = os.path.join(self.folder, "ssh-agent")
-        with subprocess.Popen(["ssh-agent", "-D", "-a", path], stdout=subprocess.DEVNULL) as p:
+        with heard.Program(["ssh-agent", "-D", "-a", path], stdout=subprocess.DEVNULL) as p:
             try:
                 c.instance.until(lambda: os.path.exists(path), "an ssh-agent")
                 subprocess.run(["ssh-add", "-q", self.files[0]], check=True,

@@ -164,7 +164,7 @@ def no_descriptor(target):
     """Nobody has the file open, once it was read."""
     wanted = os.stat(target.key_file)
     for pid, name in target.tree().items():
-        for fd in os.listdir(f"/proc/{pid}/fd"):
+        for fd in instance.opened(pid):
             try:
                 has = os.stat(f"/proc/{pid}/fd/{fd}")
             except OSError:

@@ -170,7 +170,7 @@ class Rig:
             self.server.stdin.close()
             self.server.send_signal(signal.SIGTERM)
             try:
-                self.server.wait(10)
+                self.server.wait(heard.DEADLINE_S)
             except subprocess.TimeoutExpired:
                 self.server.kill()
                 self.server.wait()

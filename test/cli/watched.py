@@ -22,7 +22,7 @@ sys.path.insert(0, os.path.join(HERE, "..", "e2e"))
 import heard  # noqa: E402
 import instance  # noqa: E402
 import sessionlib  # noqa: E402
-from reconnect import Line  # noqa: E402
+from line import Line  # noqa: E402
 from rig import CASES, PASSWORD, Failed, Rig, case, equal, holds, typed  # noqa: E402
 
 STEERING = "\x1b]0;owned\x07\x1b[31m\x9b2J\u202e\u2066"

@@ -16,9 +16,9 @@ import tempfile
 import time
 
 import instance
-import reconnect
 import sessionlib as s
 import sshkeys
+from line import Line
 from sessionlib import Failed, Refused
 
 SCRIPT = "e2e-accounts"
@@ -75,8 +75,7 @@ class Cases(sshkeys.Keys):
 
     def last(self, what="attempt"):
         """The last record of this kind."""
-        with open(os.path.join(self.target.state, "audit.log"), encoding="utf-8") as f:
-            return [r for r in map(json.loads, f) if r.get("what") == what][-1]
+        return [r for r in instance.audit(self.target.state) if r.get("what") == what][-1]
 
     # ---- who got in
 
@@ -356,15 +355,14 @@ class Revoked(sshkeys.Keys):
         for name in names:
             expect(self.login(target, name, 3).replace(self.path(name), ""),
                    wanted.replace(self.path(stranger), ""), name)
-            with open(os.path.join(target.state, "audit.log"), encoding="utf-8") as f:
-                last = [r for r in map(json.loads, f) if r.get("what") == "attempt"][-1]
+            last = [r for r in instance.audit(target.state) if r.get("what") == "attempt"][-1]
             expect((last["outcome"], last["detail"].split(":")[0]),
                    ("denied.credentials", "revoked key"), f"{name}: the record")
 
     def with_a_line(self, target, act):
         """Its client is away meanwhile, and does not come back."""
         host, port = target.address.rsplit(":", 1)
-        line = reconnect.Line(socket.AF_INET, ("127.0.0.1", 0), (host, int(port)))
+        line = Line(socket.AF_INET, ("127.0.0.1", 0), (host, int(port)))
         try:
             self.capos(0, "login", "ada@plain:127.0.0.1:%d" % line.address[1], "--identity",
                        self.path("away"), "--as", "away", "--non-interactive")
@@ -458,8 +456,7 @@ def strangers_are_not_spoken_to():
                 expect(got, good, admission)
 
             def records():
-                with open(os.path.join(target.state, "audit.log"), encoding="utf-8") as f:
-                    return sum(json.loads(line).get("what") == "connection" for line in f)
+                return sum(r.get("what") == "connection" for r in instance.audit(target.state))
             if not good:
                 instance.until(records, "the record")
             expect(records(), 0 if good else 1, f"{admission}: records")

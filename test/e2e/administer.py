@@ -64,8 +64,7 @@ class Cases:
         return peer, session, s.get(caps, "admin", s.ADMIN)
 
     def audit(self, **wanted):
-        with open(os.path.join(self.target.state, "audit.log"), encoding="utf-8") as f:
-            return [r for r in map(json.loads, f) if all(r.get(k) == v for k, v in wanted.items())]
+        return [r for r in instance.audit(self.target.state) if all(r.get(k) == v for k, v in wanted.items())]
 
     def local(self, method, *words):
         """The machine's own administrator asks."""

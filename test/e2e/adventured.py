@@ -8,20 +8,18 @@ usage: adventured.py
 import json
 import os
 import signal
-import subprocess
 import sys
+import time
 
 import instance
 from instance import until
+from people import People, Person, expect
 import sessionlib as s
 from sessionlib import Failed
 
-sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "cli"))
-from talk import Terminal  # noqa: E402
-
 SCRIPT = "e2e-adventured"
 ADVENTURE = s.type_id("adventure", "Adventure")
-WAIT_S = 60
+GRANT = 'grants = [(name = "chat", facet = "narrator")],'
 
 # A way through: an exit, or a verb and what it is about.
 WALK = """east; talk tam key; take key; west; use key door; west; take kelp; east; north; take lantern; use stand; west;
@@ -33,61 +31,18 @@ FIELDS = {"go": ("exit",), "take": ("thing",), "drop": ("thing",), "inspect": ("
           "talk": ("person", "topic")}
 
 
-def expect(got, wanted, what):
-    if got != wanted:
-        raise Failed(f"{what}: expected {wanted!r}, got {got!r}")
-
-
-class Person(Terminal):
-    """Somebody at `capos ui adventure`."""
-
-    def __init__(self, cases, name):
-        class Rig:
-            capos, env = cases.capos, cases.env
-        super().__init__(Rig, "ui", "adventure", "-s", name)
-        self.until("> go exit=")
-        self.until("> say text=")
-
-    def does(self, line, *shown):
-        """Types a line; what is to be seen then, in any order."""
-        self.shown = b""
-        self.type(line + "\n")
-        for text in shown:
-            self.until(text)
-
-    def quits(self):
-        self.type("/quit\n")
-        expect(self.end(), 0, "its exit code")
-
-
-class Cases:
+class Cases(People):
     def __init__(self):
         grants = ["session", "system_info", "adventure", "chat"]
         may = instance.profile("may", grants).replace('(name = "adventure"', '(name = "adventure", ui = true')
         game = instance.service("adventure", "capos-adventure", ADVENTURE, disclosure="pseudonym").replace(
-            "remote = ", "state = true, grants = [(name = \"chat\", facet = \"narrator\")], remote = ")
+            "remote = ", f"state = true, {GRANT} remote = ")
         self.manifest = instance.manifest(services=[game], profiles=[may, instance.profile("not", grants)])
         self.target = instance.Instance(self.manifest)
 
     def prepare(self):
-        self.capos = os.path.join(instance.build_folder(), "bin", "capos")
-        home = os.path.join(self.target.folder.name, "home")
-        os.mkdir(home, 0o700)
-        self.env = {**os.environ, "HOME": home, "XDG_RUNTIME_DIR": home, "LC_ALL": "C.UTF-8", "TZ": "UTC"}
-        for name, profile in (("ada", "may"), ("bob", "may"), ("cyd", "may"), ("eve", "not")):
-            self.target.add_user(name, [profile])
-            self.login(name, name)
-        self.login("ada", "ada2")
-
-    def login(self, name, alias):
-        self.run("login", f"{name}@{self.target.where}", "--as", alias, "--password-stdin", said=instance.SECRET + "\n")
-
-    def run(self, *words, code=0, said=""):
-        done = subprocess.run([self.capos, *words], capture_output=True, text=True, timeout=WAIT_S, env=self.env,
-                              input=said, check=False)
-        if done.returncode != code:
-            raise Failed(f"{words}: {done}")
-        return done
+        self.arrive(self.target, ("ada", "may", "ada", "ada2"), ("bob", "may", "bob"), ("cyd", "may", "cyd"),
+                    ("eve", "not", "eve"))
 
     def do(self, name, verb, *words):
         """What has come of it, by `capos run`."""
@@ -101,6 +56,19 @@ class Cases:
         return self.run("ui", "adventure", "-s", name, "--once", *more).stdout
 
     # ---- by commands alone
+
+    def told_in_words(self):
+        """Where nobody has asked for JSON, what a person reads and nothing else."""
+        said = self.run("run", "adventure", "look", "-s", "eve").stdout
+        expect(said.splitlines()[0], "The Landing", f"the first line of {said!r}")
+        expect([w for w in ('"', "{", "channel") if w in said], [], f"what is no prose in {said!r}")
+        if "\n- Ways: " not in said:
+            raise Failed(f"no ways in {said!r}")
+        said = self.run("run", "adventure", "go", "exit=east", "-s", "eve").stdout
+        expect((said.splitlines()[0], said.count("Ropes, tar")), ("The Boathouse", 1), f"what is told, {said!r}")
+        self.run("run", "adventure", "go", "exit=west", "-s", "eve")
+        called = self.run("call", "adventure", "look", "-s", "eve").stdout
+        expect(json.loads(called)["scene"]["room"], "landing", "a call's results")
 
     def played_by_commands(self):
         listed = self.run("commands", "adventure", "-s", "eve").stdout
@@ -152,7 +120,7 @@ class Cases:
 
     def two_meet(self):
         """In the panes of one stands what the other does, who plays by commands."""
-        bob = Person(self, "bob")
+        bob = Person(self, "adventure", "bob", "> go exit=", "> say text=")
         label = self.scene("cyd")["label"]
         bob.shown = b""
         self.do("cyd", "go", "west")
@@ -178,8 +146,7 @@ class Cases:
 
     def said_in(self, channel):
         """What Chat has of a channel: (who, what); nothing, where it is not there or has been asked too often."""
-        done = subprocess.run([self.capos, "call", "chat", "join", f"channel={channel}", "-s", "bob", "--json"],
-                              capture_output=True, text=True, timeout=WAIT_S, env=self.env, check=False)
+        done = self.try_run("call", "chat", "join", f"channel={channel}", "-s", "bob", "--json")
         if done.returncode:
             return []
         return [(e["label"], e["said"]) for e in json.loads(done.stdout)["history"] if e.get("said")]
@@ -213,9 +180,28 @@ class Cases:
         opened = [r for r in self.audit() if r["what"] == "open" and r.get("source") == "service"]
         expect({(r["capability"], r["detail"], r["outcome"]) for r in opened}, {("chat", "adventure", "ok")}, "records")
 
+    def heard_after_a_reload(self):
+        """What a reload has taken from it, and grants it again: without another start of anything."""
+        pids = self.target.pids("capos-adventure") + self.target.pids("capos-chat")
+        self.target.changed(self.manifest.replace(GRANT, ""))
+
+        def refused():
+            time.sleep(0.5)  # a player has so many turns a second
+            self.do("cyd", "talk", "tam", "key")
+            return [r for r in self.audit() if r["what"] == "open" and r["outcome"] == "denied.unknown-name"]
+        until(refused, "that it asks, and is refused")
+        self.target.changed(self.manifest)
+        before = len(self.said_in("#adv-boathouse"))
+
+        def more():
+            time.sleep(0.5)
+            self.do("cyd", "talk", "tam", "key")
+            return len(self.said_in("#adv-boathouse")) > before
+        until(more, "what Tam says after the reload")
+        expect(self.target.pids("capos-adventure") + self.target.pids("capos-chat"), pids, "the processes")
+
     def audit(self):
-        with open(os.path.join(self.target.state, "audit.log"), encoding="utf-8") as f:
-            return [json.loads(line) for line in f]
+        return instance.audit(self.target.state)
 
     # ---- what ends it
 
@@ -226,8 +212,7 @@ class Cases:
             for pid in old:
                 os.kill(pid, signal.SIGKILL)
             until(lambda: self.target.pids("capos-adventure") not in ([], old), "another process")
-            until(lambda: subprocess.run([self.capos, "run", "adventure", "look", "-s", "ada"], capture_output=True,
-                                         env=self.env, check=False, timeout=WAIT_S).returncode == 0, "an answer")
+            until(lambda: not self.try_run("run", "adventure", "look", "-s", "ada").returncode, "an answer")
             after = self.scene("ada")
             expect((after["room"], after["turn"]), (before["room"], before["turn"]), "where she is")
             before["turn"] += 1
@@ -239,17 +224,16 @@ def main():
     cases = Cases()
     with cases.target:
         cases.prepare()
-        rows = [("played to the end by commands", cases.played_by_commands),
+        rows = [("told in words", cases.told_in_words),
+                ("played to the end by commands", cases.played_by_commands),
                 ("no panes without ui", cases.without_panes),
                 ("two sessions, one game", cases.two_sessions_one_game),
                 ("panes, once", cases.panes_once),
                 ("two meet", cases.two_meet),
                 ("heard in Chat", cases.heard_in_chat),
+                ("heard after a reload", cases.heard_after_a_reload),
                 ("service killed", cases.service_killed)]
-        try:
-            return instance.run_cases(SCRIPT, rows)
-        finally:
-            cases.run("logout", "--all")
+        return cases.rows(SCRIPT, rows)
 
 
 if __name__ == "__main__":

@@ -67,8 +67,7 @@ class Cases:
         return TlsPeer(self.target.tls, who)
 
     def audit(self):
-        with open(os.path.join(self.target.state, "audit.log"), encoding="utf-8") as f:
-            return [json.loads(line) for line in f]
+        return instance.audit(self.target.state)
 
     def last_attempt(self):
         """The record of the last attempt by certificate."""

@@ -70,8 +70,7 @@ class Cases:
         return self.capos(code, "account", "passkey", *words, "--state", (target or self.target).state, stdin=stdin)
 
     def records(self):
-        with open(os.path.join(self.target.state, "audit.log"), encoding="utf-8") as f:
-            return [json.loads(line) for line in f]
+        return instance.audit(self.target.state)
 
     def last(self, what="attempt"):
         return [r for r in self.records() if r["what"] == what and "times" not in r][-1]

@@ -86,8 +86,7 @@ class Cases:
                           "--non-interactive", *words)
 
     def records(self, what):
-        with open(os.path.join(self.target.state, "audit.log"), encoding="utf-8") as f:
-            return [r for r in map(json.loads, f) if r["what"] == what and "times" not in r]
+        return [r for r in instance.audit(self.target.state) if r["what"] == what and "times" not in r]
 
     def session(self, name):
         i = json.loads(self.capos(0, "whoami", "-s", name, "--json").stdout)

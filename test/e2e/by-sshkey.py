@@ -69,8 +69,7 @@ class Cases(sshkeys.Keys):
         return i["account"], i["profile"], i["kind"], bundle
 
     def last(self, what="attempt"):
-        with open(os.path.join(self.target.state, "audit.log"), encoding="utf-8") as f:
-            return [r for r in map(json.loads, f) if r["what"] == what and "times" not in r][-1]
+        return [r for r in instance.audit(self.target.state) if r["what"] == what and "times" not in r][-1]
 
     def through(self, identity, profile="operator", renew=None):
         bundle = {"operator": ["chat", "session", "system_info"],
@@ -146,8 +145,7 @@ class Cases(sshkeys.Keys):
         self.refused("brief-cert.pub", "denied.credentials", "expired")
 
     def has(self, what):
-        with open(os.path.join(self.target.state, "audit.log"), encoding="utf-8") as f:
-            return any(r["what"] == what for r in map(json.loads, f))
+        return any(r["what"] == what for r in instance.audit(self.target.state))
 
     # ---- who may not
 

@@ -5,8 +5,6 @@ Why: who did what has to be found afterwards, and a line for each call would be 
 what a call costs. So calls are counted, by capability and method, once a minute and at the end of a
 session, however it ends; where the profile says `auditCalls`, each has a line of its own.
 """
-import json
-import os
 import sys
 
 import instance
@@ -32,9 +30,8 @@ class Calls:
         self.run.add_user("each", ["each"])
 
     def records(self, what, session):
-        with open(os.path.join(self.run.state, "audit.log"), encoding="utf-8") as f:
-            return [x for x in map(json.loads, f)
-                    if x["what"] == what and x.get("session") == session]
+        return [x for x in instance.audit(self.run.state)
+                if x["what"] == what and x.get("session") == session]
 
     def session(self, who):
         """A session that has called; (connection, session, its id)."""

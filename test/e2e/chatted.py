@@ -16,69 +16,29 @@ import sys
 import heard
 import instance
 from instance import until
-import sessionlib as s
+from people import People, Person, expect
 from sessionlib import Failed
 
-sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "cli"))
-from talk import Terminal  # noqa: E402
-
 SCRIPT = "e2e-chatted"
-WAIT_S = 60
 
 
-def expect(got, wanted, what):
-    if got != wanted:
-        raise Failed(f"{what}: expected {wanted!r}, got {got!r}")
-
-
-class Person(Terminal):
+class Chatter(Person):
     """Somebody at `capos ui chat`."""
 
     def __init__(self, cases, name, entered=None):
-        class Rig:
-            capos, env = cases.capos, cases.env
-        super().__init__(Rig, "ui", "chat", "-s", name)
-        self.until("> enter channel=")
-        self.until("> leave")
+        super().__init__(cases, "chat", name, "> enter channel=", "> leave")
         if entered:
             self.does(f"enter channel={entered}", "has joined")
 
-    def does(self, line, *shown):
-        """Types a line; what is to be seen then, in any order."""
-        self.shown = b""
-        self.type(line + "\n")
-        for text in shown:
-            self.until(text)
 
-    def quits(self):
-        self.type("/quit\n")
-        expect(self.end(), 0, "its exit code")
-
-
-class Cases:
+class Cases(People):
     def __init__(self):
         grants = ["session", "system_info", "chat"]
         may = instance.profile("may", grants).replace('(name = "chat"', '(name = "chat", ui = true')
         self.target = instance.Instance(instance.manifest(profiles=[may, instance.profile("not", grants)]))
 
     def prepare(self):
-        self.capos = os.path.join(instance.build_folder(), "bin", "capos")
-        home = os.path.join(self.target.folder.name, "home")
-        os.mkdir(home, 0o700)
-        self.env = {**os.environ, "HOME": home, "XDG_RUNTIME_DIR": home, "LC_ALL": "C.UTF-8", "TZ": "UTC"}
-        for name, profile in (("ada", "may"), ("bob", "may"), ("eve", "not")):
-            self.target.add_user(name, [profile])
-            self.login(name)
-
-    def login(self, name):
-        self.run("login", f"{name}@{self.target.where}", "--as", name, "--password-stdin", said=instance.SECRET + "\n")
-
-    def run(self, *words, code=0, said=""):
-        done = subprocess.run([self.capos, *words], capture_output=True, text=True, timeout=WAIT_S, env=self.env,
-                              input=said, check=False)
-        if done.returncode != code:
-            raise Failed(f"{words}: {done}")
-        return done
+        self.arrive(self.target, ("ada", "may", "ada"), ("bob", "may", "bob"), ("eve", "not", "eve"))
 
     def say(self, name, channel, text):
         self.run("run", "chat", "send", f"channel={channel}", f"text={text}", "-s", name)
@@ -91,7 +51,7 @@ class Cases:
     # ---- talking
 
     def two_talk(self):
-        ada, bob = Person(self, "ada"), Person(self, "bob")
+        ada, bob = Chatter(self, "ada"), Chatter(self, "bob")
         ada.does("enter channel=#lobby", "[2] chat: #lobby (transcript)", "has joined", "[you]")
         bob.does("enter channel=#lobby", "* #lobby - 2 here")
         ada.until("* #lobby - 2 here")
@@ -110,7 +70,7 @@ class Cases:
 
     def what_is_new(self):
         """What is said where nobody looks is counted, until somebody does."""
-        ada = Person(self, "ada", "#one")
+        ada = Chatter(self, "ada", "#one")
         ada.does("enter channel=#two", "[2] chat: #two (transcript)", "has joined")
         ada.shown = b""
         self.say("bob", "#one", "first")
@@ -131,7 +91,7 @@ class Cases:
         if "denied.ui" not in done.stderr:
             raise Failed(f"{done}")
         expect(self.run("call", "chat", "enter", "channel=#lobby", "-s", "eve", code=1).stdout, "", "entering")
-        ada = Person(self, "ada", "#lobby")
+        ada = Chatter(self, "ada", "#lobby")
         with heard.Program([self.capos, "chat", "join", "#lobby", "-s", "eve"], stdin=subprocess.PIPE,
                            stdout=subprocess.PIPE, text=True, env=self.env) as p:
             label = heard.until(p.stdout, "you are")[0].split()[3]
@@ -147,7 +107,7 @@ class Cases:
 
     def once(self):
         """For a pipe: what there is now, as text and as JSON, if it is asked for; nothing is entered by looking."""
-        ada = Person(self, "ada", "#lobby")
+        ada = Chatter(self, "ada", "#lobby")
         for args in ((), ("--json",)):
             said = self.run("ui", "chat", "-s", "bob", "--once", *args).stdout
             if "#lobby" in said or "Channels" in said:
@@ -177,7 +137,7 @@ class Cases:
     def ends(self, end, code):
         """ada's panes end; bob sees her leave, and can go on."""
         def row():
-            bob, ada = Person(self, "bob", "#lobby"), Person(self, "ada", "#lobby")
+            bob, ada = Chatter(self, "bob", "#lobby"), Chatter(self, "ada", "#lobby")
             bob.until("* #lobby - 2 here")
             bob.shown = b""
             end(ada)
@@ -187,27 +147,23 @@ class Cases:
             bob.does("send text='anybody?'", ": anybody?")
             bob.quits()
             until(lambda: not self.here("#lobby"), "the end of all places")
-            subprocess.run([self.capos, "logout", "-s", "ada"], capture_output=True, env=self.env, check=False)
-            self.login("ada")
+            self.try_run("logout", "-s", "ada")
+            self.login("ada", "ada")
         return row
 
     def service_killed(self):
         """All panes end, and are there again when the service is."""
-        ada, bob = Person(self, "ada", "#lobby"), Person(self, "bob", "#lobby")
+        ada, bob = Chatter(self, "ada", "#lobby"), Chatter(self, "bob", "#lobby")
         old = self.target.pids("capos-chat")
         os.kill(old[0], signal.SIGKILL)
         for person in (ada, bob):
             person.until("chat has ended:")
             person.end()
         until(lambda: self.target.pids("capos-chat") not in ([], old), "another service")
-        until(lambda: self.run_quietly("ui", "chat", "-s", "ada", "--once"), "panes of the new one")
-        ada = Person(self, "ada", "#lobby")
+        until(lambda: not self.try_run("ui", "chat", "-s", "ada", "--once").returncode, "panes of the new one")
+        ada = Chatter(self, "ada", "#lobby")
         ada.does("send text='anew'", ": anew")
         ada.quits()
-
-    def run_quietly(self, *words):
-        return subprocess.run([self.capos, *words], capture_output=True, env=self.env, timeout=WAIT_S,
-                              check=False).returncode == 0
 
 
 def main():
@@ -224,10 +180,7 @@ def main():
                 ("ends: capability revoked", cases.ends(lambda _: cases.admin_revokes("chat"), 3)),
                 ("ends: terminal killed", cases.ends(lambda ada: os.kill(ada.pid, signal.SIGKILL), -signal.SIGKILL)),
                 ("ends: service killed", cases.service_killed)]
-        try:
-            return instance.run_cases(SCRIPT, rows)
-        finally:
-            cases.run("logout", "--all")
+        return cases.rows(SCRIPT, rows)
 
 
 if __name__ == "__main__":

@@ -19,8 +19,8 @@ import certlib
 import heard
 import instance
 import oplib
-import reconnect
 import sessionlib as s
+from line import Line
 from sessionlib import Failed
 
 SCRIPT = "e2e-clients"
@@ -144,7 +144,7 @@ class Programs:
     def comes_back(self):
         """Through a line that is cut."""
         host, port = self.target.tls.rsplit(":", 1)
-        line = reconnect.Line(socket.AF_INET, ("127.0.0.1", 0), (host, int(port)))
+        line = Line(socket.AF_INET, ("127.0.0.1", 0), (host, int(port)))
         where = f"capos://127.0.0.1:{line.address[1]}/#" + self.where.rpartition("#")[2]
         child = subprocess.Popen([self.path("comes-back"), where, instance.USER], text=True,
                                  stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=1,

@@ -347,9 +347,9 @@ class Cases:
             c.good("logout")
 
         def records():
-            with open(os.path.join(self.target.state, "audit.log"), encoding="utf-8") as f:
-                return [x for x in map(json.loads, f) if x["what"] == "calls" and x.get("capability") == "unix" and
-                        x["detail"].startswith(f"0x{CALCULATOR:016x}.0, ") and x["account"] == "ada"]
+            return [x for x in instance.audit(self.target.state)
+                    if (x["what"], x.get("capability"), x.get("account")) == ("calls", "unix", "ada") and
+                    x["detail"].startswith(f"0x{CALCULATOR:016x}.0, ")]
         until(lambda: [x for x in records() if x["times"] == "3" and x["outcome"] == "ok"], "the record")
 
     # ---- who dies
@@ -495,8 +495,7 @@ class Cases:
 
     def is_confined(self):
         """A connector has no socket but what it was given, and no file."""
-        wrong = {os.readlink(f"/proc/{p}/fd/{n}") for p in self.connectors() for n in os.listdir(f"/proc/{p}/fd")
-                 if int(n) > 2}
+        wrong = {link for p in self.connectors() for fd, link in instance.opened(p).items() if fd > 2}
         wrong = {x for x in wrong if not x.startswith(("socket:", "anon_inode:"))}
         expect(wrong, set(), "what connectors have open")
         for p in self.connectors():

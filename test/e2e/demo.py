@@ -205,15 +205,15 @@ def shell_of_ours(shell, line):
 
 # What a line is about, and what is done with it beside typing it; or what has to be seen.
 STEPS = [("PATH=", ()), ("export XDG_RUNTIME_DIR=", ()),
-         ("capos login ", ("Logged in as guest (profile guest), 6 capabilities",)),
-         ("capos caps", ("paperclips", "adventure", "chat", "guide", "system_info")),
+         ("capos login ", ("Logged in as guest (profile guest), 7 capabilities",)),
+         ("capos caps", ("paperclips", "adventure", "chat", "guide", "system_info", "kv")),
          ("capos ui guide", guide), ("capos ui paperclips", paperclips), ("capos ui adventure", adventure),
          ("capos ui chat", chat),
-         ("capos run paperclips make", ("said",)),
-         ("capos run adventure look", ("The Landing", '"others": []')),
+         ("capos run paperclips make", ("clips",)),
+         ("capos run adventure look", ("The Landing", "Ways: ")),
          ("capos run adventure go", ("The Boathouse",)),
          ("capos run adventure talk", ("hangs a key",)),
-         ("capos chat join", room), ("capos shell", shell_of_ours),
+         ("capos chat join", room), ("capos call kv set", ()), ("capos shell", shell_of_ours),
          ("capos logout", ("Logged out",))]
 
 
@@ -260,6 +260,22 @@ def all_that_is_printed():
 
 # ---- where it is, and what ends it --------------------------------------------------------------
 
+def watched(place, demo):
+    """Who makes an account sees what happens, and a guest does not."""
+    port = re.search(r"localhost:(\d+) --guest", demo.said).group(1)
+
+    def capos(*words, code=0):
+        done = subprocess.run([os.path.join(BIN, "capos"), *words], input=instance.SECRET + "\n", capture_output=True,
+                              text=True, timeout=END_S, env={**place.env, "XDG_RUNTIME_DIR": place.path}, check=False)
+        expect(done.returncode, code, f"{words}: {done}")
+        return done.stdout + done.stderr
+    capos("login", f"ada@localhost:{port}", "--as", "ada", "--password-stdin")
+    has(capos("ui", "diagnostics", "-s", "ada", "--once", "--personal"), "Diagnostics: Audit (log)", "ada")
+    capos("login", f"localhost:{port}", "--guest", "--as", "guest")
+    has(capos("ui", "diagnostics", "-s", "guest", "--once", code=3), "no such capability")
+    capos("logout", "--all")
+
+
 def a_state_folder():
     """It stays, with what accounts have in it, and can be used again; nobody else's can."""
     with Place() as place:
@@ -274,6 +290,7 @@ def a_state_folder():
                                        "--password-stdin"], input=instance.SECRET + "\n", capture_output=True,
                                       text=True, timeout=END_S, env=place.env, check=False)
                 expect(done.returncode, 1 if said else 0, f"another account, {done}")
+                watched(place, demo)
                 done = place.run("--state", state, "--listen", "127.0.0.1:0")
                 expect(done.returncode, 1, "the exit code of a second one there")
                 has(done.stderr, "another instance is using it", "the demo does not start")

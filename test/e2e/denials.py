@@ -18,7 +18,6 @@ import struct
 import subprocess
 import sys
 import tempfile
-import time
 
 import instance
 import sessionlib as s
@@ -192,14 +191,18 @@ class Table:
         def attempt(secret):
             s.answer(peer.flow(s.PASSWORD, "bob", gateway=gateway), secret)
 
-        for _ in range(12):
+        def waits():
+            """What the right password is told as soon as a wrong one has to wait; that may be over by then."""
             try:
                 attempt("wrong password")
             except Refused as e:
-                if e.code == "denied.backoff":
-                    break
-                time.sleep(0.3)
-        rest = refused("denied.backoff", lambda: attempt(instance.SECRET))
+                try:
+                    return e.code == "denied.backoff" and refused(e.code, lambda: attempt(instance.SECRET))
+                except Failed:
+                    pass
+            return None
+
+        rest = instance.until(waits, "a wait")
         if not re.match(r": try again in [1-9][0-9]* seconds", rest):
             raise Failed(f"it doesn't say how long: {rest!r}")
 

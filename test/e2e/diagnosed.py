@@ -7,7 +7,6 @@ business. So what is secret here is written into every place that a call or a lo
 
 usage: diagnosed.py HOLDER KV
 """
-import json
 import os
 import re
 import struct
@@ -17,6 +16,7 @@ import sys
 import heard
 import instance
 from instance import until
+from people import People, expect
 import sessionlib as s
 from sessionlib import Failed, Refused, Struct
 
@@ -28,15 +28,9 @@ HOLDER = s.type_id("holder", "Holder", root="test/e2e")
 KV = s.type_id("kv", "Kv", root="example/service/kv")
 GET, SET, NEXT = 0, 1, 2
 METRICS, AUDIT, RECENT = 0, 1, 0
-WAIT_S = 60
 SECRET = "hunter2"  # in every place that a call has
 SLOW_MS = 1200
 FLOOD = 400
-
-
-def expect(got, wanted, what):
-    if got != wanted:
-        raise Failed(f"{what}: expected {wanted!r}, got {got!r}")
 
 
 def powerful(service, powers, *grants):
@@ -50,7 +44,7 @@ def elevated(name, grants):
     return text.replace('(name = "diagnostics"', '(name = "diagnostics", ui = true')
 
 
-class Cases:
+class Cases(People):
     def __init__(self, holder, kv):
         holder = os.path.abspath(holder)
         self.diagnostics = powerful(instance.service("diagnostics", "capos-diagnostics", DIAGNOSTICS), "audit, debug",
@@ -66,22 +60,7 @@ class Cases:
         self.target = instance.Instance(instance.manifest(services=self.services, profiles=self.profiles))
 
     def prepare(self):
-        self.capos = os.path.join(instance.build_folder(), "bin", "capos")
-        home = os.path.join(self.target.folder.name, "home")
-        os.mkdir(home, 0o700)
-        self.env = {**os.environ, "HOME": home, "XDG_RUNTIME_DIR": home, "LC_ALL": "C.UTF-8", "TZ": "UTC",
-                    "COLUMNS": "200"}
-        for name, profile in (("wanda", "warden"), ("ada", "user"), ("bob", "user")):
-            self.target.add_user(name, [profile])
-        self.run("login", f"wanda@{self.target.where}", "--as", "wanda", "--password-stdin",
-                 said=instance.SECRET + "\n")
-
-    def run(self, *words, code=0, said=""):
-        done = subprocess.run([self.capos, *words], capture_output=True, text=True, timeout=WAIT_S, env=self.env,
-                              input=said, check=False)
-        if done.returncode != code:
-            raise Failed(f"{words}: {done}")
-        return done
+        self.arrive(self.target, ("wanda", "warden", "wanda"), ("ada", "user"), ("bob", "user"), COLUMNS="200")
 
     def user(self, name):
         """(peer, session, caps, kv) of somebody who works."""
@@ -171,7 +150,7 @@ class Cases:
         try:
             peer.wait(open_one)
         except Refused as e:
-            expect(e.code, "denied.revoked-lease", "the open call")
+            expect(e.code, "denied.revoked-lease", f"the open call, {e.reason!r}")
         peer.close()
 
     def shown(self, *more):
@@ -234,8 +213,8 @@ class Cases:
         for words in (("window", "seconds=9"), ("window", "seconds=601"), ("slow", "ms=0"), ("mark", "label=")):
             self.run("call", "diagnostics", *words, "-s", "wanda", code=1)
 
-    def trace_ends(self):
-        """Ten seconds after the last who has asked: then a call is told by nobody."""
+    def told_to_who_holds_it(self):
+        """What a holder of `trace` is told of a call: whose it was and how it ended, and not what it carried."""
         peer, session, caps = self.target.login("wanda", wanted="warden")
         trace = self.lent(s.get(caps, "tracer", HOLDER), "trace", TRACE)
         mine, theirs, _, kv = self.user("ada")
@@ -261,11 +240,8 @@ def main(holder, kv):
         rows = [("not without powers", cases.not_without_powers),
                 ("by its facet", cases.by_its_facet),
                 ("found in its panes", cases.found),
-                ("told to who holds it", cases.trace_ends)]
-        try:
-            return instance.run_cases(SCRIPT, rows)
-        finally:
-            cases.run("logout", "--all")
+                ("told to who holds it", cases.told_to_who_holds_it)]
+        return cases.rows(SCRIPT, rows)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,6 @@ Why: a service knows a caller by a reference, which is of this service and this 
 else it may know the manifest says, field by field, it has to ask for, and what it was told is on
 record. The services are hostile-service's (test/attack), which ask and say what they were told.
 """
-import json
 import os
 import sys
 
@@ -52,9 +51,8 @@ class Disclosure:
             peer.close()
 
     def records(self, name):
-        with open(os.path.join(self.run.state, "audit.log"), encoding="utf-8") as f:
-            return [x for x in map(json.loads, f)
-                    if x["what"] == "disclosure" and x.get("capability") == name]
+        return [x for x in instance.audit(self.run.state)
+                if x["what"] == "disclosure" and x.get("capability") == name]
 
     def is_told(self, name, told, who="ada"):
         got = self.ask(name, who)

@@ -89,8 +89,7 @@ class Cases:
         return self.target.login(name)
 
     def audit(self):
-        with open(os.path.join(self.target.state, "audit.log"), encoding="utf-8") as f:
-            return [json.loads(line) for line in f]
+        return instance.audit(self.target.state)
 
     def run(self, *words):
         done = subprocess.run([self.capos, *words], capture_output=True, text=True, timeout=60, check=False,

@@ -9,7 +9,6 @@ usage: grants.py HOLDER SERVICE [SERVER]
 
 The second is faceted.c, the third the C++ library's calculator, which stands behind a connector.
 """
-import json
 import os
 import re
 import shutil
@@ -98,8 +97,7 @@ class Cases:
         return instance.until(there, "what it holds", 30)
 
     def audit(self):
-        with open(os.path.join(self.target.state, "audit.log"), encoding="utf-8") as f:
-            return [json.loads(line) for line in f]
+        return instance.audit(self.target.state)
 
     # ---- what it has
 

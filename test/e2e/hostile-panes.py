@@ -28,7 +28,7 @@ HOSTILE = s.type_id("hostile", "Hostile", root="test/ui")
 SAY, FLOOD, COUNTED, STOP = 0, 1, 2, 3
 SHARE, LAST = 5, 6
 FLOOD_PATCHES, AT_ONCE, BATCH = 10000, 64, 64
-WAIT_S = 60
+WAIT_S = 120
 KINDS = {"text": "UiText", "log": "UiLog", "table": "UiTable", "map": "UiMap", "list": "UiList"}
 
 

@@ -33,7 +33,7 @@ from tlspeer import ALERT, CHANGE, DATA, HANDSHAKE, Rogue, hello, record
 SCRIPT = "e2e-hostile-tls"
 LANES = 6
 QUIET_S = 0.3
-END_S = 60  # the instance itself gives a handshake ten
+END_S = 120  # the instance itself gives a handshake ten
 KINDS = (0, CHANGE, ALERT, HANDSHAKE, DATA, DATA, 24, 255)
 RESET = struct.pack("ii", 1, 0)
 

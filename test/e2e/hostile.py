@@ -30,7 +30,7 @@ import instance
 import sessionlib as s
 from sessionlib import Closed, Failed, Refused, Struct, w
 
-END_S = 15
+END_S = 120
 QUIET_S = 0.15
 STEP_S = 0.003
 LANES = 8

@@ -7,6 +7,8 @@ and ended by their numbers.
 
 The manifest of the tests is built here, so that a test says only what is special about it.
 """
+import contextlib
+import json
 import os
 import re
 import select
@@ -83,6 +85,14 @@ def usual():
         return f.read().replace("password = true,", 'password = true, passwordMemory = "8MiB",', 1)
 
 
+# ---- records -----------------------------------------------------------------------------------
+
+def audit(state):
+    """The records of an instance, oldest first. One that is being written is none so far."""
+    with open(os.path.join(state, "audit.log"), encoding="utf-8") as f:
+        return [json.loads(line) for line in f if line.endswith("\n")]
+
+
 # ---- processes ---------------------------------------------------------------------------------
 
 def read_proc(pid, name):
@@ -104,6 +114,16 @@ def children(pid):
 def state(pid):
     """The letter of /proc/PID/stat; empty when there is no such process."""
     return read_proc(pid, "stat").rpartition(") ")[2][:1]
+
+
+def opened(pid):
+    """What its descriptors lead to; what closes meanwhile is left out, and all of a process that has gone."""
+    links = {}
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        for fd in os.listdir(f"/proc/{pid}/fd"):
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+                links[int(fd)] = os.readlink(f"/proc/{pid}/fd/{fd}")
+    return links
 
 
 def descriptors(pid):

@@ -11,6 +11,8 @@ import json
 import os
 import subprocess
 import sys
+import termios
+import time
 
 import heard
 import instance
@@ -25,7 +27,7 @@ SCRIPT = "e2e-kept"
 PANEL = s.type_id("panel", "Panel", root="test/ui")
 GUIDE = s.type_id("guide", "Guide", root="example/ui")
 SETTINGS = s.type_id("remote_ui", "UiSettings")
-WAIT_S = 60
+WAIT_S = 120
 
 
 def expect(got, wanted, what):
@@ -50,7 +52,7 @@ class Person(Terminal):
             self.until(text)
 
     def answers(self, word):
-        """To what capos asks, which is deaf for half a second."""
+        """To what capos asks, which is deaf for half a second, and to what was typed before it asked."""
         self.until("yes or no? (no)")
         while True:
             self.shown = b""
@@ -172,6 +174,32 @@ class Cases:
                 p.kill()
         ada.quits()
 
+    def typed_before_it_stood_there(self):
+        """A yes that was on its way when she was asked is none, however long the screen took: here it is stopped."""
+        def waits_in():
+            with open(f"/proc/{ada.pid}/syscall", encoding="ascii") as f:
+                return f.read().split()[0]
+        ada = Person(self, "panel", "one")
+        screen = os.open(f"/proc/{ada.pid}/fd/1", os.O_RDWR | os.O_NOCTTY)
+        until(lambda: waits_in() != "running", "she is waited for")
+        idle = waits_in()
+        try:
+            termios.tcflow(screen, termios.TCOOFF)
+            with heard.Program([self.capos, "call", "panel", "attempt", "act=persist", "count=1", "-s", "one"],
+                               stdout=subprocess.DEVNULL, env=self.env) as p:
+                until(lambda: waits_in() not in ("running", idle), "the question is being written")
+                ada.type("yes\n")
+                time.sleep(1)  # what comes at once is too early
+                termios.tcflow(screen, termios.TCOON)
+                ada.until("that was begun too early, before the question: yes or no?")
+                ada.answers("no")
+                expect(p.wait(WAIT_S), 0, "the end of what asked")
+        finally:
+            termios.tcflow(screen, termios.TCOON)
+            os.close(screen)
+        ada.quits()
+        expect(self.kept(), {}, "what is kept without a yes")
+
     # ---- what a person does
 
     def places_come_back(self):
@@ -267,6 +295,7 @@ def main():
                 ("… and a person does not", cases.asked_and_refused),
                 ("nobody is asked", cases.not_asked),
                 ("nothing beside a question", cases.nothing_beside_a_question),
+                ("typed before it stood there", cases.typed_before_it_stood_there),
                 ("places come back", cases.places_come_back),
                 ("two hosts at once", cases.two_hosts),
                 ("no service has them", cases.no_service_has_them),

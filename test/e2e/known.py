@@ -13,12 +13,14 @@ import os
 import pty
 import re
 import select
+import signal
 import socket
 import subprocess
 import sys
 import time
 
 import certlib
+import heard
 import identity
 import instance
 import sessionlib as s
@@ -100,9 +102,10 @@ class Client:
         """On a terminal; keys None: no question may come. (exit code or -signal, what it showed)."""
         pid, fd = pty.fork()
         if not pid:
+            signal.signal(signal.SIGINT, signal.SIG_DFL)  # whoever runs this in the background ignores it
             os.execve(self.run.command,
                       [self.run.command, "methods", where or f"tls:{self.run.address}"], self.env)
-        shown, end, told = b"", time.monotonic() + 60, False
+        shown, end, told = b"", time.monotonic() + heard.DEADLINE_S, False
         try:
             while time.monotonic() < end:
                 if not select.select([fd], [], [], 0.2)[0]:

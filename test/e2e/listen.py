@@ -124,8 +124,7 @@ class Cases:
         """Who comes by IPv4 has an address of IPv4, whatever the listener's socket is."""
         with self.everywhere() as other:
             certlib.TlsPeer(f"127.0.0.1:{other.address}").anonymous()
-            with open(os.path.join(other.state, "audit.log"), encoding="utf-8") as f:
-                sources = [json.loads(line).get("source") or "" for line in f]
+            sources = [r.get("source") or "" for r in instance.audit(other.state)]
         if not any(source.startswith("127.0.0.1:") for source in sources):
             raise Failed(f"sources: {sources}")
 

@@ -30,7 +30,7 @@ SCRIPT = "e2e-offer"
 PANEL = s.type_id("panel", "Panel", root="test/ui")
 ATTEMPT, STATE, DROP = 0, 2, 4
 PATCH, LARGE, HOLD, RELEASE, POLL_HELD = 0, 5, 7, 8, 9  # of Panel's acts
-WAIT_S = 60
+WAIT_S = 120
 ENVELOPE = 1024  # what a patch may have around it
 # Bounds of an offer: as they are, and as a profile says.
 USUAL = {"offers": 8, "patchesPerSecond": 20, "patch": 65536, "perSecond": 262144, "references": 32}
@@ -44,8 +44,8 @@ class Port:
     def __init__(self, pid):
         with open("/proc/net/tcp", encoding="ascii") as f:
             rows = {line.split()[9]: line.split()[1] for line in f.readlines()[1:]}
-        links = [os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")]
-        local = [rows[link[8:-1]] for link in links if link.startswith("socket:") and link[8:-1] in rows]
+        local = [rows[link[8:-1]] for link in instance.opened(pid).values()
+                 if link.startswith("socket:") and link[8:-1] in rows]
         self.sock = self
         self.name = ("127.0.0.1", int(local[0].split(":")[1], 16))
 

@@ -23,7 +23,7 @@ from talk import Terminal  # noqa: E402
 SCRIPT = "e2e-panes"
 PANEL = s.type_id("panel", "Panel", root="test/ui")
 GUIDE = s.type_id("guide", "Guide", root="example/ui")
-WAIT_S = 60
+WAIT_S = 120
 
 
 def expect(got, wanted, what):

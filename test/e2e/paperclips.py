@@ -10,24 +10,15 @@ import json
 import os
 import re
 import signal
-import subprocess
 import sys
 
 import instance
 from instance import until
+from people import People, Person, expect
 import sessionlib as s
 from sessionlib import Failed
 
-sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "cli"))
-from talk import Terminal  # noqa: E402
-
 SCRIPT = "e2e-paperclips"
-WAIT_S = 60
-
-
-def expect(got, wanted, what):
-    if got != wanted:
-        raise Failed(f"{what}: expected {wanted!r}, got {got!r}")
 
 
 def entry():
@@ -36,7 +27,7 @@ def entry():
         return re.search(r"^services = \[\n(.*?)\n\],$", f.read(), re.S | re.M).group(1)
 
 
-class Cases:
+class Cases(People):
     def __init__(self):
         grants = ["session", "system_info", "paperclips"]
         may = instance.profile("may", grants).replace('(name = "paperclips"', '(name = "paperclips", ui = true')
@@ -45,22 +36,7 @@ class Cases:
             profiles=[may, instance.profile("not", grants)]))
 
     def prepare(self):
-        self.capos = os.path.join(instance.build_folder(), "bin", "capos")
-        home = os.path.join(self.target.folder.name, "home")
-        os.mkdir(home, 0o700)
-        self.env = {**os.environ, "HOME": home, "XDG_RUNTIME_DIR": home, "LC_ALL": "C.UTF-8", "TZ": "UTC"}
-        for name, profile in (("ada", "may"), ("bob", "may"), ("eve", "not")):
-            self.target.add_user(name, [profile])
-        for name, login in (("ada", "one"), ("ada", "two"), ("bob", "bob"), ("eve", "eve")):
-            self.run("login", f"{name}@{self.target.where}", "--as", login, "--password-stdin",
-                     said=instance.SECRET + "\n")
-
-    def run(self, *words, code=0, said=""):
-        done = subprocess.run([self.capos, *words], capture_output=True, text=True, timeout=WAIT_S, env=self.env,
-                              input=said, check=False)
-        if done.returncode != code:
-            raise Failed(f"{words}: {done}")
-        return done
+        self.arrive(self.target, ("ada", "may", "one", "two"), ("bob", "may", "bob"), ("eve", "not", "eve"))
 
     def play(self, login, *words):
         """A command of the game's; what it says."""
@@ -107,8 +83,7 @@ class Cases:
     def asked_first(self):
         """Giving a game up lasts, so nothing does it without a yes."""
         self.play("bob", "make", "count=5")
-        done = subprocess.run([self.capos, "run", "paperclips", "start-over", "-s", "bob"], capture_output=True,
-                              text=True, timeout=WAIT_S, env=self.env, stdin=subprocess.DEVNULL, check=False)
+        done = self.try_run("run", "paperclips", "start-over", "-s", "bob")
         if not done.returncode:
             raise Failed(f"nobody was asked: {done}")
         expect(self.wire("bob"), 55, "wire")
@@ -138,13 +113,8 @@ class Cases:
 
     def on_terminals(self):
         """Two logins of one account: one game, and each sees what the other does."""
-        class Rig:
-            capos, env = self.capos, self.env
-        one = Terminal(Rig, "ui", "paperclips", "-s", "one")
-        two = Terminal(Rig, "ui", "paperclips", "-s", "two")
+        one, two = (Person(self, "paperclips", name, "> start-over", "ui> ") for name in ("one", "two"))
         for person in (one, two):
-            person.until("> start-over")
-            person.until("ui> ")
             person.shown = b""
         one.type("price cents=31\n")
         one.until("price: done")
@@ -155,8 +125,7 @@ class Cases:
         one.type("begin project=nothing\n")
         one.until("ui> ")
         for person in (one, two):
-            person.type("/quit\n")
-            expect(person.end(), 0, "its exit code")
+            person.quits()
         expect(self.status("one")["priceCents"], 31, "the price")
 
     # ---- ends
@@ -169,15 +138,11 @@ class Cases:
             old = self.target.pids("capos-paperclips")
             os.kill(old[0], signal.SIGKILL)
             until(lambda o=old: self.target.pids("capos-paperclips") not in ([], o), "another service")
-            until(lambda: self.run_quietly("run", "paperclips", "status", "-s", "bob"), "the game of the new one")
+            until(lambda: not self.try_run("run", "paperclips", "status", "-s", "bob").returncode,
+                  "the game of the new one")
             status = self.status("bob")
             expect((status["priceCents"], status["kept"]), (44, True), "what is kept")
             expect(self.wire("bob"), 51, "wire")
-
-    def run_quietly(self, *words):
-        return subprocess.run([self.capos, *words], capture_output=True, env=self.env, timeout=WAIT_S,
-                              check=False).returncode == 0
-
 
 def main():
     cases = Cases()
@@ -188,10 +153,7 @@ def main():
                 ("asked first", cases.asked_first),
                 ("on terminals", cases.on_terminals),
                 ("killed", cases.killed)]
-        try:
-            return instance.run_cases(SCRIPT, rows)
-        finally:
-            cases.run("logout", "--all")
+        return cases.rows(SCRIPT, rows)
 
 
 if __name__ == "__main__":

@@ -262,8 +262,8 @@ class Cases:
         with open("/proc/net/tcp", encoding="ascii") as f:
             rows = [line.split() for line in f.readlines()[1:]]
         inodes = {r[9] for r in rows if int(r[1].split(":")[1], 16) == port and r[3] == "01"}
-        return {pid for pid in self.target.pids("worker") for fd in os.listdir(f"/proc/{pid}/fd")
-                if os.readlink(f"/proc/{pid}/fd/{fd}")[8:-1] in inodes}
+        return {pid for pid in self.target.pids("worker") for link in instance.opened(pid).values()
+                if link[8:-1] in inodes}
 
     @instance.needs_root
     def worker_killed(self):

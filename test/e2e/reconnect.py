@@ -2,9 +2,8 @@
 """reconnect: a line that drops under a login of the command's, over each transport (R46); and under its shell.
 
 Why: that a session is come back to is the work of four processes and a key that is nowhere on disk,
-and what must end it for good is decided far from the line. So the line here is one that can be cut:
-a proxy between the command's agent and a real instance, which knows nothing of what it carries. It
-cuts both sides, or only the client's, so that the instance still thinks that the old line is there.
+and what must end it for good is decided far from the line. So the line here is one that can be cut
+(line.py), between the command's agent and a real instance.
 
 usage: reconnect.py
 """
@@ -27,6 +26,7 @@ import certlib
 import heard
 import instance
 import sessionlib as s
+from line import Line
 from sessionlib import Failed
 
 SCRIPT = "e2e-reconnect"
@@ -40,85 +40,12 @@ def expect(got, wanted, what):
         raise Failed(f"{what}: expected {wanted!r}, got {got!r}")
 
 
-class Line:
-    """Carries bytes to `upstream`, a socket's address, until it is cut."""
-
-    def __init__(self, family, address, upstream):
-        self.family, self.upstream = family, upstream
-        self.pairs, self.lock, self.over = [], threading.Lock(), False
-        self.listener = socket.socket(family, socket.SOCK_STREAM)
-        self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self.listener.bind(address)
-        self.address = self.listener.getsockname()
-        self.listener.listen()
-        self.up = True
-        self.thread = threading.Thread(target=self.accept, daemon=True)
-        self.thread.start()
-
-    def accept(self):
-        while not self.over:
-            if not select.select([self.listener], [], [], 0.05)[0]:
-                continue
-            near = self.listener.accept()[0]
-            far = socket.socket(self.family, socket.SOCK_STREAM)
-            try:
-                if not self.up:
-                    raise OSError("down")
-                far.connect(self.upstream)
-            except OSError:
-                near.close()
-                far.close()
-                continue
-            with self.lock:
-                self.pairs.append((near, far))
-            for a, b in ((near, far), (far, near)):
-                threading.Thread(target=self.carry, args=(a, b), daemon=True).start()
-
-    @staticmethod
-    def carry(a, b):
-        try:
-            while True:
-                got = a.recv(1 << 16)
-                if not got:
-                    break
-                b.sendall(got)
-        except OSError:
-            pass
-
-    @staticmethod
-    def end(sock):
-        try:
-            sock.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass
-
-    def cut(self, half=False):
-        """Ends what is carried; half: only the client hears of it."""
-        with self.lock:
-            pairs, self.pairs = self.pairs, []
-        for near, far in pairs:
-            if half:
-                self.left = getattr(self, "left", []) + [far]
-                # Nobody carries to it any more: what comes from it is read and let go.
-            self.end(near)
-            if not half:
-                self.end(far)
-
-    def close(self):
-        self.over = True
-        self.thread.join(5)
-        self.listener.close()
-        self.cut()
-        for far in getattr(self, "left", []):
-            self.end(far)
-
-
 class Target(certlib.TlsInstance):
     """With a profile of a short lease, and of an authority's if there is one."""
 
     def __init__(self, ca=None):
         panes = instance.profile("panes", BUNDLE).replace('(name = "chat"', '(name = "chat", ui = true')
-        text = instance.manifest(profiles=[instance.profile("short", BUNDLE, lease_ms=4000), panes])
+        text = instance.manifest(profiles=[instance.profile("short", BUNDLE, lease_ms=15000), panes])
         if ca:
             text = certlib.lets_in(ca, text).replace(
                 f'file = "{ca.pem}"', f'file = "{ca.pem}", revocations = "{ca.crl}"', 1)
@@ -394,6 +321,15 @@ class Cases:
             instance.until(lambda: self.now("down")["droppedAtMs"], "the drop")
             self.capos("logout", "-s", "down")
             expect(self.now("down"), None, "after the logout")
+            line.up = True
+            self.login("plain", line, "down")
+            line.up = False
+            line.cut()
+            instance.until(lambda: self.now("down")["droppedAtMs"], "the drop")
+            told = self.capos("logout", "--all", "-s", "down", code=4)
+            if "this login has ended all the same" not in told.stderr:
+                raise Failed(told.stderr)
+            expect(self.now("down"), None, "after the logout of all")
         finally:
             line.close()
 
@@ -439,8 +375,8 @@ class Cases:
             t.type("chat.say channel=#once text=before", '"sequence"')
             os.kill(chat, signal.SIGSTOP)
             try:
-                t.type("chat.say channel=#once text=under-way", "under-way\r\n")
-                t.type("", "\r\n")
+                t.type("chat.say channel=#once text=under-way")
+                line.until(b"under-way")
                 line.cut()
                 t.until("Nobody knows whether it was done; it is not done again", "the line is there again")
             finally:
@@ -593,6 +529,7 @@ class Cases:
             try:
                 p.write("on its way\nthe next\n")
                 p.taken()
+                line.until(b"on its way")
                 line.cut()
                 p.tells("nobody knows whether this was said; it is not said again: on its way")
             finally:
@@ -778,8 +715,7 @@ class Cases:
                     raise Failed(told.stderr)
                 if "the last try: this is not the instance" not in self.capos("sessions").stdout:
                     raise Failed("`capos sessions` does not say why")
-                with open(os.path.join(other.state, "audit.log"), encoding="utf-8") as f:
-                    heard = [x for x in map(json.loads, f) if x["what"] == "attempt"]
+                heard = [x for x in instance.audit(other.state) if x["what"] == "attempt"]
                 expect(heard, [], "what he heard")
             line.upstream = self.target.at["tls"]
             self.is_back(name, 1)

@@ -13,7 +13,6 @@ the second part alone, CAPOS_RELOADS times (200, in a build with sanitizers 20),
 CAPOS_RELOAD_SEED (1) on.
 """
 import argparse
-import json
 import os
 import signal
 import struct
@@ -426,8 +425,7 @@ class Cases:
             session.call(3)
 
     def audit(self):
-        with open(os.path.join(self.target.state, "audit.log"), encoding="utf-8") as f:
-            return [json.loads(line) for line in f]
+        return instance.audit(self.target.state)
 
     def rows(self):
         rows = [("a manifest that says the same", self.nothing_new), ("by a signal", self.by_signal),

@@ -29,7 +29,7 @@ from talk import Terminal  # noqa: E402
 SCRIPT = "e2e-screen"
 STAGE = s.type_id("stage", "Stage", root="test/ui")
 GUIDE = s.type_id("guide", "Guide", root="example/ui")
-WAIT_S = 60
+WAIT_S = 120
 MODELS = {kind: hex(s.type_id("remote_ui", "Ui" + kind.capitalize(), root="schema"))
           for kind in ("text", "log", "list", "table", "counters", "form", "transcript")}
 
@@ -148,8 +148,7 @@ class Cases:
 
     def decided(self, after=0):
         """What is on record of what a person has said to the service, as the client tells it."""
-        with open(os.path.join(self.target.state, "audit.log"), encoding="utf-8") as f:
-            rows = [json.loads(line) for line in f if line.endswith("\n")]
+        rows = instance.audit(self.target.state)
         return [(r["outcome"], r["capability"], r["detail"].removeprefix("the client says").lstrip(": "))
                 for r in rows if r.get("detail", "").startswith("the client says")][after:]
 
@@ -170,6 +169,14 @@ class Cases:
         t.shown = b""
         t.type(line + "\n")
         t.until(shown)
+
+    @staticmethod
+    def lined(t, line, begins):
+        """Types a line, and waits until one that begins so is shown whole."""
+        t.shown = b""
+        t.type(line + "\n")
+        while not re.search(re.escape(begins) + ".*\n", t.shown.decode(errors="replace")):
+            t.until("\n", after=len(t.shown))
 
     # ---- how it ends ----
 
@@ -362,8 +369,8 @@ class Cases:
 
     def script(self):
         """A script's lines wait for the panes that they name; what does not come is told, with an exit code."""
-        with heard.Program([self.capos, "ui", "stage", "-s", "may", "--follow"], stdin=subprocess.PIPE, text=True,
-                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=self.env) as p:
+        with heard.Program([self.capos, "ui", "stage", "-s", "may", "--follow", "--timeout", "120s"], text=True,
+                           stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=self.env) as p:
             p.stdin.write("/select 2 bread\nlook\nsay text=x\n1\n/layout\n/quit\n")
             p.stdin.close()
             self.opened("text", "text", "Words")
@@ -434,7 +441,7 @@ class Cases:
         t.until("[2] stage: More")
         self.command("work", 7, id="work", effect="reads", fields=[{"path": "text"}])
         t.until("> work [text=]")
-        self.typed(t, "work text=hello\nyes", "that was too early: yes or no?")
+        self.typed(t, "work text=hello\nyes", "that was begun too early, before the question: yes or no?")
         # What happens meanwhile is told when it is over.
         self.opened("over", "text", "Never seen")
         self.tell("close", surfaceId=self.id("over"))
@@ -460,7 +467,7 @@ class Cases:
 
     def flooded(self):
         """What a service shows while a person reads a question, be it 10,000 patches, is printed after the answer."""
-        t = self.terminal("stage")
+        t, known = self.terminal("stage"), len(self.decided())
         self.opened("work", "text", "Work", safetyClass="consequential")
         t.until("[1] stage: Work")
         self.command("work", 7, id="work", effect="reads", fields=[{"path": "text"}])
@@ -476,9 +483,10 @@ class Cases:
         t.until("flooding")
         t.type("/quit\n")
         expect(t.end(), 0, "its exit code")
+        self.recorded(known, ("ui.prompt", "stage", f"refused, lasting, asked: work on stage 0x{STAGE:x}.7"))
 
     def answer(self, t, answer, shown):
-        """Answers, again while it is too early."""
+        """Answers, again while it is too early: in the first half second, or before a line is edited again."""
         end = time.monotonic() + WAIT_S
         t.shown = b""
         while True:
@@ -522,17 +530,17 @@ class Cases:
         for name in ("one", "two"):
             self.opened(name, "text", name)
             t.until("stage: " + name)
-        self.typed(t, "/layout", "[2] column")
+        self.lined(t, "/layout", "[2] column")
         need("a page of 120 columns" in t.shown.decode(), t.shown)
         before = t.shown.decode()
-        self.typed(t, "/move 2 side", "[2] column")
+        self.lined(t, "/move 2 side", "[2] column")
         need(re.search(r"\[2\] column [1-9]", t.shown.decode()), t.shown)
         self.typed(t, "/move 2 bottom weight=3 order=-1", "[2] column 0, row")
         self.typed(t, "/move 2 left", "left: where to?")
         self.typed(t, "/pin 2", "(text, pinned)")
         self.typed(t, "/layout", "pinned")
         self.patch("two", "setLayoutHint", {"layout": {"place": "main"}}, outcome="refused.pinned")
-        self.typed(t, "/reset", "[2] column")
+        self.lined(t, "/reset", "[2] column")
         for line in re.findall(r"\[\d\] column.*?\r", before):
             need(line in t.shown.decode(), f"{line!r} is not there again: {t.shown}")
         self.tell("heard")
@@ -574,7 +582,7 @@ class Cases:
         asked for, or nowhere; what was not typed is sent as the service has it, whole."""
         long = "".join(chr(ord("a") + i % 26) for i in range(250))
         asked = {"path": "text", "label": "You\": Password", "help": "no \"one\" sees it", "required": True}
-        t = self.terminal("stage", columns=400)
+        t, known = self.terminal("stage", columns=400), len(self.decided())
         self.opened("f", "form", "Order", safetyClass="consequential")
         t.until("[1] stage: Order")
         for name, method in (("say", 9), ("tell", 9), ("amend", 9)):
@@ -611,6 +619,7 @@ class Cases:
         t.until('…":')
         t.type("\x03/quit\n")
         expect(t.end(), 0, "its exit code")
+        instance.until(lambda: self.decided(known), "what was said to it is on record")
 
     def selected(self):
         """A key that is not there is said to be none, and nothing is selected."""

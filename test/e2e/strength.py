@@ -324,8 +324,7 @@ class Cases:
         expect(capos("logout").returncode, 0, "logout")
 
     def audit(self):
-        with open(os.path.join(self.target.state, "audit.log"), encoding="utf-8") as f:
-            return [json.loads(line) for line in f]
+        return instance.audit(self.target.state)
 
 
 def main():

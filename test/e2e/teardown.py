@@ -117,13 +117,8 @@ def worker_of(run, peer):
               if int(r[1].split(":")[1], 16) == port
               and int(r[2].split(":")[1], 16) == client_port(peer)}
     for pid in run.pids("worker"):
-        for fd in os.listdir(f"/proc/{pid}/fd"):
-            try:
-                link = os.readlink(f"/proc/{pid}/fd/{fd}")
-            except OSError:
-                continue
-            if link[8:-1] in inodes:
-                return pid
+        if any(link[8:-1] in inodes for link in instance.opened(pid).values()):
+            return pid
     raise Failed("no process holds the connection")
 
 

@@ -30,6 +30,7 @@ import instance
 import sessionlib as s
 import tlspeer
 import tlswire as t
+from heard import Program, until
 from tlswire import ALERT, CHANGE, DATA, HANDSHAKE, Hello, record
 
 SCRIPT = "e2e-tls-probes"
@@ -133,16 +134,14 @@ def logged(path):
 def s_client(folder, address, *words):
     """[Heard] of its connections. It makes a call, and is held until that is answered or refused."""
     recorder, log = Recorder(address), os.path.join(folder, f"keys-{os.urandom(8).hex()}")
-    with subprocess.Popen(["openssl", "s_client", "-connect", recorder.address, "-keylogfile", log, "-quiet",
-                           "-nocommands", *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                          stderr=subprocess.DEVNULL) as client:
+    with Program(["openssl", "s_client", "-connect", recorder.address, "-keylogfile", log, "-quiet", "-nocommands",
+                  *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as client:
         try:
             client.stdin.write(BOOTSTRAP)
             client.stdin.flush()
         except OSError:
             pass  # it has ended already
         if not select.select([client.stdout], [], [], END_S)[0]:
-            client.kill()
             raise s.Hang(f"s_client {words}")
         os.read(client.stdout.fileno(), 65536)
         client.terminate()
@@ -180,17 +179,11 @@ def given_session(folder):
     cert, key = ca.issue("server")
     path = os.path.join(folder, "session")
     words = ["-cert", cert, "-key", key, "-accept", "127.0.0.1:0"]
-    with subprocess.Popen(["openssl", "s_server", *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                          stderr=subprocess.STDOUT) as server:
-        said = b""
-        while not (found := re.search(rb"ACCEPT 127.0.0.1:(\d+)", said)):
-            part = os.read(server.stdout.fileno(), 4096)
-            if not part:
-                raise s.Failed(f"openssl s_server: {said!r}")
-            said += part
-        with subprocess.Popen(["openssl", "s_client", "-connect", f"127.0.0.1:{found.group(1).decode()}",
-                               "-sess_out", path], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
-                              stderr=subprocess.DEVNULL) as client:
+    with Program(["openssl", "s_server", *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                 stderr=subprocess.STDOUT) as server:
+        address = until(server.stdout, "ACCEPT 127.0.0.1:")[0].split()[-1]
+        with Program(["openssl", "s_client", "-connect", address, "-sess_out", path], stdin=subprocess.PIPE,
+                     stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as client:
             instance.until(lambda: os.path.exists(path) and b"END" in open(path, "rb").read(),
                            "a session of openssl's server", END_S)
             client.kill()

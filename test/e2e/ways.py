@@ -219,8 +219,7 @@ class Table(sshkeys.Keys):
             raise Failed(f"{words}: {said}")
 
     def records(self, begin):
-        with open(os.path.join(self.target.state, "audit.log"), encoding="utf-8") as f:
-            return [json.loads(line) for line in f][begin:]
+        return instance.audit(self.target.state)[begin:]
 
     def methods(self, transport):
         """{kind: what is told of it}"""

@@ -66,7 +66,7 @@ TEST(fd_left)
         (void)!open("/dev/null", O_RDONLY | O_CLOEXEC);
 }
 
-TEST(child_left)
+TEST_T(child_left, 5)
 {
         if (!fork()) {
                 execlp("sleep", "sleep", "60", NULL);

@@ -7,6 +7,7 @@ is said with the seed, and the files to look at it again stay in a folder that i
 import os
 import re
 import shutil
+import signal
 import struct
 import subprocess
 import sys
@@ -44,29 +45,36 @@ def same(ours, theirs):
 
 
 class Pipe:
-    """serial-pipe.c, and what it answers."""
+    """serial-pipe.c, and what it answers. One that does not answer is killed, and so has died."""
+
+    ANSWER_S = 120
 
     def __init__(self, folder):
         self.complaints = open(os.path.join(folder, "stderr"), "w+b")
         self.process = subprocess.Popen([os.path.join(BUILD, "test/serial/serial-pipe")],
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                         stderr=self.complaints)
+        signal.signal(signal.SIGALRM, lambda *_: self.process.kill())
 
     def ask(self, words, given=b""):
         """A request: the code, and the bytes of the answer. It throws when the program has died."""
+        signal.alarm(self.ANSWER_S)
         try:
             self.process.stdin.write(f"{words} {len(given)}\n".encode() + given)
             self.process.stdin.flush()
             line = self.process.stdout.readline()
+            code, size = map(int, line.split() or (0, 0))
+            answer = self.process.stdout.read(size)
         except BrokenPipeError:
             line = b""
+        finally:
+            signal.alarm(0)
         if not line:
             self.process.wait()
             self.complaints.seek(0)
             raise EOFError(f"serial-pipe died at `{words}`:\n"
                            + self.complaints.read().decode(errors="replace")[:4000])
-        code, size = map(int, line.split())
-        return code, self.process.stdout.read(size)
+        return code, answer
 
     def close(self):
         """Ends the program: whether it went well, leaks counting."""

@@ -7,7 +7,6 @@ import hashlib
 import json
 import os
 import re
-import select
 import signal
 import socket
 import struct
@@ -22,7 +21,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "cli"))
 from rig import PASSWORD, Failed, Rig, equal, holds, keygen  # noqa: E402,F401  (what others take from here)
 
-DEADLINE = int(os.environ.get("CAPOS_WEB_DEADLINE", "60"))
+DEADLINE = int(os.environ.get("CAPOS_WEB_DEADLINE", "120"))
 
 
 def b64(data):
@@ -259,8 +258,7 @@ class Bridge:
         self.origin = f"http://{self.host}"
 
     def read_code(self):
-        ready, _, _ = select.select([self.web.stdout], [], [], DEADLINE)
-        line = self.web.stdout.readline().decode() if ready else ""
+        line = self.rig.read_line(self.web.stdout, DEADLINE)
         found = re.fullmatch(r"http://localhost:(\d+)/#k=([\w-]{22})\n", line)
         holds(found, f"the address is {line!r}: {self.rig.read('web.log')}")
         self.port, self.code = int(found.group(1)), found.group(2)

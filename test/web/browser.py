@@ -179,6 +179,10 @@ class Page:
         self.call("Page.reload")
         self.until("!window.left", "another document")
 
+    def back(self):
+        """By its history, a moment later: what is being asked goes unanswered with the document."""
+        self.js("void setTimeout(() => history.back())")
+
     def size(self, width, height, mobile=False):
         self.call("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=mobile)
 
@@ -274,14 +278,37 @@ class Page:
     # ---- what a person does ----
 
     def click(self, selector):
-        """A real click in the middle of an element that can be seen and used, and has come to rest."""
-        self.release(self.press(selector))
+        """A real click in the middle of an element that can be seen and used, and has come to rest. One of which no
+        click has come, since the page was drawn anew between press and release, is made again."""
+        deadline = time.monotonic() + WAIT_S
+        while True:
+            self.release(self.press(selector))
+            try:
+                if self.js("window.pressed === undefined || !!window.clicked"):
+                    return  # or this is another document, to which it has led
+            except Failed:
+                return  # between both
+            if time.monotonic() > deadline:
+                raise Failed(f"{selector}: no click comes of being pressed")
 
     def press(self, selector):
-        """The first half of a click; what it returns is where."""
+        """The first half of a click; what it returns is where. What has moved away under it just then is pressed anew,
+        and what was met in its stead is let go of elsewhere."""
+        deadline = time.monotonic() + WAIT_S
+        while True:
+            at = self.aim(selector)
+            self.mouse("mousePressed", at)
+            if self.js(f"(() => {{ const e = document.querySelector({json.dumps(selector)}), met = window.pressed; "
+                       "return !!e && !!met && (e.contains(met) || met.contains(e)); })()"):
+                return at
+            self.mouse("mouseReleased", {"x": 0, "y": 0})
+            if time.monotonic() > deadline:
+                raise Failed(f"{selector} is never where it is pressed")
+
+    def aim(self, selector):
         quoted = json.dumps(selector)
         self.call("Page.bringToFront")
-        at = self.until(f"""(async () => {{
+        return self.until(f"""(async () => {{
             const e = document.querySelector({quoted});
             if (!e || e.disabled) return null;
             e.scrollIntoView({{block: "center", inline: "center", behavior: "instant"}});
@@ -291,10 +318,12 @@ class Page:
             if (!e.isConnected || JSON.stringify(e.getBoundingClientRect()) !== before) return null;
             const r = e.getBoundingClientRect(), x = r.x + r.width / 2, y = r.y + r.height / 2;
             const top = document.elementFromPoint(x, y);
-            return top && (e.contains(top) || top.contains(e)) && r.width ? {{x, y}} : null;
+            if (!top || !(e.contains(top) || top.contains(e)) || !r.width) return null;
+            window.pressed = window.clicked = null;
+            addEventListener("mousedown", (d) => window.pressed = d.target, {{capture: true, once: true}});
+            addEventListener("click", (d) => window.clicked = d.target, {{capture: true, once: true}});
+            return {{x, y}};
         }})()""", f"{selector} can be clicked")
-        self.mouse("mousePressed", at)
-        return at
 
     def release(self, at):
         self.mouse("mouseReleased", at)
@@ -321,8 +350,9 @@ class Page:
         self.type(text)
 
     def choose(self, selector, value):
-        """An option of a select, as the keyboard would choose it."""
-        self.there(selector)
+        """An option of a select, as the keyboard would choose it, as soon as there is one that can be."""
+        self.until(f"[...document.querySelector({json.dumps(selector)})?.options ?? []].some((o) => "
+                   f"!o.disabled && o.value === {json.dumps(value)})", f"{selector}: {value}")
         self.js(f"""(() => {{ const e = document.querySelector({json.dumps(selector)}); e.value = {json.dumps(value)};
             e.dispatchEvent(new Event("input", {{bubbles: true}}));
             e.dispatchEvent(new Event("change", {{bubbles: true}})); }})()""")

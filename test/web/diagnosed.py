@@ -90,7 +90,7 @@ class Diagnosed(page.Cases):
         rig.ok("session", "revoke", "--account", "alice", "kv", "--state", rig.state)
         self.refused(lambda: peer.wait(open_one), "denied.revoked-lease")
         self.row(p, "bad", "alice", "kv", "denied.method")
-        self.row(p, "warning", "alice", "kv", "overloaded, slow", "1.")
+        self.row(p, "warning", "alice", "kv", "overloaded, slow")
         self.row(p, "bad", "alice", "kv", "denied.revoked-lease")
         p.until("[...document.querySelectorAll('.pane.of-log .line.tone-warning')].some((l) => "
                 "l.innerText.includes('revocation ok: kv'))", "the revocation")

@@ -10,6 +10,8 @@ import json
 import os
 import re
 import signal
+import socket
+import struct
 import subprocess
 import sys
 
@@ -19,7 +21,9 @@ sys.path.insert(0, HERE)
 sys.path.insert(0, os.path.join(HERE, "..", "e2e"))
 
 import bridge  # noqa: E402
+import line  # noqa: E402
 import methods  # noqa: E402
+import sessionlib  # noqa: E402
 from bridge import PASSWORD, equal, holds  # noqa: E402
 
 HERE_DONE = "document.querySelector('#outcome')?.innerText.includes('done in')"
@@ -28,6 +32,18 @@ PROBES = ("unknownName", "wrongInterface", "wrongProfile", "methodDisabled", "se
 PLANTED = {n: f"planted-{n.replace(' ', '-')}-7f3a" for n in (
     "wrong password", "name of nobody", "renewal", "code of a redirect", "state of a redirect", "address", "channel",
     "raw parameter", "message", "search")}
+
+
+class Held(line.Line):
+    """A line that carries nothing more from when on it is asked what an interface is (RemoteCapSet.schema), once."""
+
+    ASKS = struct.pack("<HxxQ", 2, sessionlib.CAP_SET)
+    has_asked = False
+
+    def taken(self, got):
+        super().taken(got)
+        before, self.has_asked = self.has_asked, self.has_asked or self.ASKS in self.said
+        return before or not self.has_asked
 
 
 class Cases(methods.Cases):
@@ -146,6 +162,35 @@ class Cases(methods.Cases):
         equal(p.js("!!document.querySelector('#ended')"), False, "the session has ended")
         self.leave(p)
 
+    def line_dropped_before_it_is_known_who_greets(self):
+        """What capabilities are is learned after the login. The line drops before, and the page is loaded anew while it
+        is down: when it is there again that is learned, and the overview greets."""
+        here, (host, port) = self.bridge, self.bridge.rig.address.split(":")[1:]
+        held = Held(socket.AF_INET, ("127.0.0.1", 0), (host, int(port)))
+        self.bridge = bridge.Bridge(self.binaries, "--instance", f"held=plain:127.0.0.1:{held.address[1]}",
+                                    rig=here.rig)
+        try:
+            p = self.entered()
+            p.click("#connect-1")
+            self.log_in(p)
+            p.says("alice", "#session-account")
+            bridge.until(lambda: held.has_asked, "nothing is learned")
+            held.up = False
+            held.cut()
+            p.says("The line to the instance has dropped", "#line-down")
+            p.reload()
+            p.says("alice", "#session-account")
+            equal(p.js("!!document.querySelector('#motd')"), False, "who greets is known")
+            held.up = True
+            p.says("reconnect done", "aside")
+            p.says("Hello from", "#motd")
+            self.called(p)
+            self.leave(p)
+        finally:
+            other, self.bridge = self.bridge, here
+            other.stop()
+            held.close()
+
     def worker_of_nobody_killed(self):
         """Who has no account cannot come back: the last view stays, under the reason."""
         p = self.at("anonymous")
@@ -169,9 +214,10 @@ class Cases(methods.Cases):
         words, and no code twice."""
         r = self.bridge.rig
         listen = {"plain:127.0.0.1:0": r.address, "tls:127.0.0.1:0": f"tls:{self.safe[-3]}:{self.safe[-2]}"}
-        p = self.session()
+        p, pids = self.session(), self.bridge.below(r.server.pid)
         r.server.kill()
         r.server.wait()
+        bridge.until(lambda: not any(bridge.of_process(n, "cmdline") for n in pids), "processes of it are left")
         # By itself it would wait half a minute at last: so often it is tried because that is asked for.
         p.until(r"document.querySelector('#line-again')?.click() || "
                 r"/attempt (1[5-9]|[2-9]\d|\d{3,})\./.test(document.querySelector('#line-down')?.innerText ?? '')",
@@ -180,7 +226,7 @@ class Cases(methods.Cases):
         r.server.stdin.close()
         r.server = subprocess.Popen([listen.get(a, a) for a in r.server.args], stdin=subprocess.PIPE,
                                     stdout=subprocess.PIPE, stderr=r.log, env=r.env)
-        holds(r.read_line(r.server.stdout, 30).startswith("remote CapSet: "), r.read("log"))
+        holds(r.read_line(r.server.stdout).startswith("remote CapSet: "), r.read("log"))
         p.says("The instance does not know this session any more", "#ended")
         p.says("Log in again", "#ended")
         equal(p.text("#ended").count("denied.credentials"), 1, p.text("#ended"))
@@ -272,7 +318,7 @@ class Cases(methods.Cases):
                               stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
                               env={**r.env, "HOME": r.path("run")}) as tls:
             try:
-                said = r.read_line(tls.stdout, 30)
+                said = r.read_line(tls.stdout)
                 self.added_named_removed(*re.search(r" (\d+) (sha256:\S+)", said).groups())
             finally:
                 tls.terminate()
@@ -392,9 +438,10 @@ class Cases(methods.Cases):
         p.until(f"{HERE_DONE} && document.querySelector('#response').innerText.includes('sequence')")
 
 
-CASES = ["all_of_a_first_host", "logged_out_at_once", "worker_killed", "worker_of_nobody_killed",
-         "session_process_killed", "instances_beyond_what_is_allowed", "instances_added_named_removed",
-         "export_has_no_secret", "instance_restarted", "front_killed"]
+CASES = ["all_of_a_first_host", "logged_out_at_once", "worker_killed",
+         "line_dropped_before_it_is_known_who_greets", "worker_of_nobody_killed", "session_process_killed",
+         "instances_beyond_what_is_allowed", "instances_added_named_removed", "export_has_no_secret",
+         "instance_restarted", "front_killed"]
 
 
 def main(binaries, *only):

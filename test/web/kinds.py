@@ -340,7 +340,7 @@ class Kinds(page.Cases):
         """A capability is revoked: the call that runs, its row and its panes say so."""
         p = self.session()
         p.click("#service-chat")
-        p.there(".pane")
+        p.until("document.querySelectorAll('.pane').length === 3", "all of its panes")
         p.click("#go-calls")
         p.choose("#target", "c:chat")
         p.until("[...document.querySelectorAll('#method option')].some((o) => o.value === 'commands')")

@@ -45,7 +45,7 @@ class Cases(page.Cases):
         self.binaries = os.path.abspath(binaries)
         rig = bridge.Rig(self.binaries, None, manifest=self.write("manifest", self.manifest()),
                          more=["--listen", "tls:127.0.0.1:0"])
-        self.safe = rig.server.stdout.readline().decode().split()  # … tls HOST PORT FINGERPRINT
+        self.safe = rig.read_line(rig.server.stdout).split()  # … tls HOST PORT FINGERPRINT
         for name, profiles in (("bea", ("operator", "keeper")), ("ada", ("operator",))):
             rig.ok("account", "add", name, *(w for p in profiles for w in ("--profile", p)), "--password-stdin",
                    "--state", rig.state, stdin=PASSWORD + "\n")
@@ -135,7 +135,7 @@ class Cases(page.Cases):
                                env=self.bridge.env)
         try:
             p = self.page()
-            p.go(web.stdout.readline().decode().strip())
+            p.go(self.bridge.rig.read_line(web.stdout).strip())
             p.there("#door[data-why=code]")
             p.says("is too old", "#door")
             equal(p.js("location.href.includes('k=')"), False, "the code is in the address")
@@ -309,10 +309,8 @@ class Cases(page.Cases):
         """Clicks a link that opens beside the page: the new page."""
         before = {t["targetId"] for t in self.browser.call("Target.getTargets")["targetInfos"]}
         p.click(selector)
-        found = None
-        while not found:
-            found = next((t for t in self.browser.call("Target.getTargets")["targetInfos"]
-                          if t["targetId"] not in before and t["type"] == "page"), None)
+        found = bridge.until(lambda: next((t for t in self.browser.call("Target.getTargets")["targetInfos"]
+                                           if t["targetId"] not in before and t["type"] == "page"), None), "a new page")
         session = self.browser.call("Target.attachToTarget", {"targetId": found["targetId"], "flatten": True})
         q = self.browser.pages[session["sessionId"]] = Page(self.browser, found["targetId"], session["sessionId"])
         for domain in ("Page", "Runtime", "Network"):
@@ -491,6 +489,7 @@ class Cases(page.Cases):
         p.click("#give-up")
         p.there(".methods")
         equal(p.text("#complaint"), "", "what is complained about")
+        p.says("login", "aside")  # the bridge has heard of it
         equal(self.back(**answer), "400 state", "the redirect")
         p.click("#choose-anonymous")
         p.click("#login")
@@ -564,7 +563,7 @@ class Cases(page.Cases):
         Whoever was asked for it knows it already."""
         p = self.at("password", SAFE)
         p.click("#back")
-        p.there("#instance-2")
+        p.says(self.safe[-1], "#instance-2")
         equal(p.text("#instance-2").count(self.safe[-1]), 1, p.text("#instance-2"))
         p.click("#connect-2")
         p.there("#choose-password")

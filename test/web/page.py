@@ -520,8 +520,8 @@ class Cases:
         p.type("#nothing-of-this-name")
         p.until("document.activeElement.list.options.length === 0", "… by what is typed")
         p.key("Escape")
-        label = p.text(".messages .author")
-        holds(label and any(label in p.js(f"document.querySelectorAll('.pane')[{i}].innerText") for i in (1, 2)), label)
+        p.until("[...document.querySelectorAll('.pane:not(.of-transcript)')].some((e) => "
+                "e.innerText.includes(document.querySelector('.messages .author').innerText))", "who has said it")
         equal(p.faults(), [], "faults of scripts")
         if self.screens:
             self.shoot(p, "panes-chat")
@@ -559,7 +559,7 @@ class Cases:
         p = self.session()
         p.click("#go-capabilities")
         p.there("#caps")
-        p.js("history.back()")
+        p.back()
         p.there("#overview")
         p.reload()
         p.says("alice", "#session-account")
@@ -568,7 +568,7 @@ class Cases:
         p.click("#leave")
         p.there("#connect-0")
         p.go("about:blank")
-        p.js("history.back()")
+        p.back()
         p.there("#connect-0")
         holds("alice" not in p.text(), "a session that has ended is shown again")
         p.close()
@@ -645,7 +645,7 @@ class Cases:
         for name in ("overview", "capabilities", "calls", "probes", "transcript"):
             p.size(680, 380)
             p.js(f"location.hash = '#/{name}'")
-            p.until(f"document.querySelector('#view').dataset.mode === '{name}'")
+            p.until(f"innerWidth === 680 && document.querySelector('#view').dataset.mode === '{name}'")
             equal(p.js("[document.documentElement.scrollWidth, document.querySelector('#main').scrollWidth <= "
                        "document.querySelector('#main').clientWidth]"), [680, True], f"{name} at 200 %")
         self.is_no_higher(p)

@@ -356,6 +356,31 @@ def what_comes_again_with_the_line(b):
     equal((again > n, p["pinned"], p.get("id")), (True, True, key))
 
 
+def kept(b):
+    """What `settings` keep: the version, all of it, and which panes of the stage are pinned."""
+    r = json.loads(b.mirror.ask("call", {"target": "settings", "method": "load", "params": "{}"})["returned"]["json"])
+    pinned = {bytes(p["surfaceId"]).decode() for x in r["saved"].get("services") or []
+              for p in x.get("surfaces") or [] if p["pinned"]}
+    return int(r["version"]), r["saved"], pinned
+
+
+@case
+def another_host_of_the_account_saves_too(b):
+    """Who is second has what the first saved as well, and what is changed later is kept as before."""
+    def pin(name):
+        n = b.open(name, "log")
+        equal(b.mirror.ask("act", {"surface": n, "pin": True}).get("done", 0), None)
+    pin("one")
+    until(lambda: kept(b)[2] == {"one"}, "what is kept first")
+    version, saved, _ = kept(b)
+    r = b.mirror.ask("call", {"target": "settings", "method": "save",
+                              "params": json.dumps({"saved": saved, "version": str(version)})})
+    holds("returned" in r, r)
+    for all_of_them in ({"one", "two"}, {"one", "two", "three"}):
+        pin(sorted(all_of_them - kept(b)[2])[0])
+        until(lambda: kept(b)[2] == all_of_them, all_of_them)  # noqa: B023
+
+
 @case
 def who_ran_a_command_is_told_how_it_ended(b):
     """By the number of what was asked; another tab that runs the same hears nothing of it."""

@@ -15,6 +15,7 @@ import sessionlib  # noqa: E402
 from bridge import DEADLINE, Bridge, equal, holds, until  # noqa: E402
 
 STAGE = sessionlib.type_id("stage", "Stage", root="test/ui")
+SETTINGS = sessionlib.type_id("remote_ui", "UiSettings")
 LISTS = {"log": "lines", "list": "items", "table": "rows", "tree": "nodes", "counters": "counters",
          "chart": "series", "progress": "steps", "map": "markers", "transcript": "messages"}
 
@@ -90,8 +91,10 @@ class Staged(Bridge):
     """A bridge whose instance has a stage, which is lent a host."""
 
     def __init__(self, binaries, stage, env=None):
-        grants = instance.profile("operator", ["session", "system_info", "chat", "stage"])
-        text = instance.manifest(services=[instance.service("stage", os.path.abspath(stage), STAGE)])
+        grants = instance.profile("operator", ["session", "system_info", "chat", "stage", "settings"])
+        settings = instance.service("settings", "capos-settings", SETTINGS, disclosure="pseudonym").replace(
+            "remote = (transfer = services)", "state = true, remote = ()")
+        text = instance.manifest(services=[instance.service("stage", os.path.abspath(stage), STAGE), settings])
         plain = instance.profile("operator", ["session", "system_info", "chat"])
         holds(plain in text, "the profile of the manifest")
         text = text.replace(plain, grants.replace('(name = "stage"', '(name = "stage", ui = true'))

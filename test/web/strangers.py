@@ -3,9 +3,13 @@ thought about it: names that lead here, codes and who shares one, places that ar
 """
 import base64
 import os
+import re
 import signal
 import socket
+import subprocess
+import sys
 
+import instance
 from bridge import Answer, Bridge, Browser, Closed, equal, holds, of_process, read_all, until
 from table import row
 
@@ -119,6 +123,36 @@ def an_address_that_somebody_has(b):
         said = b.rig.fails(1, "web", "--listen", f"localhost:{port}")
         holds("in use" in said.err and not said.out, said)
     return "refused"
+
+
+# In a network of its own with four ports, of which three are somebody's at ::1: what `capos web` prints there.
+FOUR_PORTS = """if 1:
+    import fcntl, socket, struct, subprocess, sys
+    try:
+        with open("/proc/sys/net/ipv4/ip_local_port_range", "w") as f:
+            f.write("40000 40003")
+    except OSError:
+        sys.exit(77)
+    with socket.socket() as s:
+        fcntl.ioctl(s, 0x8914, struct.pack("16sh", b"lo", 1))  # SIOCSIFFLAGS: up
+    held = [socket.create_server(("::1", 40000 + n), family=socket.AF_INET6) for n in (0, 1, 3)]
+    with subprocess.Popen(sys.argv[1:], stdout=subprocess.PIPE) as web:
+        print(web.stdout.readline().decode(), end="", flush=True)
+        web.terminate()
+"""
+
+
+@row("40002")
+def a_port_that_somebody_has_at_one_address(b):
+    """Any port will do, so it takes one that is free at both."""
+    if os.getuid() != 0 or not os.path.exists("/proc/net/if_inet6"):
+        raise instance.Skip("it needs the superuser, and IPv6")
+    done = subprocess.run(["unshare", "--net", sys.executable, "-c", FOUR_PORTS, b.rig.capos, "web", "--listen",
+                           "localhost:0"], env=b.env, capture_output=True, text=True, timeout=120, check=False)
+    if done.returncode == 77 or "unshare:" in done.stderr:
+        raise instance.Skip("it needs a network of its own")
+    found = re.match(r"http://localhost:(\d+)/#k=", done.stdout)
+    return found.group(1) if found else done.stderr
 
 
 @row("a file of its user's")

@@ -43,9 +43,9 @@ export function span(ms: number): string {
   const s = Math.max(0, Math.round(ms / 1000));
   const d = Math.floor(s / 86400), hours = Math.floor(s / 3600) % 24, m = Math.floor(s / 60) % 60;
   if (d)
-    return `${d} d ${hours} h`;
+    return `${d} d${hours ? ` ${hours} h` : ""}`;
   if (s >= 3600)
-    return `${hours} h ${m} min`;
+    return `${hours} h${m ? ` ${m} min` : ""}`;
   return m ? `${m} min${s % 60 ? ` ${s % 60} s` : ""}` : `${s} s`;
 }
 
@@ -64,7 +64,8 @@ export function unit(n: number, u: UiUnit): string {
   switch (u) {
   case "bytes": return size(n);
   case "percent": return `${fine.format(n * 100)} %`;
-  case "milliseconds": return Math.abs(n) < 1000 ? `${fine.format(n)} ms` : span(n);
+  case "milliseconds": return Math.abs(n) < 1000 ? `${fine.format(n)} ms` : Math.abs(n) < 60e3
+    ? `${fine.format(n / 1000)} s` : `${n < 0 ? "−" : ""}${span(Math.abs(n))}`;
   case "perSecond": return `${big(n)}/s`;
   case "bytesPerSecond": return `${size(n)}/s`;
   case "instant": return moment(n);

@@ -192,14 +192,21 @@ function title(p: store.Pane): Child {
   ];
 }
 
+/* What its service says that the pane is for. */
+function summarize(p: store.Pane, el: HTMLElement): void {
+  el.hidden = !p.info.summary;
+  replace(el, said(p.info.summary));
+}
+
 function build(p: store.Pane): Shown {
   const surface = p.info.surface;
   const head = h("header");
   const kind = make(p.info.kind);
   const asking = h("div", { class: "asking", hidden: true });
+  const summary = h("p", { class: "summary", id: `pane-${surface}-summary` });
   const below = h("div", { class: "below" });
   const el = h("section", { class: `pane of-${p.info.kind} ${p.info.safetyClass}`, id: `pane-${surface}`,
-                            "aria-labelledby": `pane-${surface}-title` }, head, asking, kind, below);
+                            "aria-labelledby": `pane-${surface}-title` }, head, summary, asking, kind, below);
   const touched = new Signal(0);
   const told = new Signal("");   /* what stands around the model; most changes leave it alone */
   let waiting: (WebDown_Change | null)[] = [];
@@ -212,7 +219,7 @@ function build(p: store.Pane): Shown {
   kind.classList.add("model");
   /* The pane outlives the drawing of the layout that it was first in: its effects do, too. */
   const ends = [
-    effect(() => { told.get(); replace(head, title(p)); }, true),
+    effect(() => { told.get(); replace(head, title(p)); summarize(p, summary); }, true),
     effect(() => { p.commands.get(); kind.recommand(); }, true),
     effect(() => { told.get(); replace(below, commands(p)); }, true),
     effect(() => resume(s), true),

@@ -35,6 +35,7 @@ let ready = false;
 let wanted = true;
 let wasIn = false;
 let later = 0; /* the next try */
+let looks = false; /* whether the bridge is there at all: a part of the try before */
 let pause = FIRST_MS;
 let nextId = 1;
 let take: (d: WebDown) => void = () => undefined;
@@ -121,10 +122,16 @@ function leave(state: LineState): void {
 
 /* The bridge is there, and lets nobody of this cookie in; or it is not there. */
 async function whether(): Promise<boolean> {
+  const over = new AbortController();
+  const late = setTimeout(() => over.abort(), LONGEST_MS);
+  looks = true;
   try {
-    return (await fetch("/", { cache: "no-store", method: "GET" })).ok;
+    return (await fetch("/", { cache: "no-store", method: "GET", signal: over.signal })).ok;
   } catch {
     return false;
+  } finally {
+    clearTimeout(late);
+    looks = false;
   }
 }
 
@@ -182,7 +189,7 @@ export function begin(down: (d: WebDown) => void): void {
 
 /* Tries at once, because a person has asked for it; what is being tried is not begun anew for that. */
 export function again(): void {
-  if (line.peek() === "offline" && (!socket || socket.readyState > WebSocket.OPEN)) {
+  if (line.peek() === "offline" && !looks && (!socket || socket.readyState > WebSocket.OPEN)) {
     pause = FIRST_MS;
     open();
   }

@@ -30,9 +30,16 @@ export class Picture {
     return this.model?.time ? format.time(x) : format.big(x);
   }
 
+  private mark(k: UiChart_Mark): string {
+    const x = format.num(k.x);
+    return `${k.label ?? ""} at ${this.model?.time ? format.moment(x) : format.big(x)}`;
+  }
+
   private table(m: UiChart): HTMLElement {
     const xs = [...new Set((m.series ?? []).flatMap((s) => (s.x ?? []).map(format.num)))].sort((a, b) => b - a);
     return h("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": `${this.name}, as a table` },
+      m.mark?.length ? h("ul", { class: "marks" }, m.mark.map((k) => h("li", { class: tone(k.tone) },
+        this.mark(k)))) : null,
       h("table",
       null,
       h("thead", null, h("tr", null, h("th", { scope: "col" }, m.time ? "Time" : "x"),
@@ -52,8 +59,10 @@ export class Picture {
     const series = (m.series ?? []).map((s) => ({ label: s.label || s.key || "", tone: tone(s.tone),
                                                   x: (s.x ?? []).map(format.num), y: (s.y ?? []).map(format.num) }));
     const now = series.map((s) => {
-      const y = s.y[s.y.length - 1];
-      return { ...s, now: Number.isFinite(y) ? format.unit(y, m.unit) : "–" };
+      const y = s.y[s.y.length - 1], all = s.y.filter(Number.isFinite);
+      const ends = [Math.min(...all), Math.max(...all)].map((v) => format.unit(v, m.unit));
+      return { ...s, now: Number.isFinite(y) ? format.unit(y, m.unit) : "–",
+               range: all.length ? ends.join(" to ") : "nothing yet" };
     });
     replace(this.legend, h("ul", null, now.map((s, k) =>
       h("li", null, h("span", { class: `swatch s${k} ${s.tone}` }), said(s.label), " ", h("b", { class: "num" },
@@ -70,7 +79,8 @@ export class Picture {
         style: m.style, series, marks: (m.mark ?? []).map((k) => ({ x: format.num(k.x), label: k.label ?? "",
                                                                     tone: tone(k.tone) })),
         width: this.room.clientWidth, height: this.room.clientHeight,
-        label: `${this.name}: ${now.map((s) => `${s.label} now ${s.now}`).join(", ")}`,
+        label: `${this.name}: ${[...now.map((s) => `${s.label} now ${s.now} (${s.range}, ${s.y.length} points)`),
+                                 ...(m.mark ?? []).map((k) => this.mark(k))].join(", ")}`,
         sayX: (x) => this.sayX(x), sayY: (y) => format.unit(y, m.unit),
       }));
   }

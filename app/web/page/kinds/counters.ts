@@ -3,7 +3,7 @@
 import * as format from "../format";
 import { sparkline } from "../draw";
 import { h, replace } from "../view";
-import { empty, Kind, said, tone } from "./kind";
+import { called, empty, Kind, tone } from "./kind";
 
 export class CountersKind extends Kind {
   private counters: UiCounter[] = [];
@@ -11,7 +11,8 @@ export class CountersKind extends Kind {
   private timer = 0;
 
   private text(c: UiCounter): string {
-    const on = format.num(c.perSecond) * (Date.now() - this.since) / 1000;
+    const ran = format.num(c.perSecond) * (Date.now() - this.since) / 1000;
+    const on = format.num(c.value) < 0 ? ran : Math.max(-format.num(c.value), ran);   /* what runs out is gone */
     const u = c.unit === "plain" && !Number.isInteger(format.num(c.value)) ? "plain" : c.unit;
     const n = format.num(c.value) + on;
     return format.unit(Number.isInteger(format.num(c.value)) ? Math.floor(n) : n, u);
@@ -21,12 +22,12 @@ export class CountersKind extends Kind {
     const rate = format.num(c.perSecond), goal = format.num(c.goal);
     const value = h("strong", { class: `num ${tone(c.tone)}` }, this.text(c));
     return h("div", { class: "counter" },
-             h("dt", null, said(c.label)),
+             h("dt", null, called(c.label, c.key)),
              h("dd", null, value,
                rate ? h("span", { class: `num rate ${rate > 0 ? "tone-good" : "tone-warning"}` },
                         `${rate > 0 ? "+" : "−"}${format.big(Math.abs(rate))} per second`) : null,
                goal ? h("span", { class: "of num" }, h("meter", { min: 0, max: goal, value: format.num(c.value),
-                                                                  "aria-label": `${c.label ?? ""}, goal` }),
+                                                                  "aria-label": `${c.label || c.key || ""}, goal` }),
                         `of ${format.unit(goal, c.unit)}`) : null,
                c.recent?.length ? sparkline(c.recent.map(format.num)) : null));
   }

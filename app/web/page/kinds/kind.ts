@@ -39,6 +39,11 @@ export function said(text: string | undefined, cls = ""): HTMLElement {
   return h("bdi", cls ? { class: cls } : null, text ?? "");
 }
 
+/* What an element is called: by its key where its service gives it no title. */
+export function called(title: string | undefined, key: string | undefined, cls = ""): HTMLElement {
+  return said(title || key, cls);
+}
+
 export function symbol(i: UiIcon | undefined): Child {
   return i && i !== "none" ? icon(i) : null;
 }

@@ -3,9 +3,9 @@
 
 import { icon } from "../icons";
 import { Child, h, replace, svg } from "../view";
-import { buttons, empty, Kind, said, symbol, tone } from "./kind";
+import { buttons, called, empty, Kind, said, symbol, tone } from "./kind";
 
-const CELL = 32, LABEL = 14;
+const WIDE = 64, HIGH = 40, LABEL = 14;  /* of a cell, so that a name has room below a marker */
 
 /* As much of a name as has room beside others; all of it is in the title, and in the list. */
 function short(text: string | undefined): string {
@@ -24,28 +24,28 @@ export class MapKind extends Kind {
 
   private picture(m: UiMap): SVGElement {
     const out: Child[] = [];
-    const mid = (n: number): number => n * CELL + CELL / 2;
+    const px = (n: number): number => n * WIDE + WIDE / 2, py = (n: number): number => n * HIGH + HIGH / 2;
     for (let y = 0; y < m.height; y++)
       for (let x = 0; x < m.width; x++) {
         const t = this.tile(m, x, y);
         if (!t || (!t.label && !(t.glyph ?? "").trim()))
           continue;
         out.push(svg("g", { class: `cell ${tone(t.tone)}` },
-          svg("rect", { x: x * CELL + 1, y: y * CELL + 1, width: CELL - 2, height: CELL - 2, rx: 5 }),
-          svg("text", { x: mid(x), y: mid(y) + 4.5, "text-anchor": "middle" }, t.glyph)));
+          svg("rect", { x: x * WIDE + 1, y: y * HIGH + 1, width: WIDE - 2, height: HIGH - 2, rx: 5 }),
+          svg("text", { x: px(x), y: py(y) + 4.5, "text-anchor": "middle" }, t.glyph)));
       }
     for (const p of m.paths ?? [])
-      out.push(svg("line", { class: `path ${tone(p.tone)}`, x1: mid(p.fromX), y1: mid(p.fromY), x2: mid(p.toX),
-                             y2: mid(p.toY) }));
+      out.push(svg("line", { class: `path ${tone(p.tone)}`, x1: px(p.fromX), y1: py(p.fromY), x2: px(p.toX),
+                             y2: py(p.toY) }));
     for (const k of m.markers ?? [])
       out.push(svg("g", { class: `marker ${k.here ? "here" : ""} ${tone(k.tone)}` },
-        svg("circle", { cx: mid(k.x), cy: mid(k.y), r: 7.5 }),
-        k.here ? svg("circle", { class: "halo", cx: mid(k.x), cy: mid(k.y), r: 10, fill: "none" }) : null,
-        k.icon && k.icon !== "none" ? svg("g", { transform: `translate(${mid(k.x) - 4.5} ${mid(k.y) - 4.5})` },
+        svg("circle", { cx: px(k.x), cy: py(k.y), r: 7.5 }),
+        k.here ? svg("circle", { class: "halo", cx: px(k.x), cy: py(k.y), r: 10, fill: "none" }) : null,
+        k.icon && k.icon !== "none" ? svg("g", { transform: `translate(${px(k.x) - 4.5} ${py(k.y) - 4.5})` },
           icon(k.icon, 9)) : null,
-        svg("text", { class: "label", x: mid(k.x), y: mid(k.y) + 16, "text-anchor": "middle" }, short(k.label)),
+        svg("text", { class: "label", x: px(k.x), y: py(k.y) + 16, "text-anchor": "middle" }, short(k.label)),
         svg("title", null, k.label)));
-    return svg("svg", { class: "map", role: "img", viewBox: `0 0 ${m.width * CELL} ${m.height * CELL}`,
+    return svg("svg", { class: "map", role: "img", viewBox: `0 0 ${m.width * WIDE} ${m.height * HIGH}`,
                         "aria-label": this.words(m) }, out);
   }
 
@@ -63,12 +63,16 @@ export class MapKind extends Kind {
   }
 
   private list(m: UiMap): HTMLElement {
-    return h("ul", { class: "items" }, (m.markers ?? []).map((k) =>
+    const at = (x: number, y: number): string => `column ${x + 1}, row ${y + 1}`;
+    const ways = (m.paths ?? []).map((p) => h("li", { class: tone(p.tone) },
+      h("span", { class: "main detail" }, `way from ${at(p.fromX, p.fromY)} to ${at(p.toX, p.toY)}`)));
+    return h("ul", { class: "items" }, [...(m.markers ?? []).map((k) =>
       h("li", { class: tone(k.tone) }, symbol(k.icon),
-        h("span", { class: "main" }, said(k.label, "title"),
-          h("span", { class: "detail" }, said(this.tile(m, k.x, k.y)?.label), ` column ${k.x + 1}, row ${k.y + 1}`)),
+        h("span", { class: "main" }, called(k.label, k.key, "title"),
+          h("span", { class: "detail" }, this.tile(m, k.x, k.y)?.label
+            ? [said(this.tile(m, k.x, k.y)?.label), ", "] : null, at(k.x, k.y))),
         k.here ? h("span", { class: "badge" }, "you are here") : null,
-        buttons(this.context, k.commands, k.key ?? ""))));
+        buttons(this.context, k.commands, k.key ?? ""))), ...ways]);
   }
 
   draw(model: UiModel): void {
@@ -85,7 +89,7 @@ export class MapKind extends Kind {
         onclick: () => { this.asList = !this.asList; this.draw(this.model); } }, "List")),
       h("div", { class: "room" }, this.asList ? this.list(m) : this.picture(m)),
       !this.asList && acts.length ? h("div", { class: "map-acts" }, acts.map((k) =>
-        h("span", null, said(k.label, "detail"), buttons(this.context, k.commands, k.key ?? "")))) : null);
+        h("span", null, called(k.label, k.key, "detail"), buttons(this.context, k.commands, k.key ?? "")))) : null);
   }
 
   recommand(): void { this.draw(this.model); }

@@ -3,10 +3,10 @@
 import { icon } from "../icons";
 import * as format from "../format";
 import { h, replace } from "../view";
-import { empty, Kind, said } from "./kind";
+import { called, empty, Kind, said } from "./kind";
 
 const STATES: { [state: string]: string } = {
-  waiting: "waiting", running: "under way", done: "done", failed: "failed", skipped: "left out",
+  waiting: "waiting", running: "under way", done: "done", failed: "failed", skipped: "skipped",
 };
 
 export class ProgressKind extends Kind {
@@ -18,12 +18,14 @@ export class ProgressKind extends Kind {
         : h("span", { class: "num" }, i + 1);
       return h("li", { class: `step ${s.state}`, "aria-current": s.state === "running" ? "step" : null },
                h("span", { class: "dot", "aria-hidden": "true" }, inner),
-               h("span", { class: "main" }, said(s.title, "title"),
+               h("span", { class: "main" }, called(s.title, s.key, "title"),
                  h("span", { class: s.state === "running" || s.state === "failed" ? "state" : "unseen" },
                    STATES[s.state]),
                  s.detail ? said(s.detail, "detail") : null,
                  s.state === "running" && part >= 0
-                   ? h("meter", { min: 0, max: 1, value: part, "aria-label": `${s.title ?? ""}, done` }) : null));
+                   ? h("span", { class: "part num" }, h("meter", { min: 0, max: 1, value: part,
+                                                                   "aria-label": `${s.title || s.key || ""}, done` }),
+                       format.unit(part, "percent")) : null));
     })) : empty("No step has been named yet.", "clock"));
   }
 }

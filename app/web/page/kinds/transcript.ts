@@ -19,6 +19,7 @@ function message(m: UiMessage): HTMLElement {
 
 export class TranscriptKind extends Kind {
   private list = h("ol", { class: "messages", "aria-live": "polite", tabindex: 0 });
+  private unread = h("p", { class: "unread", hidden: true });
   private box = h("form", { class: "say" });
   private nothing = empty("", "message");
   private model: UiModel = {};
@@ -60,7 +61,7 @@ export class TranscriptKind extends Kind {
   connectedCallback(): void { this.again(); }
 
   private build(): void {
-    replace(this, this.nothing, this.list, this.box);
+    replace(this, this.nothing, this.list, this.unread, this.box);
     this.list.setAttribute("aria-label", this.context.title);
     replace(this.box, h("textarea", {
       rows: 1, "aria-label": `Say something in ${this.context.title}`, id: `p${this.context.surface}-say`,
@@ -85,6 +86,8 @@ export class TranscriptKind extends Kind {
       this.build();
     this.nothing.hidden = messages.length > 0;
     this.list.hidden = messages.length === 0;
+    this.unread.hidden = !model.transcript?.unread;
+    this.unread.textContent = `${model.transcript?.unread ?? 0} unread`;
     if (first || !change || change.replaced?.length || change.removed?.length) {
       replace(this.list, messages.map(message));
       toEnd(this.list);

@@ -2,7 +2,7 @@
 
 import { icon } from "../icons";
 import { Child, h, replace, vars } from "../view";
-import { buttons, empty, Kind, said, symbol, tone } from "./kind";
+import { buttons, called, empty, Kind, said, symbol, tone } from "./kind";
 
 export class TreeKind extends Kind {
   private open = new Map<string, boolean>();
@@ -66,7 +66,7 @@ export class TreeKind extends Kind {
         onclick: (e: Event) => (e.target as Element).closest("button") ? undefined
           : kids ? this.turn(n, !open) : this.go(n.key ?? ""),
       }, kids ? icon(open ? "down" : "right") : h("span", { class: "leaf" }), symbol(n.icon),
-      h("span", { class: "main" }, said(n.title, "title"), n.detail ? [" ", said(n.detail, "detail")] : null),
+      h("span", { class: "main" }, called(n.title, n.key, "title"), n.detail ? [" ", said(n.detail, "detail")] : null),
       buttons(this.context, n.commands, n.key ?? ""));
       vars(row, { level });
       out.push(row);

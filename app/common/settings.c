@@ -6,24 +6,31 @@
  * are saved together. Whether that was the reason, only the version says: if it is the same, saving
  * has failed for another, and nothing more is kept in this run. The panes are worth more.
  */
-#include "ui-settings.h"
+#include "settings.h"
 
 #include "remote_ui.capnp-c.h"
 
 enum { TRIES = 16 };
 
-static void settings_save(struct ui_settings *s);
+static void settings_save(struct settings *s);
 
-static void settings_lose(struct ui_settings *s, capnp_question *why)
+static void settings_rest(struct settings *s)
+{
+        if (s->idle)
+                s->idle(s->arg);
+}
+
+static void settings_lose(struct settings *s, capnp_question *why)
 {
         s->cap = capnp_cap_unref(s->cap);
-        s->lost(s->arg, why);
-        s->idle(s->arg);
+        if (s->lost)
+                s->lost(s->arg, why);
+        settings_rest(s);
 }
 
 static void settings_on_loaded(capnp_question *q, int r, void *arg)
 {
-        struct ui_settings *s = arg;
+        struct settings *s = arg;
         uint64_t version = r ? s->version : ui_settings_load_version(q);
 
         s->q = NULL;
@@ -40,13 +47,15 @@ static void settings_on_loaded(capnp_question *q, int r, void *arg)
 
 static void settings_on_saved(capnp_question *q, int r, void *arg)
 {
-        struct ui_settings *s = arg;
+        struct settings *s = arg;
 
         s->q = NULL;
         if (r) {
                 s->unsaved = true;
                 s->failed = q;
                 s->q = ui_settings_load((ui_settings_client){s->cap});
+                if (!s->q)
+                        settings_lose(s, q);
                 capnp_question_send(s->q, settings_on_loaded, s);
                 return;
         }
@@ -58,47 +67,52 @@ static void settings_on_saved(capnp_question *q, int r, void *arg)
         if (s->unsaved)
                 settings_save(s);
         else
-                s->idle(s->arg);
+                settings_rest(s);
 }
 
-static void settings_save(struct ui_settings *s)
+static void settings_save(struct settings *s)
 {
         s->q = ui_settings_save((ui_settings_client){s->cap});
+        if (!s->q) {
+                settings_rest(s); /* the next change tries again */
+                return;
+        }
         capos_ui_saved_store(s->ui, capnp_builder_any(capnp_question_params(s->q), 0));
         ui_settings_save_set_version(s->q, s->version);
         s->unsaved = false;
         capnp_question_send(s->q, settings_on_saved, s);
 }
 
-void ui_settings_changed(struct ui_settings *s)
+void settings_changed(struct settings *s)
 {
         s->unsaved = true;
         if (s->cap && !s->q)
                 settings_save(s);
 }
 
-void ui_settings_open(struct ui_settings *s)
+capnp_question *settings_load(struct settings *s, capos_client *client)
 {
-        CAPNP_AUTO(capnp_question_freep) capnp_question *q = NULL;
         struct capos_cap_entry e;
 
-        for (uint32_t i = 0; !s->cap && capos_client_entry(s->c->client, i, &e); i++)
+        for (uint32_t i = 0; !s->cap && capos_client_entry(client, i, &e); i++)
                 if (e.interface == UI_SETTINGS_ID)
-                        s->cap = capos_client_get(s->c->client, e.name, e.interface);
-        if (!s->cap)
-                return;
+                        s->cap = capos_client_get(client, e.name, e.interface);
+        return s->cap ? ui_settings_load((ui_settings_client){s->cap}) : NULL;
+}
 
-        q = ui_settings_load((ui_settings_client){s->cap});
-        if (cli_wait(s->c, q, CLI_ANSWER_MS)) {
-                s->cap = capnp_cap_unref(s->cap);
-                s->lost(s->arg, q);
+void settings_take(struct settings *s, capnp_question *q, int r)
+{
+        if (r) {
+                settings_lose(s, q);
                 return;
         }
         s->version = ui_settings_load_version(q);
         (void)!capos_ui_saved_load(s->ui, ui_settings_load_saved(q).r);
+        if (s->unsaved)
+                settings_save(s);
 }
 
-void ui_settings_close(struct ui_settings *s)
+void settings_close(struct settings *s)
 {
         s->q = capnp_question_free(s->q);
         s->failed = capnp_question_free(s->failed);
