@@ -147,6 +147,15 @@ static inline bool capnp_i_msg_is_flat(uint64_t pointer)
 {
         return pointer && !(pointer & 3) && !(pointer >> 48);
 }
+/* The pointer to a struct that begins so many words behind it. */
+static inline uint64_t capnp_i_msg_struct_at(uint16_t words, uint16_t ptrs, uint32_t offset)
+{
+        if (!words && !ptrs) /* an offset of -1, so that it differs from null */
+                return UINT64_C(0xfffffffc);
+
+        return (uint64_t)offset << 2 | (uint64_t)words << 32 | (uint64_t)ptrs << 48;
+}
+
 /* Notes an error unless one is noted already. */
 void capnp_i_msg_mark(capnp_msg *m, int error);
 /* A slot at a word of segment 0 (an envelope's content pointer). */

@@ -93,6 +93,7 @@ int capnp_answer_stream(capnp_answer *a)
 int capnp_answer_return(capnp_answer *a)
 {
         struct call *c = answer_call(a);
+        bool malformed;
         int r = 0;
 
         capnp_i_vat_acts(c->vat);
@@ -102,13 +103,17 @@ int capnp_answer_return(capnp_answer *a)
                 return 0;
         }
 
+        malformed = !c->asked && capnp_answer_check(a);
+        if (!malformed && !c->results && !c->unfilled && capnp_i_plain_return(c))
+                return 0;
+
         /* Nothing was filled in: a struct of defaults, or, where no schema is known, null. */
         if (!c->results && c->m)
                 (void)capnp_answer_results(a);
         if (!c->results)
                 c->results = capnp_i_frame_new(c->vat);
         r = c->results && !c->unfilled ? capnp_msg_check(&c->results->msg) : -ENOMEM;
-        if (r == CAPNP_E_POISON || (!r && !c->asked && capnp_answer_check(a))) {
+        if (r == CAPNP_E_POISON || (!r && malformed)) {
                 capnp_i_call_fail(c, CAPNP_FAILED,
                                   r ? "the results are copied from a malformed message"
                                     : "the parameters are malformed");

@@ -30,22 +30,36 @@
 #include <errno.h>
 #include <stdlib.h>
 
+enum { CALL_REST = offsetof(struct call, event) };
+
 static void call_run(struct event *e);
 
-struct call *capnp_i_call_new(capnp_vat *v)
+/* The second half, in which there is nothing yet. */
+static void call_init_rest(struct call *c)
 {
-        struct call *c = capnp_i_recycle_new(&v->pools[POOL_CALLS], sizeof(*c));
-
-        if (!c)
-                return NULL;
-
-        c->vat = capnp_i_vat_ref(v);
-        c->refs = 1;
-        c->callers = 1;
+        memset((char *)c + CALL_REST, 0, sizeof(*c) - CALL_REST);
         c->waiter.is_call = true;
         capnp_i_event_init(&c->event, call_run);
         capnp_i_list_init(&c->waiter.link);
         capnp_i_pipes_init(&c->pipes);
+}
+
+struct call *capnp_i_call_new(capnp_vat *v)
+{
+        struct call *c = capnp_i_recycle_get(&v->pools[POOL_CALLS]);
+
+        if (!c) {
+                c = malloc(sizeof(*c));
+                if (!c)
+                        return NULL;
+
+                call_init_rest(c);
+        }
+
+        memset(c, 0, CALL_REST);
+        c->vat = capnp_i_vat_ref(v);
+        c->refs = 1;
+        c->callers = 1;
         return c;
 }
 
@@ -67,32 +81,33 @@ static void call_drop_early(struct call *c)
         free(early);
 }
 
-/* What few calls have. */
 static void call_free_rest(struct call *c)
 {
+        assert(!capnp_i_event_queued(&c->event) && capnp_i_list_empty(&c->waiter.link));
+        assert(!c->pipes.n);
         call_drop_early(c);
         capnp_i_call_drop_params(c);
+        capnp_i_frame_unref(c->results);
         capnp_i_wire_ids_clear(&c->param_ids);
         capnp_i_wire_ids_clear(&c->result_ids);
         capnp_cap_unref(c->flow_cap);
         capnp_cap_unref(c->broken);
         free(c->reason);
         capnp_i_more_unref(c->more);
+        if (c->out)
+                capnp_i_rpc_unref(c->out);
+        call_init_rest(c);
 }
 
 void capnp_i_call_last(struct call *c)
 {
         capnp_vat *v = c->vat;
 
-        if (c->early || c->params || c->target || c->param_ids.v || c->result_ids.v ||
-            c->flow_cap || c->broken || c->reason || c->more)
+        if (!c->light)
                 call_free_rest(c);
-        capnp_i_frame_unref(c->results);
-        capnp_i_uncharge(&c->charge);
+        capnp_i_uncharge(&c->charge.kept);
         if (c->peer)
                 capnp_i_rpc_unref(c->peer);
-        if (c->out)
-                capnp_i_rpc_unref(c->out);
         capnp_i_recycle_free(&v->pools[POOL_CALLS], c);
         capnp_i_vat_unref(v);
 }
@@ -112,7 +127,8 @@ void capnp_i_call_drop_params(struct call *c)
 {
         capnp_cap *target = c->target;
 
-        capnp_i_uncharge(&c->params_charge);
+        if (c->charge.params)
+                capnp_i_charge_end_params(&c->charge, c->peer);
         c->params = capnp_i_frame_unref(c->params);
         c->params_root = (capnp_builder){0};
         c->target = NULL;
@@ -494,11 +510,11 @@ static void call_charge_return(struct call *c)
         if (payer && payer == c->peer)
                 return;
 
-        capnp_i_uncharge(&c->charge);
+        capnp_i_uncharge(&c->charge.kept);
         if (payer)
-                capnp_i_charge(&c->charge, payer, COST_RETURN, FOR_ANYTHING);
+                capnp_i_charge(&c->charge.kept, payer, COST_RETURN, FOR_ANYTHING);
         else
-                capnp_i_charge(&c->charge, c->out, COST_RETURN, FOR_RETURN);
+                capnp_i_charge(&c->charge.kept, c->out, COST_RETURN, FOR_RETURN);
 }
 
 static void call_cancel_remote(struct call *c)

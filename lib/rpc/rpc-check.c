@@ -82,12 +82,13 @@ static bool check_ledger(const capnp_rpc *r)
         struct call *c;
 
         while ((c = capnp_i_ids_next(&r->answers, &pos, NULL))) {
-                if (c->charge.rpc != r) { /* who is gone does not pay for what it had asked for */
+                if (c->charge.kept.rpc !=
+                    r) { /* who is gone does not pay for what it had asked for */
                         if (!r->closed)
                                 return false;
                         continue;
                 }
-                held += c->charge.bytes + c->params_charge.bytes;
+                held += c->charge.kept.bytes + c->charge.params;
                 n++;
         }
 

@@ -44,7 +44,7 @@ static void envelope_of_call(uint64_t words[ENVELOPE_WORDS])
 }
 
 /* It is the shorter one: words of nothing are between it and the results. */
-static void envelope_of_return(uint64_t words[ENVELOPE_WORDS])
+static void envelope_of_return(uint64_t words[ENVELOPE_WORDS], bool last)
 {
         rpc_payload_builder results;
         rpc_return_builder ret;
@@ -54,6 +54,7 @@ static void envelope_of_return(uint64_t words[ENVELOPE_WORDS])
         envelope_begin(&m, words, ENVELOPE_WORDS);
         ret = rpc_message_init_return(rpc_message_build(&m));
         rpc_return_set_release_param_caps(ret, false);
+        rpc_return_set_no_finish_needed(ret, last);
         (void)capnp_i_msg_alloc(&m, CONTENT_WORD - m.segs[0].words, &seg);
         results = rpc_return_init_results(ret);
         envelope_end(&m, words, ret.b, results.b.d);
@@ -64,7 +65,8 @@ void capnp_i_envelopes_init(struct envelopes *e)
         capnp_msg m;
 
         envelope_of_call(e->call);
-        envelope_of_return(e->ret);
+        envelope_of_return(e->ret, false);
+        envelope_of_return(e->last, true);
         envelope_begin(&m, e->finish, SMALL_WORDS);
         envelope_end(&m, e->finish, rpc_message_init_finish(rpc_message_build(&m)).b, NULL);
         envelope_begin(&m, e->release, SMALL_WORDS);

@@ -78,7 +78,7 @@ const char *capnp_i_in_quota(const capnp_rpc *r)
         return NULL;
 }
 
-struct call *capnp_i_in_answer_new(capnp_rpc *r, uint32_t id)
+struct call *capnp_i_in_answer_new(capnp_rpc *r, uint32_t id, uint64_t params)
 {
         struct call *c;
 
@@ -91,7 +91,7 @@ struct call *capnp_i_in_answer_new(capnp_rpc *r, uint32_t id)
 
         c->peer = capnp_i_rpc_ref(r);
         c->peer_id = id;
-        capnp_i_charge(&c->charge, r, sizeof(*c), FOR_ANYTHING);
+        capnp_i_charge_call(&c->charge, r, sizeof(*c), params);
         capnp_i_ids_add(&r->answers, id, c);
         return c;
 }
@@ -113,7 +113,7 @@ static int in_bootstrap(capnp_rpc *r, rpc_bootstrap_reader b)
                 return 0;
         }
 
-        c = capnp_i_in_answer_new(r, id);
+        c = capnp_i_in_answer_new(r, id, 0);
         if (!c)
                 return in_no_memory(r);
 
@@ -176,12 +176,11 @@ static enum rpc_call_send_results_to_which in_call_to(rpc_call_reader b)
 
 static int in_call_accept(capnp_rpc *r, struct frame *f, rpc_call_reader b, capnp_cap *target)
 {
-        struct call *c = capnp_i_in_answer_new(r, rpc_call_question_id(b));
+        struct call *c = capnp_i_in_answer_new(r, rpc_call_question_id(b), in_params_cost(f));
 
         if (!c)
                 return in_no_memory(r);
 
-        capnp_i_charge(&c->params_charge, r, in_params_cost(f), FOR_PARAMS);
         c->iface = rpc_call_interface_id(b);
         c->method = rpc_call_method_id(b);
         c->unpiped = rpc_call_no_promise_pipelining(b);

@@ -40,6 +40,8 @@ struct recycle {
 void *capnp_i_recycle_new(struct recycle *r, size_t bytes);
 /* One with whatever there is in it. */
 void *capnp_i_recycle_take(struct recycle *r, size_t bytes);
+/* One as it was given back, but for its first word; NULL: there is none. */
+void *capnp_i_recycle_get(struct recycle *r);
 void capnp_i_recycle_free(struct recycle *r, void *block);
 void capnp_i_recycle_clear(struct recycle *r);
 
@@ -70,6 +72,7 @@ enum {
 /* What messages begin with (rpc-envelope.c). */
 struct envelopes {
         uint64_t call[ENVELOPE_WORDS], ret[ENVELOPE_WORDS];
+        uint64_t last[ENVELOPE_WORDS]; /* a Return that needs no Finish */
         uint64_t finish[SMALL_WORDS], release[SMALL_WORDS];
 };
 
@@ -87,7 +90,6 @@ struct capnp_vat {
         uint32_t asking;      /* policies of membranes that are being asked */
         capnp_cap *bad_index; /* lent to messages: what an index outside the table reads as */
         uint32_t refs;        /* the owner's, and one for each object that points here */
-        uint64_t held;        /* charged to all peers */
         uint64_t steps;       /* along lists that a peer can lengthen: for tests */
         struct recycle pools[POOL_COUNT];
         struct envelopes envelopes;
@@ -205,6 +207,12 @@ struct charge {
         uint8_t what; /* enum charge_for */
 };
 
+/* That of a call, and of its parameters while they are here: its peer pays for these. */
+struct call_charge {
+        struct charge kept;
+        uint64_t params;
+};
+
 /* So many bytes, or so many more, for the thing g is in. */
 void capnp_i_charge(struct charge *g, capnp_rpc *r, uint64_t bytes, enum charge_for what);
 void capnp_i_charge_end(struct charge *g);
@@ -215,6 +223,12 @@ static inline void capnp_i_uncharge(struct charge *g)
                 capnp_i_charge_end(g);
 }
 
+/* A call of r's peer: so many bytes for as long as it is kept, and so many of parameters. */
+void capnp_i_charge_call(struct call_charge *g, capnp_rpc *r, uint64_t bytes, uint64_t params);
+/* Its parameters are gone, of which there were some. r is who paid for them. */
+void capnp_i_charge_end_params(struct call_charge *g, capnp_rpc *r);
+/* Both at once, when that one pays for all of it. */
+void capnp_i_charge_end_call(struct call_charge *g);
 /* The peer may not make us keep more. */
 bool capnp_i_ledger_is_full(const capnp_rpc *r);
 /* Whether imports of so many bytes may come with a message that was let in. */
@@ -440,22 +454,19 @@ struct wire_ids {
         uint32_t n, one;
 };
 
+/*
+ * What every call needs comes first and is zeroed when one is made. What follows is as it is in a
+ * new one when a call goes: few calls have any of it, and whoever has knows (light).
+ */
 struct call {
         capnp_vat *vat;
-        struct event event;
-        struct waiter waiter;
-        struct pipes pipes;
-        struct peek *peeks;
-        struct pipes *early; /* lent before the call was tailed, embargoed; a reference to each */
-        capnp_cap *broken;   /* what every result of a failed call is; made when it is needed */
-        struct crossing *crossings; /* innermost first */
         uint32_t refs;
         uint32_t callers; /* who wants the result: handle, answer entry, pipelined references … */
         uint64_t iface;
         const struct capnp_method *m; /* NULL: unknown here */
         capnp_cap *target;
         struct frame *params, *results;
-        capnp_builder params_root, results_root;
+        capnp_builder results_root;
         uint16_t method;
         uint8_t state, due;
         bool done : 1;        /* the caller's side has its outcome */
@@ -482,25 +493,34 @@ struct call {
         bool reflects : 1;    /* Return has named something of the peer's */
         bool failed : 1;      /* kind and reason hold an exception */
         bool refused : 1;     /* … which is this vat's own word, nobody else's */
+        bool light : 1;       /* has ended, and nothing of the second half was used */
         uint8_t kind;         /* enum capnp_kind of the exception */
         int result;           /* 0, or CAPNP_E_… or -errno: what the caller is told */
-        char *reason;         /* of the exception; NULL: see result */
-        struct more *more;    /* … what else it carries; may be NULL */
+        uint32_t peer_id;
+        capnp_rpc *peer;           /* that asked; NULL: we did */
+        struct call_charge charge; /* for the answer, and for results that are kept; of a question
+                                      of ours, for the Return that is owed */
+        /* the second half */
+        struct event event;
+        struct waiter waiter;
+        struct pipes pipes;
+        capnp_builder params_root;
+        struct peek *peeks;
+        struct pipes *early; /* lent before the call was tailed, embargoed; a reference to each */
+        capnp_cap *broken;   /* what every result of a failed call is; made when it is needed */
+        struct crossing *crossings; /* innermost first */
+        char *reason;               /* of the exception; NULL: see result */
+        struct more *more;          /* … what else it carries; may be NULL */
         void (*on_done)(capnp_question *q, int r, void *arg);
         void *done_arg;
         void (*on_cancel)(capnp_answer *a, void *arg);
         void *cancel_arg;
         struct call *parent; /* takes our results */
         struct call *tail;   /* whose results are ours */
-        capnp_rpc *peer;     /* that asked; NULL: we did */
-        uint32_t peer_id;
-        capnp_rpc *out; /* that serves it; NULL: we do */
+        capnp_rpc *out;      /* that serves it; NULL: we do */
         uint32_t out_id;
         struct wire_ids param_ids, result_ids;
-        struct charge charge; /* for the answer, and for results that are kept; of a question of
-                                 ours, for the Return that is owed */
-        struct charge params_charge; /* as long as the parameters are here */
-        uint64_t window;             /* in the flow of target */
+        uint64_t window; /* in the flow of target */
         capnp_cap *flow_cap;
         struct gate *gate; /* where it waits for its turn, or makes others wait */
 };
@@ -724,7 +744,7 @@ struct out {
         uint32_t notes;   /* … that are neither Returns nor our own calls */
         bool pooled;      /* a block of POOL_OUT */
         struct fds fds;   /* ours to close */
-        uint8_t bytes[];
+        _Alignas(uint64_t) uint8_t bytes[];
 };
 
 /* What a message that is too long is about, looked for while it goes by (rpc-skip.c). */
@@ -901,8 +921,9 @@ bool capnp_i_in_is_too_much(const capnp_rpc *r, const struct call *c, const capn
 /* The outcome of c is known: results, or why there are none. release: the peer keeps no reference
  * for results that we have not taken up. */
 void capnp_i_in_return_ends(capnp_rpc *r, struct call *c, rpc_return_reader b, bool release);
-/* A call or bootstrap of the peer's, in the table of answers. NULL: no memory. */
-struct call *capnp_i_in_answer_new(capnp_rpc *r, uint32_t id);
+/* A call or bootstrap of the peer's, in the table of answers; so many bytes of parameters come with
+ * it. NULL: no memory. */
+struct call *capnp_i_in_answer_new(capnp_rpc *r, uint32_t id, uint64_t params);
 
 /* rpc-in.c: one received message */
 int capnp_i_in_message(capnp_rpc *r, struct frame *f);
@@ -975,8 +996,11 @@ void capnp_i_disembargo_deliver(struct disembargo *d, capnp_cap *target);
 
 /* rpc-out.c: the queue of bytes */
 int capnp_i_out_frame(capnp_rpc *r, struct frame *f, bool give, const struct fds *fds);
-/* A small message, which is written where it is sent from. 0 or -ENOMEM. */
-int capnp_i_out_small(capnp_rpc *r, const uint64_t words[SMALL_WORDS]) CAPNP_MUST_USE;
+/* Room for a short message of one segment, of so many words, to be written where it is sent from;
+ * nothing may come between. NULL: no memory, or it is too long. */
+uint64_t *capnp_i_out_begin(capnp_rpc *r, uint32_t words);
+/* It has been written. secret: and is to be wiped when it has gone. */
+void capnp_i_out_end(capnp_rpc *r, const uint64_t *words, uint32_t n, bool secret);
 void capnp_i_fds_close(struct fds *f);
 void capnp_i_out_clear(capnp_rpc *r);
 

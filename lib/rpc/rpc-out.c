@@ -24,6 +24,9 @@
  * is queued as it is; the rest are rooms of blocks. */
 enum { OUT_ONE = 64, OUT_FIRST = 896, OUT_SMALL = 4096, OUT_BLOCK = 65536 - 256 };
 
+/* The segment table of a message of one segment. */
+enum { TABLE_BYTES = 8 };
+
 void capnp_i_fds_close(struct fds *f)
 {
         while (f->n)
@@ -61,7 +64,12 @@ static struct out *out_new(capnp_rpc *r, uint32_t room)
         if (!o)
                 return NULL;
 
-        *o = (struct out){.room = room, .pooled = pooled};
+        o->frame = NULL;
+        o->len = o->sent = o->replies = o->notes = 0;
+        o->room = room;
+        o->secret = false;
+        o->pooled = pooled;
+        o->fds.n = 0;
         capnp_i_list_append(&r->outq, &o->link);
         return o;
 }
@@ -229,35 +237,46 @@ int capnp_i_out_frame(capnp_rpc *r, struct frame *f, bool give, const struct fds
         return 0;
 }
 
-static void out_trace_small(capnp_rpc *r, const uint64_t words[SMALL_WORDS])
+static void out_trace(capnp_rpc *r, const uint64_t *words, uint32_t n)
 {
-        uint32_t n = SMALL_WORDS;
-        uint64_t copy[SMALL_WORDS];
+        uint64_t copy[OUT_ONE];
         capnp_msg m;
 
-        memcpy(copy, words, sizeof(copy));
+        memcpy(copy, words, n * sizeof(*words));
         if (!capnp_i_msg_init_received(&m, copy, &n, 1, &r->limits))
                 r->trace(r->trace_arg, false, &m);
         capnp_i_msg_deinit(&m);
 }
 
-int capnp_i_out_small(capnp_rpc *r, const uint64_t words[SMALL_WORDS])
+uint64_t *capnp_i_out_begin(capnp_rpc *r, uint32_t words)
 {
-        enum { TABLE_BYTES = 8, BYTES = TABLE_BYTES + SMALL_WORDS * 8 };
-        struct out *o = out_block(r, BYTES);
+        struct out *o;
 
+        if (words > OUT_ONE)
+                return NULL;
+
+        o = out_block(r, TABLE_BYTES + words * 8);
         if (!o)
-                return -ENOMEM;
+                return NULL;
 
-        capnp_i_frame_table_one(o->bytes + o->len, SMALL_WORDS);
-        memcpy(o->bytes + o->len + TABLE_BYTES, words, SMALL_WORDS * 8);
-        o->len += BYTES;
-        o->secret |= r->limits.wipe;
-        out_count(r, out_tag(words), false, BYTES);
+        capnp_i_frame_table_one(o->bytes + o->len, words);
+        return (uint64_t *)(void *)(o->bytes + o->len + TABLE_BYTES);
+}
+
+void capnp_i_out_end(capnp_rpc *r, const uint64_t *words, uint32_t n, bool secret)
+{
+        struct out *o = CAPNP_I_OF(r->outq.prev, struct out, link);
+        uint32_t bytes = TABLE_BYTES + n * 8;
+
+        assert((const uint8_t *)words == o->bytes + o->len + TABLE_BYTES);
+        o->len += bytes;
+        o->secret |= secret;
+        out_count(r, out_tag(words), false, bytes);
+        if (n * 8 > r->longest)
+                r->longest = n * 8;
         if (r->trace)
-                out_trace_small(r, words);
+                out_trace(r, words, n);
         capnp_i_rpc_dirty(r);
-        return 0;
 }
 
 void capnp_i_out_clear(capnp_rpc *r)

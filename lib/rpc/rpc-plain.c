@@ -192,13 +192,12 @@ bool capnp_i_plain_call(capnp_rpc *r, struct frame *f)
             capnp_i_ids_get(&r->answers, rpc_call_question_id(b)))
                 return false;
 
-        c = capnp_i_in_answer_new(r, rpc_call_question_id(b));
+        c = capnp_i_in_answer_new(r, rpc_call_question_id(b), capnp_i_frame_bytes(f));
         if (!c)
                 return false;
 
         r->calls_in++;
         shape_take(s, f);
-        capnp_i_charge(&c->params_charge, r, capnp_i_frame_bytes(f), FOR_PARAMS);
         c->iface = rpc_call_interface_id(b);
         c->method = rpc_call_method_id(b);
         c->unpiped = rpc_call_no_promise_pipelining(b);
@@ -249,28 +248,76 @@ static inline bool plain_ends_alone(const struct call *c)
                !c->peeks;
 }
 
+/* A short message of results without references. */
 static inline bool plain_results(const struct frame *f)
 {
         return !f->received && f->refs == 1 && !f->msg.ncaps && f->msg.nsegs == 1 &&
                f->msg.segs[0].base == f->words;
 }
 
+/* How many words a Return of it has; 0: it is not so simple. */
+static inline uint32_t plain_words(const struct call *c)
+{
+        if (c->results)
+                return plain_results(c->results) ? c->results->msg.segs[0].words : 0;
+
+        return ENVELOPE_WORDS + (c->m ? (uint32_t)c->m->results_words + c->m->results_ptrs : 0);
+}
+
+/* The payload: what was built, or, if nothing was, defaults, or null where no schema is known. */
+static inline void plain_payload(struct call *c, uint64_t *words, uint32_t n)
+{
+        if (c->results) {
+                memcpy(words, &c->results->words[CONTENT_WORD], n * sizeof(*words));
+                return;
+        }
+
+        memset(words, 0, n * sizeof(*words));
+        if (c->m)
+                words[0] = capnp_i_msg_struct_at(c->m->results_words, c->m->results_ptrs,
+                                                 RPC_PAYLOAD_PTRS - 1);
+}
+
+/* What it had goes; only who runs it may know it still. */
+static inline void plain_end(struct call *c)
+{
+        capnp_cap *target = c->target;
+
+        c->done = c->answered = c->finished = true;
+        c->light = !c->kept;
+        (void)capnp_i_refs_drop(&c->callers);
+        (void)capnp_i_ids_take(&c->peer->answers, c->peer_id);
+        capnp_i_call_move(c, CALL_ENDED);
+        capnp_i_charge_end_call(&c->charge);
+        c->params = capnp_i_frame_unref(c->params);
+        c->results = capnp_i_frame_unref(c->results);
+        c->target = NULL;
+        capnp_cap_unref(target);
+}
+
 bool capnp_i_plain_return(struct call *c)
 {
         capnp_rpc *r = c->peer;
+        uint32_t n;
+        uint64_t *words;
 
-        if (!plain_is_wanted(c) || !plain_ends_alone(c) || !plain_results(c->results))
+        if (!plain_is_wanted(c) || !plain_ends_alone(c))
                 return false;
 
-        capnp_i_return_envelope(c, c->results, true);
-        if (capnp_i_out_frame(r, c->results, true, NULL)) /* the general way knows what to say */
+        n = plain_words(c);
+        words = n && n * 8 <= r->limits.message_bytes ? capnp_i_out_begin(r, n) : NULL;
+        if (!words) /* the general way knows what to say */
                 return false;
 
-        c->done = c->answered = c->finished = true;
-        (void)capnp_i_refs_drop(&c->callers);
-        (void)capnp_i_ids_take(&r->answers, c->peer_id);
-        capnp_i_call_move(c, CALL_ENDED);
-        capnp_i_call_drop_params(c);
+        memcpy(words, c->vat->envelopes.last, CONTENT_WORD * 8);
+        rpc_return_set_answer_id((rpc_return_builder){{.d = (uint8_t *)&words[BODY_WORD],
+                                                       .bytes = RPC_RETURN_WORDS * 8}},
+                                 c->peer_id);
+        plain_payload(c, &words[CONTENT_WORD], n - CONTENT_WORD);
+        if (c->results)
+                c->results->secret |= r->limits.wipe;
+        capnp_i_out_end(r, words, n, r->limits.wipe || (c->results && c->results->secret));
+        plain_end(c);
         capnp_i_call_unref(c); /* the table's */
         capnp_i_rpc_check_idle(r);
         capnp_i_call_unref(c); /* the callee's */

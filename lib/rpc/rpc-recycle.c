@@ -18,16 +18,23 @@ struct recycled {
         struct recycled *next;
 };
 
-void *capnp_i_recycle_take(struct recycle *r, size_t bytes)
+void *capnp_i_recycle_get(struct recycle *r)
 {
         struct recycled *b = r->first;
 
         if (!b)
-                return malloc(bytes);
+                return NULL;
 
         r->first = b->next;
         r->n--;
         return b;
+}
+
+void *capnp_i_recycle_take(struct recycle *r, size_t bytes)
+{
+        void *b = capnp_i_recycle_get(r);
+
+        return b ? b : malloc(bytes);
 }
 
 void *capnp_i_recycle_new(struct recycle *r, size_t bytes)

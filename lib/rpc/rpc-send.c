@@ -62,10 +62,21 @@ void capnp_i_send_bootstrap(capnp_rpc *r, uint32_t id)
         message_send(r, f);
 }
 
-static void send_small(capnp_rpc *r, const uint64_t words[SMALL_WORDS])
+/* Begins one of a few words, that begins as this. NULL: there is nobody to send it to. */
+static uint64_t *small_begin(capnp_rpc *r, const uint64_t envelope[SMALL_WORDS])
 {
-        if (!r->closed && capnp_i_out_small(r, words))
+        uint64_t *words = r->closed ? NULL : capnp_i_out_begin(r, SMALL_WORDS);
+
+        if (words)
+                memcpy(words, envelope, SMALL_WORDS * 8);
+        else if (!r->closed)
                 send_broken(r);
+        return words;
+}
+
+static void small_end(capnp_rpc *r, const uint64_t *words)
+{
+        capnp_i_out_end(r, words, SMALL_WORDS, r->limits.wipe);
 }
 
 static capnp_builder small_body(uint64_t words[SMALL_WORDS])
@@ -76,25 +87,31 @@ static capnp_builder small_body(uint64_t words[SMALL_WORDS])
 
 void capnp_i_send_finish(capnp_rpc *r, uint32_t id, bool release, bool workaround)
 {
-        uint64_t words[SMALL_WORDS];
-        rpc_finish_builder b = {small_body(words)};
+        uint64_t *words = small_begin(r, r->vat->envelopes.finish);
+        rpc_finish_builder b;
 
-        memcpy(words, r->vat->envelopes.finish, sizeof(words));
+        if (!words)
+                return;
+
+        b.b = small_body(words);
         rpc_finish_set_question_id(b, id);
         rpc_finish_set_release_result_caps(b, release);
         rpc_finish_set_require_early_cancellation_workaround(b, workaround);
-        send_small(r, words);
+        small_end(r, words);
 }
 
 void capnp_i_send_release(capnp_rpc *r, uint32_t id, uint32_t count)
 {
-        uint64_t words[SMALL_WORDS];
-        rpc_release_builder b = {small_body(words)};
+        uint64_t *words = small_begin(r, r->vat->envelopes.release);
+        rpc_release_builder b;
 
-        memcpy(words, r->vat->envelopes.release, sizeof(words));
+        if (!words)
+                return;
+
+        b.b = small_body(words);
         rpc_release_set_id(b, id);
         rpc_release_set_reference_count(b, count);
-        send_small(r, words);
+        small_end(r, words);
 }
 
 void capnp_i_send_abort(capnp_rpc *r, enum capnp_kind kind, const char *reason)
@@ -510,7 +527,7 @@ static void return_keep(capnp_rpc *r, struct call *c)
         if (c->reason)
                 bytes += strlen(c->reason);
         bytes += capnp_i_more_bytes(c->more);
-        capnp_i_charge(&c->charge, r, bytes, FOR_ANYTHING);
+        capnp_i_charge(&c->charge.kept, r, bytes, FOR_ANYTHING);
 }
 
 /* What has been sent is kept small: a result of ten words does not need the room of a message. */

@@ -87,8 +87,8 @@ static void table_question_take(capnp_rpc *r, uint32_t id)
         struct call *c = capnp_i_table_question(r, id);
 
         assert(c && c->out_id == id);
-        if (c->charge.rpc && (!c->peer || c->peer->closed))
-                capnp_i_charge_end(&c->charge);
+        if (c->charge.kept.rpc && (!c->peer || c->peer->closed))
+                capnp_i_charge_end(&c->charge.kept);
         slots_drop(&r->questions, id);
 }
 

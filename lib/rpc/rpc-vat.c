@@ -129,7 +129,12 @@ capnp_vat *capnp_vat_free(capnp_vat *v)
 
 uint64_t capnp_vat_held_bytes(const capnp_vat *v)
 {
-        return v->held;
+        const struct capnp_i_list *l;
+        uint64_t bytes = 0;
+
+        for (l = v->rpcs.next; l != &v->rpcs; l = l->next)
+                bytes += CAPNP_I_OF(l, capnp_rpc, link)->held;
+        return bytes;
 }
 
 void capnp_i_event_init(struct event *e, void (*run)(struct event *e))
