@@ -628,6 +628,7 @@ struct capnp_membrane {
         struct capnp_i_map wraps[2];
         struct broken *revoked; /* NULL: in force */
         bool looks;             /* its policy looks into calls */
+        bool holds;             /* something was narrow since it was last out of use */
         struct broken *spare;   /* what it is revoked with when there is no memory for a reason */
         struct event event;
 };

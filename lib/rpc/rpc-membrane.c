@@ -242,7 +242,7 @@ bool capnp_i_membrane_holds(const struct call *c)
         const struct crossing *x;
 
         for (x = c->crossings; x; x = x->outer)
-                if (x->inward && !capnp_i_list_empty(&x->membrane->narrow))
+                if (x->inward && x->membrane->holds)
                         return true;
 
         return false;

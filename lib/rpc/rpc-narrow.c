@@ -8,8 +8,10 @@
  * could tell. So that is held, as long as the membrane has anything by which it could come back: a
  * wrapper of either direction, or a call that has crossed.
  *
- * While there is a note, calls that go inward do not go on to a promise that a peer decides: it may
- * become what is narrow, and nobody would ask about it there. They wait until it is known.
+ * Once there is a note, calls that go inward do not go on to a promise that a peer decides: it may
+ * become what is narrow, and nobody would ask about it there. They wait until it is known. So does
+ * what comes behind them on the same reference, also when the last note has gone meanwhile: the
+ * membrane holds calls until it is out of use, for while one waits it is not.
  */
 #include "rpc-internal.h"
 
@@ -82,6 +84,7 @@ int capnp_i_narrow_new(capnp_membrane *m, capnp_cap *c)
         capnp_i_list_init(&n->link);
         capnp_i_list_append(&m->narrow, &n->link);
         narrow_put(n, inside);
+        m->holds = true;
         return 0;
 }
 
@@ -112,6 +115,7 @@ void capnp_i_narrow_forget(capnp_membrane *m)
 {
         struct capnp_i_list *l;
 
+        m->holds = false;
         while ((l = m->narrow.next) != &m->narrow)
                 narrow_free(CAPNP_I_OF(l, struct narrow, link));
 }

@@ -298,3 +298,16 @@ TEST(returned_between_close_and_teardown)
 
         model_replay(3, false, ACTS, sizeof(ACTS) / sizeof(ACTS[0]));
 }
+
+/* What was narrow is null by then; the call waits on, and what comes behind it has to. */
+TEST(not_overtaken_when_nothing_is_narrow_any_more)
+{
+        static const struct model_act ACTS[] = {
+                {1, ACT_PROMISE, 0, 0, 0, {0, 0, 0}},  {2, ACT_MEMBRANE, 0, 0, 0, {0, 0, 0}},
+                {3, ACT_WRAP, 0, 96, 3, {81, 0, 0}},   {4, ACT_BOOTSTRAP, 0, 1, 0, {0, 0, 0}},
+                {5, ACT_WRAP, 0, 96, 0, {128, 0, 0}},  {6, ACT_CALL, 0, 144, 0, {0, 0, 0}},
+                {7, ACT_RESOLVE, 0, 80, 0, {0, 0, 0}}, {8, ACT_CALL, 0, 144, 0, {0, 0, 0}},
+        };
+
+        model_replay(2, false, ACTS, sizeof(ACTS) / sizeof(ACTS[0]));
+}
