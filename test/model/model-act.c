@@ -260,6 +260,7 @@ static void act_wrap(struct world *w, const struct model_act *act)
         if (!m || !r || r->unsent)
                 return;
 
+        m->narrows |= act->how == WRAP_NARROW;
         cap = act->how == WRAP_NARROW ? capnp_membrane_wrap_narrow(m->m, r->cap)
                                       : capnp_membrane_wrap(m->m, r->cap);
         if (!cap && node_end(r->node)->kind != NODE_NULL && !w->starved)
@@ -294,7 +295,7 @@ static void act_unref(struct world *w, const struct model_act *act)
                 return;
 
         m->dropped = true;
-        m->m = capnp_membrane_unref(m->m);
+        capnp_membrane_unref(m->m);
 }
 
 /* ---- connections ---------------------------------------------------------------------------- */

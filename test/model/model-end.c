@@ -128,8 +128,27 @@ static void drain_drop(struct world *w)
         for (size_t i = 0; i < w->membranes.n; i++) {
                 struct membrane *m = w->membranes.v[i];
 
+                if (!m->dropped)
+                        capnp_membrane_unref(m->m);
                 m->dropped = true;
-                m->m = capnp_membrane_unref(m->m);
+        }
+        drain_rest(w);
+}
+
+/*
+ * A membrane keeps what is narrow and a peer's as long as anything of its own is in use, and that
+ * peer may use it for no more than what is kept: a ring over two vats, which a revocation ends. A
+ * membrane that has not gone is in use, so it may still be revoked.
+ */
+static void drain_rings(struct world *w)
+{
+        for (size_t i = 0; i < w->membranes.n; i++) {
+                struct membrane *m = w->membranes.v[i];
+
+                if (m->gone || !m->narrows)
+                        continue;
+                m->revoked = true;
+                capnp_membrane_revoke(m->m, (capnp_exception){CAPNP_FAILED, "revoked at the end"});
         }
         drain_rest(w);
 }
@@ -179,6 +198,7 @@ void world_drain(struct world *w)
         drain_calls(w);
         drain_fds(w);
         drain_drop(w);
+        drain_rings(w);
         for (uint32_t i = 0; i < w->nvats; i++)
                 for (uint32_t k = 0; k < w->nvats; k++)
                         drain_counts(w, i, k);

@@ -173,6 +173,7 @@ struct membrane {
         struct world *w;
         capnp_membrane *m;
         bool dropped, revoked;
+        bool narrows; /* something inside is narrow, or was */
         unsigned gone;
         uint64_t passes, passed_bytes, ends, ended_bytes;
 };

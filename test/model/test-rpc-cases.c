@@ -311,3 +311,36 @@ TEST(not_overtaken_when_nothing_is_narrow_any_more)
 
         model_replay(2, false, ACTS, sizeof(ACTS) / sizeof(ACTS[0]));
 }
+
+/* What one membrane keeps leads to the other's, and that back to the first. */
+TEST(a_ring_by_what_is_narrow)
+{
+        static const struct model_act ACTS[] = {
+                {90, ACT_BOOTSTRAP, 1, 0, 0, {0, 0, 0}},
+                {130, ACT_COPY, 1, 1504, 0, {0, 0, 0}},
+                {250, ACT_PROMISE, 1, 0, 0, {0, 0, 0}},
+                {258, ACT_CALL, 1, 4065, 0, {0, 0, 0}},
+                {263, ACT_MEMBRANE, 1, 0, 0, {0, 0, 0}},
+                {324, ACT_CALL, 1, 4065, 1537, {0, 0, 0}},
+                {336, ACT_WRAP, 1, 4272, 0, {2144, 0, 0}},
+                {487, ACT_PEEK, 1, 5248, 0, {0, 0, 0}},
+                {527, ACT_OBJECT, 0, 0, 0, {0, 0, 0}},
+                {543, ACT_WRAP, 1, 4272, 0, {4065, 0, 0}},
+                {559, ACT_MEMBRANE, 0, 0, 0, {0, 0, 0}},
+                {578, ACT_RESOLVE, 1, 4064, 0, {2144, 0, 0}},
+                {587, ACT_CALL, 1, 5440, 0, {0, 0, 0}},
+                {643, ACT_CALL, 1, 7856, 0, {0, 0, 0}},
+                {663, ACT_DELIVER, 1, 0, 0, {0, 0, 0}},
+                {684, ACT_STEP, 0, 0, 0, {0, 0, 0}},
+                {697, ACT_STEP, 0, 0, 0, {0, 0, 0}},
+                {752, ACT_STEP, 0, 0, 1540, {0, 0, 0}},
+                {957, ACT_WRAP, 0, 9008, 0, {8496, 0, 0}},
+                {1310, ACT_CALL, 1, 8752, 0, {7856, 0, 0}},
+                {1390, ACT_DELIVER, 1, 0, 0, {0, 0, 0}},
+                {1395, ACT_STEP, 0, 0, 785, {0, 0, 0}},
+                {1514, ACT_RESOLVE, 0, 12096, 0, {15376, 0, 0}},
+                {2526, ACT_WRAP, 0, 9008, 3, {22384, 0, 0}},
+        };
+
+        model_replay(2, false, ACTS, sizeof(ACTS) / sizeof(ACTS[0]));
+}
