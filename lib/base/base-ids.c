@@ -6,7 +6,7 @@
 
 /* The array grows to an id below IDS_FEW, or below so many times as many as there are ids; it stays
  * when it is empty, if it is no longer than IDS_FEW. */
-enum { IDS_LEAST = 8, IDS_FEW = 64, IDS_TIMES = 4, IDS_MOST = 4096 };
+enum { IDS_LEAST = 8, IDS_FEW = 1024, IDS_TIMES = 4, IDS_MOST = 4096 };
 
 static int ids_grow(struct capnp_i_ids *s, uint32_t id)
 {

@@ -7,6 +7,8 @@
 #ifndef CAPNP_BASE_IDS_H
 #define CAPNP_BASE_IDS_H
 
+#include <stdbool.h>
+
 #include "base-map.h"
 
 /* Zeroed is empty; nothing is allocated before the first entry. */
@@ -24,6 +26,18 @@ static inline void *capnp_i_ids_get(const struct capnp_i_ids *s, uint32_t id)
                 return s->v[id];
 
         return s->rest.used ? capnp_i_map_get(&s->rest, id) : NULL;
+}
+
+/* Adds one where there is room for it already. false: there is one with this id, or no room yet. */
+static inline bool capnp_i_ids_claim(struct capnp_i_ids *s, uint32_t id, void *value)
+{
+        if (id >= s->n || s->v[id])
+                return false;
+
+        s->v[id] = value;
+        if (++s->used > s->most)
+                s->most = s->used;
+        return true;
 }
 
 /* Makes sure that this one can be added. 0 or -ENOMEM. */

@@ -156,6 +156,15 @@ static inline uint64_t capnp_i_msg_struct_at(uint16_t words, uint16_t ptrs, uint
         return (uint64_t)offset << 2 | (uint64_t)words << 32 | (uint64_t)ptrs << 48;
 }
 
+/* What such a pointer at p leads to, in a segment of so many words. NULL: out of bounds. */
+static inline const uint64_t *capnp_i_msg_flat_at(const uint64_t *base, uint32_t words,
+                                                  const uint64_t *p)
+{
+        int64_t at = (p - base) + 1 + ((int32_t)(uint32_t)*p >> 2);
+
+        return at >= 0 && (uint64_t)at + (uint16_t)(*p >> 32) <= words ? base + at : NULL;
+}
+
 /* Notes an error unless one is noted already. */
 void capnp_i_msg_mark(capnp_msg *m, int error);
 /* A slot at a word of segment 0 (an envelope's content pointer). */

@@ -211,6 +211,32 @@ struct frame *capnp_i_frame_copy(capnp_vat *v, struct frame *f, int *ret_r)
         return g;
 }
 
+/* A single struct without pointers, wherever that lies. */
+bool capnp_i_frame_body_received(struct frame *f, struct body *ret_b)
+{
+        const struct capnp_i_segment *s;
+        const uint64_t *p = f->content.p;
+
+        if (!p)
+                return false;
+
+        s = &f->msg.segs[f->content.seg];
+        *ret_b = (struct body){.content = *p};
+        if (!*p)
+                return true;
+        if (!capnp_i_msg_is_flat(*p))
+                return false;
+
+        ret_b->n = (uint16_t)(*p >> 32);
+        ret_b->words = capnp_i_msg_flat_at(s->base, s->words, p);
+        ret_b->content = capnp_i_msg_struct_at((uint16_t)ret_b->n, 0, RPC_PAYLOAD_PTRS - 1);
+        if (!ret_b->words || f->msg.budget < ret_b->n)
+                return false;
+
+        f->msg.budget -= ret_b->n;
+        return true;
+}
+
 /* Our own walks leave the reader's budget as it is: a path is no longer than whoever gave it. */
 uint32_t capnp_i_frame_cap_index(struct frame *f, const uint16_t *path, uint16_t n)
 {

@@ -4,6 +4,7 @@
 
 #include <assert.h>
 #include <capos/capnp-rpc.h>
+#include <stdlib.h>
 
 #include "base-ids.h"
 #include "base-list.h"
@@ -30,6 +31,10 @@ enum pool {
         POOL_COUNT,
 };
 
+struct recycled {
+        struct recycled *next;
+};
+
 /* Blocks of one size that are not in use. Zeroed: empty. */
 struct recycle {
         struct recycled *first;
@@ -38,10 +43,27 @@ struct recycle {
 
 /* A zeroed block; NULL: no memory. All blocks of one struct recycle have the same size. */
 void *capnp_i_recycle_new(struct recycle *r, size_t bytes);
-/* One with whatever there is in it. */
-void *capnp_i_recycle_take(struct recycle *r, size_t bytes);
 /* One as it was given back, but for its first word; NULL: there is none. */
-void *capnp_i_recycle_get(struct recycle *r);
+static inline void *capnp_i_recycle_get(struct recycle *r)
+{
+        struct recycled *b = r->first;
+
+        if (!b)
+                return NULL;
+
+        r->first = b->next;
+        r->n--;
+        return b;
+}
+
+/* One with whatever there is in it. */
+static inline void *capnp_i_recycle_take(struct recycle *r, size_t bytes)
+{
+        void *b = capnp_i_recycle_get(r);
+
+        return b ? b : malloc(bytes);
+}
+
 void capnp_i_recycle_free(struct recycle *r, void *block);
 void capnp_i_recycle_clear(struct recycle *r);
 
@@ -186,6 +208,40 @@ size_t capnp_i_frame_bytes(const struct frame *f);
 struct frame *capnp_i_frame_shrink(capnp_vat *v, struct frame *f);
 /* A copy with tables of its own. NULL: no memory, or *ret_r says what is wrong with the content. */
 struct frame *capnp_i_frame_copy(capnp_vat *v, struct frame *f, int *ret_r);
+/*
+ * A short payload without references, to be sent from where it lies: the pointer to its content as
+ * it is behind an envelope of ours, and what follows.
+ */
+struct body {
+        uint64_t content;
+        const uint64_t *words; /* NULL: they are 0 */
+        uint32_t n;
+};
+
+/* Whether that of a frame that was received is one. */
+bool capnp_i_frame_body_received(struct frame *f, struct body *ret_b);
+/* Whether f's is one. NULL: what stands for nothing. */
+static inline bool capnp_i_frame_body(struct frame *f, struct body *ret_b)
+{
+        *ret_b = (struct body){0};
+        if (!f)
+                return true;
+
+        if (f->msg.ncaps || f->msg.error)
+                return false;
+
+        if (f->received)
+                return capnp_i_frame_body_received(f, ret_b);
+
+        if (f->msg.nsegs != 1 || f->msg.segs[0].base != f->words)
+                return false;
+
+        ret_b->content = f->words[CONTENT_WORD];
+        ret_b->words = &f->words[ENVELOPE_WORDS];
+        ret_b->n = f->msg.segs[0].words - ENVELOPE_WORDS;
+        return true;
+}
+
 /* The index that the capability pointer at a path holds; NO_ID when there is none. */
 uint32_t capnp_i_frame_cap_index(struct frame *f, const uint16_t *path, uint16_t n);
 
@@ -970,8 +1026,8 @@ void capnp_i_wire_ids_clear(struct wire_ids *ids);
 /* rpc-send.c: one message to be sent. Errors break the connection. */
 void capnp_i_send_call(capnp_rpc *r, struct call *c, capnp_cap *target);
 void capnp_i_send_return(struct call *c);
-/* What surrounds the results in f. */
-void capnp_i_return_envelope(struct call *c, struct frame *f, bool no_finish);
+/* A Return of c with this payload, which needs no Finish. false: it is too long, or no memory. */
+bool capnp_i_send_body(struct call *c, const struct body *b);
 /* Why a question or a payload can not be sent, by the error. */
 const char *capnp_i_send_why(int k);
 /* An exception of kind overloaded. release: none of the parameters' references were taken up. */
@@ -1001,7 +1057,8 @@ int capnp_i_out_frame(capnp_rpc *r, struct frame *f, bool give, const struct fds
  * nothing may come between. NULL: no memory, or it is too long. */
 uint64_t *capnp_i_out_begin(capnp_rpc *r, uint32_t words);
 /* It has been written. secret: and is to be wiped when it has gone. */
-void capnp_i_out_end(capnp_rpc *r, const uint64_t *words, uint32_t n, bool secret);
+void capnp_i_out_end(capnp_rpc *r, enum rpc_message_which tag, const uint64_t *words, uint32_t n,
+                     bool secret);
 void capnp_i_fds_close(struct fds *f);
 void capnp_i_out_clear(capnp_rpc *r);
 

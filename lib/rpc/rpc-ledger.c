@@ -78,10 +78,13 @@ void capnp_i_charge_end_params(struct call_charge *g, capnp_rpc *r)
 
 void capnp_i_charge_end_call(struct call_charge *g)
 {
+        capnp_rpc *r = g->kept.rpc;
+
         if (g->params)
-                ledger_end_params(g->kept.rpc, g->params);
-        g->params = 0;
-        capnp_i_charge_end(&g->kept);
+                ledger_end_params(r, g->params);
+        ledger_let_go(r, g->kept.bytes, g->kept.what);
+        *g = (struct call_charge){0};
+        capnp_i_rpc_unref(r);
 }
 
 /* What one read had brought when reading stopped is taken all the same. */

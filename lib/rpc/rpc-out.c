@@ -263,7 +263,8 @@ uint64_t *capnp_i_out_begin(capnp_rpc *r, uint32_t words)
         return (uint64_t *)(void *)(o->bytes + o->len + TABLE_BYTES);
 }
 
-void capnp_i_out_end(capnp_rpc *r, const uint64_t *words, uint32_t n, bool secret)
+void capnp_i_out_end(capnp_rpc *r, enum rpc_message_which tag, const uint64_t *words, uint32_t n,
+                     bool secret)
 {
         struct out *o = CAPNP_I_OF(r->outq.prev, struct out, link);
         uint32_t bytes = TABLE_BYTES + n * 8;
@@ -271,7 +272,7 @@ void capnp_i_out_end(capnp_rpc *r, const uint64_t *words, uint32_t n, bool secre
         assert((const uint8_t *)words == o->bytes + o->len + TABLE_BYTES);
         o->len += bytes;
         o->secret |= secret;
-        out_count(r, out_tag(words), false, bytes);
+        out_count(r, tag, false, bytes);
         if (n * 8 > r->longest)
                 r->longest = n * 8;
         if (r->trace)

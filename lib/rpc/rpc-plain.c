@@ -19,7 +19,8 @@
 
 #include <stdlib.h>
 
-enum { SHAPE_FIXED = 12 };
+/* Words that stay as they are: so many at most, of which so many are looked at in one go. */
+enum { SHAPE_FIXED = 16, SHAPE_GO = 8 };
 
 struct shape {
         uint32_t extent; /* words that a message has at least */
@@ -116,6 +117,10 @@ void capnp_i_plain_learn(capnp_rpc *r, enum shape_of what, const struct frame *f
             !shape_fix_pointers(&s, f, p->target) || !shape_fix_all(&s, f, p->payload))
                 return;
 
+        for (uint32_t i = s.n; i % SHAPE_GO; i++) { /* a word more than once does no harm */
+                s.at[i] = s.at[0];
+                s.fixed[i] = s.fixed[0];
+        }
         if (!r->shapes[what])
                 r->shapes[what] = malloc(sizeof(s));
         if (r->shapes[what])
@@ -127,9 +132,11 @@ static inline bool shape_fits(const struct shape *s, const struct frame *f)
         if (!s || f->msg.nsegs != 1 || f->msg.segs[0].words < s->extent || f->msg.budget < s->cost)
                 return false;
 
-        for (uint32_t i = 0; i < s->n; i++)
-                if (f->words[s->at[i]] != s->fixed[i])
-                        return false;
+        for (uint32_t i = 0; i < s->n; i += SHAPE_GO)
+#pragma GCC unroll 8
+                for (uint32_t j = i; j < i + SHAPE_GO; j++)
+                        if (f->words[s->at[j]] != s->fixed[j])
+                                return false;
 
         return true;
 }
@@ -172,6 +179,35 @@ static void plain_deliver(struct call *c, capnp_cap *target)
         capnp_cap_unref(target);
 }
 
+/* So much that it might be refused. */
+static inline bool plain_is_much(const capnp_rpc *r)
+{
+        return r->answers.used >= r->limits.answers || r->held > r->limits.held_bytes ||
+               r->out_replies > r->limits.out_bytes;
+}
+
+/* NULL: there is one with this id, or no memory. */
+static inline struct call *plain_new(capnp_rpc *r, uint32_t id, const struct frame *f)
+{
+        struct call *c = capnp_i_call_new(r->vat);
+
+        if (!c)
+                return NULL;
+
+        if (!capnp_i_ids_claim(&r->answers, id, c)) {
+                if (capnp_i_ids_get(&r->answers, id) || capnp_i_ids_reserve(&r->answers, id)) {
+                        capnp_i_call_unref(c);
+                        return NULL;
+                }
+                capnp_i_ids_add(&r->answers, id, c);
+        }
+
+        c->peer = capnp_i_rpc_ref(r);
+        c->peer_id = id;
+        capnp_i_charge_call(&c->charge, r, sizeof(*c), f->bytes);
+        return c;
+}
+
 bool capnp_i_plain_call(capnp_rpc *r, struct frame *f)
 {
         const struct shape *s = r->shapes[SHAPE_CALL];
@@ -186,13 +222,12 @@ bool capnp_i_plain_call(capnp_rpc *r, struct frame *f)
         b.r = capnp_i_at_word(&f->words[s->body], s->body_words);
         t.r = capnp_i_at_word(&f->words[s->target], s->target_words);
         target = plain_target(r, t);
-        if (!target || r->vat->dead || capnp_i_in_quota(r) ||
+        if (!target || r->vat->dead || plain_is_much(r) ||
             rpc_call_send_results_to_which(rpc_call_send_results_to(b)) !=
-                    RPC_CALL_SEND_RESULTS_TO_CALLER ||
-            capnp_i_ids_get(&r->answers, rpc_call_question_id(b)))
+                    RPC_CALL_SEND_RESULTS_TO_CALLER)
                 return false;
 
-        c = capnp_i_in_answer_new(r, rpc_call_question_id(b), capnp_i_frame_bytes(f));
+        c = plain_new(r, rpc_call_question_id(b), f);
         if (!c)
                 return false;
 
@@ -248,34 +283,18 @@ static inline bool plain_ends_alone(const struct call *c)
                !c->peeks;
 }
 
-/* A short message of results without references. */
-static inline bool plain_results(const struct frame *f)
+/* What it returns. Where nothing was built: defaults, or null where no schema is known. */
+static inline bool plain_body(struct call *c, struct body *ret_b)
 {
-        return !f->received && f->refs == 1 && !f->msg.ncaps && f->msg.nsegs == 1 &&
-               f->msg.segs[0].base == f->words;
-}
+        if (!capnp_i_frame_body(c->results, ret_b))
+                return false;
 
-/* How many words a Return of it has; 0: it is not so simple. */
-static inline uint32_t plain_words(const struct call *c)
-{
-        if (c->results)
-                return plain_results(c->results) ? c->results->msg.segs[0].words : 0;
-
-        return ENVELOPE_WORDS + (c->m ? (uint32_t)c->m->results_words + c->m->results_ptrs : 0);
-}
-
-/* The payload: what was built, or, if nothing was, defaults, or null where no schema is known. */
-static inline void plain_payload(struct call *c, uint64_t *words, uint32_t n)
-{
-        if (c->results) {
-                memcpy(words, &c->results->words[CONTENT_WORD], n * sizeof(*words));
-                return;
+        if (!c->results && c->m) {
+                ret_b->n = (uint32_t)c->m->results_words + c->m->results_ptrs;
+                ret_b->content = capnp_i_msg_struct_at(c->m->results_words, c->m->results_ptrs,
+                                                       RPC_PAYLOAD_PTRS - 1);
         }
-
-        memset(words, 0, n * sizeof(*words));
-        if (c->m)
-                words[0] = capnp_i_msg_struct_at(c->m->results_words, c->m->results_ptrs,
-                                                 RPC_PAYLOAD_PTRS - 1);
+        return true;
 }
 
 /* What it had goes; only who runs it may know it still. */
@@ -298,28 +317,16 @@ static inline void plain_end(struct call *c)
 bool capnp_i_plain_return(struct call *c)
 {
         capnp_rpc *r = c->peer;
-        uint32_t n;
-        uint64_t *words;
+        struct body b;
 
-        if (!plain_is_wanted(c) || !plain_ends_alone(c))
+        if (!plain_is_wanted(c) || !plain_ends_alone(c) || !plain_body(c, &b) ||
+            !capnp_i_send_body(c, &b))
                 return false;
 
-        n = plain_words(c);
-        words = n && n * 8 <= r->limits.message_bytes ? capnp_i_out_begin(r, n) : NULL;
-        if (!words) /* the general way knows what to say */
-                return false;
-
-        memcpy(words, c->vat->envelopes.last, CONTENT_WORD * 8);
-        rpc_return_set_answer_id((rpc_return_builder){{.d = (uint8_t *)&words[BODY_WORD],
-                                                       .bytes = RPC_RETURN_WORDS * 8}},
-                                 c->peer_id);
-        plain_payload(c, &words[CONTENT_WORD], n - CONTENT_WORD);
-        if (c->results)
-                c->results->secret |= r->limits.wipe;
-        capnp_i_out_end(r, words, n, r->limits.wipe || (c->results && c->results->secret));
         plain_end(c);
         capnp_i_call_unref(c); /* the table's */
-        capnp_i_rpc_check_idle(r);
+        if (!r->answers.used)
+                capnp_i_rpc_check_idle(r);
         capnp_i_call_unref(c); /* the callee's */
         return true;
 }

@@ -12,18 +12,6 @@ void *capnp_i_recycle_new(struct recycle *r, size_t bytes)
         return calloc(1, bytes);
 }
 
-void *capnp_i_recycle_take(struct recycle *r, size_t bytes)
-{
-        (void)r;
-        return malloc(bytes);
-}
-
-void *capnp_i_recycle_get(struct recycle *r)
-{
-        (void)r;
-        return NULL;
-}
-
 void capnp_i_recycle_free(struct recycle *r, void *block)
 {
         (void)r;

@@ -12,30 +12,7 @@
 
 #include <stdlib.h>
 
-enum { RECYCLE_MAX = 64 };
-
-struct recycled {
-        struct recycled *next;
-};
-
-void *capnp_i_recycle_get(struct recycle *r)
-{
-        struct recycled *b = r->first;
-
-        if (!b)
-                return NULL;
-
-        r->first = b->next;
-        r->n--;
-        return b;
-}
-
-void *capnp_i_recycle_take(struct recycle *r, size_t bytes)
-{
-        void *b = capnp_i_recycle_get(r);
-
-        return b ? b : malloc(bytes);
-}
+enum { RECYCLE_MAX = 256 };
 
 void *capnp_i_recycle_new(struct recycle *r, size_t bytes)
 {

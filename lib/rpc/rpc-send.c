@@ -74,9 +74,9 @@ static uint64_t *small_begin(capnp_rpc *r, const uint64_t envelope[SMALL_WORDS])
         return words;
 }
 
-static void small_end(capnp_rpc *r, const uint64_t *words)
+static void small_end(capnp_rpc *r, enum rpc_message_which tag, const uint64_t *words)
 {
-        capnp_i_out_end(r, words, SMALL_WORDS, r->limits.wipe);
+        capnp_i_out_end(r, tag, words, SMALL_WORDS, r->limits.wipe);
 }
 
 static capnp_builder small_body(uint64_t words[SMALL_WORDS])
@@ -97,7 +97,7 @@ void capnp_i_send_finish(capnp_rpc *r, uint32_t id, bool release, bool workaroun
         rpc_finish_set_question_id(b, id);
         rpc_finish_set_release_result_caps(b, release);
         rpc_finish_set_require_early_cancellation_workaround(b, workaround);
-        small_end(r, words);
+        small_end(r, RPC_MESSAGE_FINISH, words);
 }
 
 void capnp_i_send_release(capnp_rpc *r, uint32_t id, uint32_t count)
@@ -111,7 +111,7 @@ void capnp_i_send_release(capnp_rpc *r, uint32_t id, uint32_t count)
         b.b = small_body(words);
         rpc_release_set_id(b, id);
         rpc_release_set_reference_count(b, count);
-        small_end(r, words);
+        small_end(r, RPC_MESSAGE_RELEASE, words);
 }
 
 void capnp_i_send_abort(capnp_rpc *r, enum capnp_kind kind, const char *reason)
@@ -306,13 +306,8 @@ static struct frame *envelope_frame(struct call *c, struct frame *f, int *ret_r)
         return capnp_i_frame_copy(c->vat, f, ret_r);
 }
 
-static void call_envelope(struct call *c, struct frame *f, capnp_cap *target)
+static void call_fields(struct call *c, rpc_call_builder b)
 {
-        rpc_call_builder b = {capnp_i_frame_at(f, BODY_WORD, RPC_CALL_WORDS, RPC_CALL_PTRS)};
-        rpc_message_target_builder t = {capnp_i_frame_at(f, TARGET_WORD, RPC_MESSAGE_TARGET_WORDS,
-                                                         RPC_MESSAGE_TARGET_PTRS)};
-
-        memcpy(f->words, c->vat->envelopes.call, CONTENT_WORD * 8);
         rpc_call_set_question_id(b, c->out_id);
         rpc_call_set_interface_id(b, c->iface);
         rpc_call_set_method_id(b, c->method);
@@ -320,7 +315,95 @@ static void call_envelope(struct call *c, struct frame *f, capnp_cap *target)
         /* A peer that wants us to keep the results says nothing about who gives them to us. */
         if (c->yourself && !c->peer)
                 rpc_call_send_results_to_set_yourself(rpc_call_build_send_results_to(b));
+}
+
+static void call_envelope(struct call *c, struct frame *f, capnp_cap *target)
+{
+        rpc_message_target_builder t = {capnp_i_frame_at(f, TARGET_WORD, RPC_MESSAGE_TARGET_WORDS,
+                                                         RPC_MESSAGE_TARGET_PTRS)};
+
+        memcpy(f->words, c->vat->envelopes.call, CONTENT_WORD * 8);
+        call_fields(c, (rpc_call_builder){
+                               capnp_i_frame_at(f, BODY_WORD, RPC_CALL_WORDS, RPC_CALL_PTRS)});
         capnp_i_desc_write_target(target, t);
+}
+
+/* ---- short payloads ------------------------------------------------------------------------- */
+
+/* Begins a message with such a payload, that begins as this. NULL: too long, or no memory. */
+static uint64_t *body_begin(capnp_rpc *r, const uint64_t envelope[ENVELOPE_WORDS],
+                            const struct body *b)
+{
+        uint32_t n = ENVELOPE_WORDS + b->n;
+        uint64_t *words = n * 8 <= r->limits.message_bytes ? capnp_i_out_begin(r, n) : NULL;
+
+        if (!words)
+                return NULL;
+
+        memcpy(words, envelope, ENVELOPE_WORDS * 8);
+        words[CONTENT_WORD] = b->content;
+        if (b->n && b->words)
+                memcpy(&words[ENVELOPE_WORDS], b->words, b->n * 8);
+        else if (b->n)
+                memset(&words[ENVELOPE_WORDS], 0, b->n * 8);
+        return words;
+}
+
+static inline void body_end(capnp_rpc *r, enum rpc_message_which tag, const uint64_t *words,
+                            const struct body *b, struct frame *from)
+{
+        bool secret = r->limits.wipe;
+
+        if (from)
+                secret |= from->secret |= secret;
+        capnp_i_out_end(r, tag, words, ENVELOPE_WORDS + b->n, secret);
+}
+
+static capnp_builder body_at(uint64_t *words, uint32_t at, uint32_t n)
+{
+        return (capnp_builder){.d = (uint8_t *)&words[at], .bytes = n * 8};
+}
+
+bool capnp_i_send_body(struct call *c, const struct body *b)
+{
+        capnp_rpc *r = c->peer;
+        uint64_t *words = body_begin(r, c->vat->envelopes.last, b);
+
+        if (!words)
+                return false;
+
+        rpc_return_set_answer_id((rpc_return_builder){body_at(words, BODY_WORD, RPC_RETURN_WORDS)},
+                                 c->peer_id);
+        body_end(r, RPC_MESSAGE_RETURN, words, b, c->results);
+        return true;
+}
+
+/* A call of an import. 0; 1: the general way knows better; or why it can not be sent. */
+static int send_call_body(capnp_rpc *r, struct call *c, capnp_cap *target)
+{
+        struct body b;
+        uint64_t *words;
+        int k;
+
+        if (target->kind != CAP_IMPORT || !capnp_i_frame_body(c->params, &b))
+                return 1;
+
+        k = capnp_i_table_question_new(r, c, &c->out_id);
+        if (k)
+                return k;
+
+        words = body_begin(r, c->vat->envelopes.call, &b);
+        if (!words) {
+                capnp_i_table_question_drop(r, c->out_id);
+                return 1;
+        }
+
+        call_fields(c, (rpc_call_builder){body_at(words, BODY_WORD, RPC_CALL_WORDS)});
+        rpc_message_target_set_imported_cap(
+                (rpc_message_target_builder){body_at(words, TARGET_WORD, RPC_MESSAGE_TARGET_WORDS)},
+                capnp_i_cap_import(target)->wire.id);
+        body_end(r, RPC_MESSAGE_CALL, words, &b, c->params);
+        return 0;
 }
 
 static int send_call_frame(capnp_rpc *r, struct call *c, capnp_cap *target)
@@ -363,7 +446,9 @@ void capnp_i_send_call(capnp_rpc *r, struct call *c, capnp_cap *target)
                 return;
         }
 
-        k = send_call_frame(r, c, target);
+        k = send_call_body(r, c, target);
+        if (k > 0)
+                k = send_call_frame(r, c, target);
         if (k) {
                 if (k < 0 || k == CAPNP_E_LIMIT)
                         capnp_i_call_refuse(c, capnp_i_send_why(k));
@@ -478,7 +563,7 @@ void capnp_i_send_taken(struct call *t)
         send_elsewhere(t->peer, t->peer_id);
 }
 
-void capnp_i_return_envelope(struct call *c, struct frame *f, bool no_finish)
+static void return_envelope(struct call *c, struct frame *f, bool no_finish)
 {
         rpc_return_builder b = {capnp_i_frame_at(f, BODY_WORD, RPC_RETURN_WORDS, RPC_RETURN_PTRS)};
 
@@ -492,7 +577,11 @@ static int send_results(capnp_rpc *r, struct call *c, bool *ret_caps)
 {
         struct fds fds = {0};
         struct frame *f;
+        struct body b;
         int k;
+
+        if (c->results && capnp_i_frame_body(c->results, &b) && capnp_i_send_body(c, &b))
+                return 0;
 
         f = envelope_frame(c, c->results, &k);
         if (!f)
@@ -506,7 +595,7 @@ static int send_results(capnp_rpc *r, struct call *c, bool *ret_caps)
                 return k;
         }
 
-        capnp_i_return_envelope(c, f, !*ret_caps);
+        return_envelope(c, f, !*ret_caps);
         k = capnp_i_out_frame(r, f, !*ret_caps, &fds);
         if (k) {
                 capnp_i_wire_ids_release(r, &c->result_ids);
