@@ -7,6 +7,7 @@
 #ifndef CAPNP_BASE_IDS_H
 #define CAPNP_BASE_IDS_H
 
+#include <assert.h>
 #include <stdbool.h>
 
 #include "base-map.h"
@@ -46,6 +47,19 @@ int capnp_i_ids_reserve(struct capnp_i_ids *s, uint32_t id) __attribute__((warn_
 void capnp_i_ids_add(struct capnp_i_ids *s, uint32_t id, void *value);
 /* Removes and returns the value; NULL when the id is not there. */
 void *capnp_i_ids_take(struct capnp_i_ids *s, uint32_t id);
+/* Removes one that is there. */
+static inline void capnp_i_ids_drop(struct capnp_i_ids *s, uint32_t id)
+{
+        if (id >= s->n || s->used == 1) {
+                (void)capnp_i_ids_take(s, id);
+                return;
+        }
+
+        assert(s->v[id]);
+        s->v[id] = NULL;
+        s->used--;
+}
+
 /* Walks: *pos starts at 0; NULL at the end. They must not change meanwhile. */
 void *capnp_i_ids_next(const struct capnp_i_ids *s, uint32_t *pos, uint64_t *ret_id);
 /* Frees the memory, not the values; leaves it empty. */

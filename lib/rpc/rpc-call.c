@@ -863,11 +863,10 @@ static void call_run_one(struct call *c, uint8_t what)
 static void call_run(struct event *e)
 {
         struct call *c = CAPNP_I_OF(e, struct call, event);
-        uint8_t what = c->due;
+        uint8_t what = (uint8_t)(c->due & -c->due);
 
-        what &= (uint8_t)-what; /* The event's reference ends with its last reason to run. */
-        c->due &= (uint8_t)~what;
-        if (c->due) {
+        c->due ^= what;
+        if (c->due) { /* the event's reference ends with its last reason to run */
                 capnp_i_call_ref(c);
                 capnp_i_event_queue(c->vat, &c->event);
         }

@@ -138,31 +138,6 @@ capnp_cap *capnp_cap_unref(capnp_cap *c)
         return NULL;
 }
 
-struct hosted *capnp_i_cap_hosted(capnp_cap *c)
-{
-        return CAPNP_I_OF(c, struct hosted, cap);
-}
-
-struct import *capnp_i_cap_import(capnp_cap *c)
-{
-        return CAPNP_I_OF(c, struct import, cap);
-}
-
-struct promise *capnp_i_cap_promise(capnp_cap *c)
-{
-        return CAPNP_I_OF(c, struct promise, cap);
-}
-
-struct broken *capnp_i_cap_broken(capnp_cap *c)
-{
-        return CAPNP_I_OF(c, struct broken, cap);
-}
-
-struct wrap *capnp_i_cap_wrap(capnp_cap *c)
-{
-        return CAPNP_I_OF(c, struct wrap, cap);
-}
-
 int capnp_cap_new(capnp_vat *v, const struct capnp_interface *i, const void *ops, void *self,
                   capnp_cap **ret_c)
 {

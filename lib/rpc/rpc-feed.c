@@ -73,7 +73,26 @@ static int feed_no_memory(capnp_rpc *r)
         return -ENOMEM;
 }
 
-/* A message is complete, and what it brought is bound to it. */
+/* A message is complete, of so many bytes, and what it brought is bound to it. */
+static inline int feed_take(capnp_rpc *r, struct frame *f, size_t bytes)
+{
+        int k;
+
+        if (bytes > r->longest)
+                r->longest = bytes;
+        if (r->trace)
+                r->trace(r->trace_arg, true, &f->msg);
+        if (r->fds_open.n) {
+                r->fds_now = r->fds_open;
+                r->fds_open.n = 0;
+        }
+        k = capnp_i_in_message(r, f);
+        if (r->fds_now.n)
+                capnp_i_fds_close(&r->fds_now);
+        capnp_i_frame_unref(f);
+        return k ? k : r->closed;
+}
+
 static int feed_frame(capnp_rpc *r, const uint8_t *b, size_t len)
 {
         struct frame *f;
@@ -84,22 +103,7 @@ static int feed_frame(capnp_rpc *r, const uint8_t *b, size_t len)
                 return k == -ENOMEM ? feed_no_memory(r)
                                     : capnp_i_rpc_violation(r, "a message is malformed");
 
-        len -= capnp_i_frame_header(f->msg.nsegs);
-        if (len > r->longest)
-                r->longest = len;
-        f->secret = r->limits.wipe;
-        if (r->trace)
-                r->trace(r->trace_arg, true, &f->msg);
-        f->msg.broken = r->vat->bad_index;
-        if (r->fds_open.n) {
-                r->fds_now = r->fds_open;
-                r->fds_open.n = 0;
-        }
-        k = capnp_i_in_message(r, f);
-        if (r->fds_now.n)
-                capnp_i_fds_close(&r->fds_now);
-        capnp_i_frame_unref(f);
-        return k ? k : r->closed;
+        return feed_take(r, f, len - capnp_i_frame_header(f->msg.nsegs));
 }
 
 /* Whether it is an Abort, as far as every implementation writes one. */
@@ -305,21 +309,32 @@ static int feed_skip(capnp_rpc *r, struct input *in)
         return 0;
 }
 
-/* A frame of one short segment that is all here, as nearly every one is. */
-static bool feed_is_small(const capnp_rpc *r, const struct input *in, struct measure *ret_m)
+/* Of a frame of one short segment that is all here, as nearly every one is: its words. 0: it is
+ * none, or there are descriptors to be bound. */
+static inline uint32_t feed_small(const capnp_rpc *r, const struct input *in)
 {
         uint32_t words;
 
-        if (in->len <= ONE_HEADER || capnp_i_frame_segments(in->b) != 1)
-                return false;
+        if (in->len <= ONE_HEADER || capnp_i_frame_segments(in->b) != 1 || in->nfds)
+                return 0;
 
         words = capnp_i_frame_words(in->b, 0);
-        *ret_m = (struct measure){.header = ONE_HEADER, .total = ONE_HEADER + words * 8u};
-        return words && words <= SMALL_WORDS_IN && ret_m->total <= in->len &&
-               words * 8u <= r->limits.message_bytes;
+        return words <= SMALL_WORDS_IN && ONE_HEADER + words * 8u <= in->len &&
+                               words * 8u <= r->limits.message_bytes
+                       ? words
+                       : 0;
 }
 
-static int feed_next(capnp_rpc *r, struct input *in)
+static inline int feed_one(capnp_rpc *r, struct input *in, uint32_t words)
+{
+        struct frame *f = capnp_i_frame_new_one(r->vat, in->b + ONE_HEADER, words, &r->limits);
+
+        in->b += ONE_HEADER + words * 8;
+        in->len -= ONE_HEADER + words * 8;
+        return f ? feed_take(r, f, words * 8) : feed_no_memory(r);
+}
+
+static int feed_any(capnp_rpc *r, struct input *in)
 {
         struct measure m;
         int k;
@@ -330,15 +345,19 @@ static int feed_next(capnp_rpc *r, struct input *in)
         if (r->in_len)
                 return feed_fill(r, in);
 
-        if (feed_is_small(r, in, &m))
-                return feed_whole(r, in, &m);
-
         k = feed_measure(r, in->b, in->len, &m);
         if (k)
                 return k;
 
         return m.total && !m.is_long && m.total <= in->len ? feed_whole(r, in, &m)
                                                            : feed_fill(r, in);
+}
+
+static inline int feed_next(capnp_rpc *r, struct input *in)
+{
+        uint32_t words = r->skip.total || r->in_len ? 0 : feed_small(r, in);
+
+        return words ? feed_one(r, in, words) : feed_any(r, in);
 }
 
 /* The peer has closed its side. */

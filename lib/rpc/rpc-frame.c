@@ -49,7 +49,7 @@ static struct frame *frame_alloc(capnp_vat *v, size_t words)
         return f;
 }
 
-static void frame_free(struct frame *f)
+static inline void frame_free(struct frame *f)
 {
         if (f->pool)
                 capnp_i_recycle_free(f->pool, f);
@@ -80,6 +80,22 @@ struct frame *capnp_i_frame_new_plain(capnp_vat *v)
         return f;
 }
 
+struct frame *capnp_i_frame_new_one(capnp_vat *v, const void *words, uint32_t n,
+                                    const struct capnp_limits *l)
+{
+        struct frame *f = frame_alloc(v, n);
+
+        if (!f)
+                return NULL;
+
+        f->received = true;
+        f->secret = l->wipe;
+        memcpy(f->words, words, n * 8);
+        capnp_i_msg_init_one(&f->msg, f->words, n, l);
+        f->msg.broken = v->bad_index;
+        return f;
+}
+
 struct frame *capnp_i_frame_new_received(capnp_vat *v, const void *b, size_t len,
                                          const struct capnp_limits *l, int *ret_r)
 {
@@ -96,12 +112,8 @@ struct frame *capnp_i_frame_new_received(capnp_vat *v, const void *b, size_t len
         }
 
         f->received = true;
+        f->secret = l->wipe;
         memcpy(f->words, table + header, len - header);
-        if (nsegs == 1 && len > header) {
-                capnp_i_msg_init_one(&f->msg, f->words, (uint32_t)((len - header) / 8), l);
-                return f;
-        }
-
         *ret_r = capnp_i_msg_init_received(&f->msg, f->words, table + 4, nsegs, l);
         if (*ret_r) {
                 explicit_bzero(f->words, len - header);
@@ -109,6 +121,7 @@ struct frame *capnp_i_frame_new_received(capnp_vat *v, const void *b, size_t len
                 return NULL;
         }
 
+        f->msg.broken = v->bad_index;
         return f;
 }
 

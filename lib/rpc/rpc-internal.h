@@ -35,11 +35,13 @@ struct recycled {
         struct recycled *next;
 };
 
-/* Blocks of one size that are not in use. Zeroed: empty. */
+/* Blocks of one size that are not in use. */
 struct recycle {
         struct recycled *first;
-        uint32_t n;
+        uint32_t room; /* for so many more */
 };
+
+void capnp_i_recycle_init(struct recycle *r);
 
 /* A zeroed block; NULL: no memory. All blocks of one struct recycle have the same size. */
 void *capnp_i_recycle_new(struct recycle *r, size_t bytes);
@@ -52,7 +54,7 @@ static inline void *capnp_i_recycle_get(struct recycle *r)
                 return NULL;
 
         r->first = b->next;
-        r->n--;
+        r->room++;
         return b;
 }
 
@@ -64,7 +66,20 @@ static inline void *capnp_i_recycle_take(struct recycle *r, size_t bytes)
         return b ? b : malloc(bytes);
 }
 
-void capnp_i_recycle_free(struct recycle *r, void *block);
+static inline void capnp_i_recycle_free(struct recycle *r, void *block)
+{
+        struct recycled *b = block;
+
+        if (!r->room) {
+                free(b);
+                return;
+        }
+
+        b->next = r->first;
+        r->first = b;
+        r->room--;
+}
+
 void capnp_i_recycle_clear(struct recycle *r);
 
 /* ---- vat and events (rpc-vat.c) ----------------------------------------------------------- */
@@ -134,8 +149,17 @@ static inline void capnp_i_vat_unref(capnp_vat *v)
 }
 
 void capnp_i_event_init(struct event *e, void (*run)(struct event *e));
-bool capnp_i_event_queued(const struct event *e);
-void capnp_i_event_queue(capnp_vat *v, struct event *e);
+static inline bool capnp_i_event_queued(const struct event *e)
+{
+        return !capnp_i_list_empty(&e->link);
+}
+
+static inline void capnp_i_event_queue(capnp_vat *v, struct event *e)
+{
+        if (!capnp_i_event_queued(e))
+                capnp_i_list_append(&v->events, &e->link);
+}
+
 /* Functions that act begin with this: a policy may look, and no more (struct capnp_membrane_ops).
  */
 static inline void capnp_i_vat_acts(const capnp_vat *v)
@@ -188,6 +212,9 @@ struct frame *capnp_i_frame_new(capnp_vat *v);
 struct frame *capnp_i_frame_new_plain(capnp_vat *v);
 struct frame *capnp_i_frame_new_received(capnp_vat *v, const void *b, size_t len,
                                          const struct capnp_limits *l, int *ret_r);
+/* One of a single segment of so many words, which are some. NULL: no memory. */
+struct frame *capnp_i_frame_new_one(capnp_vat *v, const void *words, uint32_t n,
+                                    const struct capnp_limits *l);
 void capnp_i_frame_last(struct frame *f);
 static inline struct frame *capnp_i_frame_ref(struct frame *f)
 {
@@ -434,10 +461,27 @@ static inline void capnp_i_promise_move(struct promise *p, enum promise_state to
 }
 
 void capnp_i_cap_init(capnp_cap *c, capnp_vat *v, enum cap_kind kind);
-struct hosted *capnp_i_cap_hosted(capnp_cap *c);
-struct import *capnp_i_cap_import(capnp_cap *c);
-struct promise *capnp_i_cap_promise(capnp_cap *c);
-struct broken *capnp_i_cap_broken(capnp_cap *c);
+/* What is behind a reference of that kind. */
+static inline struct hosted *capnp_i_cap_hosted(capnp_cap *c)
+{
+        return CAPNP_I_OF(c, struct hosted, cap);
+}
+
+static inline struct import *capnp_i_cap_import(capnp_cap *c)
+{
+        return CAPNP_I_OF(c, struct import, cap);
+}
+
+static inline struct promise *capnp_i_cap_promise(capnp_cap *c)
+{
+        return CAPNP_I_OF(c, struct promise, cap);
+}
+
+static inline struct broken *capnp_i_cap_broken(capnp_cap *c)
+{
+        return CAPNP_I_OF(c, struct broken, cap);
+}
+
 /* What a reference is by now: follows settled promises, also through membranes. Borrowed. */
 capnp_cap *capnp_i_cap_final(capnp_cap *c);
 /* Drops what shortening chains has left over. */
@@ -698,7 +742,11 @@ struct wrap {
         bool settled;
 };
 
-struct wrap *capnp_i_cap_wrap(capnp_cap *c);
+static inline struct wrap *capnp_i_cap_wrap(capnp_cap *c)
+{
+        return CAPNP_I_OF(c, struct wrap, cap);
+}
+
 /* c as the other side sees it. inward: for use inside. Owned; NULL for NULL or without memory. */
 capnp_cap *capnp_i_membrane_cross(capnp_membrane *m, capnp_cap *c, bool inward);
 /* Lets a call through w: false: it has been failed. */
@@ -783,6 +831,11 @@ struct slots {
         uint32_t n, free, live; /* free: index of the first free slot, n when there is none */
         uint32_t most;          /* that were live at once so far */
 };
+
+static inline struct slot *capnp_i_slots_get(const struct slots *s, uint32_t id)
+{
+        return id < s->n && s->v[id].live ? &s->v[id] : NULL;
+}
 
 enum { MAX_FDS = 16 };
 
@@ -927,9 +980,21 @@ void capnp_i_rpc_starve(capnp_rpc *r, bool tell);
 /* rpc-table.c */
 /* 0; -ENOMEM; -EBUSY: the peer owes too many Returns. */
 int capnp_i_table_question_new(capnp_rpc *r, struct call *c, uint32_t *ret_id) CAPNP_MUST_USE;
-struct call *capnp_i_table_question(const capnp_rpc *r, uint32_t id);
+static inline struct call *capnp_i_table_question(const capnp_rpc *r, uint32_t id)
+{
+        struct slot *s = capnp_i_slots_get(&r->questions, id);
+
+        return s ? s->p : NULL;
+}
+
 void capnp_i_table_question_drop(capnp_rpc *r, uint32_t id);
-struct export *capnp_i_table_export(const capnp_rpc *r, uint32_t id);
+static inline struct export *capnp_i_table_export(const capnp_rpc *r, uint32_t id)
+{
+        struct slot *s = capnp_i_slots_get(&r->exports, id);
+
+        return s ? s->p : NULL;
+}
+
 /* The export of a final reference, made or counted up. NULL: no memory, or over the limit. */
 struct export *capnp_i_table_export_cap(capnp_rpc *r, capnp_cap *c);
 /* false: the peer gave back more than it had. */
@@ -1026,8 +1091,9 @@ void capnp_i_wire_ids_clear(struct wire_ids *ids);
 /* rpc-send.c: one message to be sent. Errors break the connection. */
 void capnp_i_send_call(capnp_rpc *r, struct call *c, capnp_cap *target);
 void capnp_i_send_return(struct call *c);
-/* A Return of c with this payload, which needs no Finish. false: it is too long, or no memory. */
-bool capnp_i_send_body(struct call *c, const struct body *b);
+/* A Return of c with this payload, of that frame, or of none; it needs no Finish. false: it is too
+ * long, or no memory. */
+bool capnp_i_send_body(struct call *c, const struct body *b, struct frame *from);
 /* Why a question or a payload can not be sent, by the error. */
 const char *capnp_i_send_why(int k);
 /* An exception of kind overloaded. release: none of the parameters' references were taken up. */

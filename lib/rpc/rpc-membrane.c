@@ -527,14 +527,16 @@ bool capnp_i_membrane_pass(struct wrap *w, struct call *c)
                 return membrane_stop(m, c, bytes, why);
 
         /* Noted last: what fails before is our own refusal, not an exception of the other side. */
-        if (c->params && membrane_cross_caps(m, &c->params->msg, w->inward, &why))
+        if (c->params && c->params->msg.ncaps &&
+            membrane_cross_caps(m, &c->params->msg, w->inward, &why))
                 return membrane_stop(m, c, bytes, why);
 
         if (membrane_note(w, c, bytes))
                 return membrane_stop(m, c, bytes,
                                      (capnp_exception){CAPNP_OVERLOADED, "out of memory"});
 
-        membrane_cross_pipes(w, c);
+        if (c->pipes.n)
+                membrane_cross_pipes(w, c);
         return true;
 }
 
@@ -547,7 +549,7 @@ static void membrane_return_one(struct crossing *x, struct call *c)
         capnp_i_list_remove(&x->link);
         if (!c->canceled && !m->revoked)
                 x->outcome = c->failed ? 1 + (int)capnp_i_call_exception(c).kind : 0;
-        if (!c->failed && c->results &&
+        if (!c->failed && c->results && c->results->msg.ncaps &&
             membrane_cross_caps(m, &c->results->msg, !x->inward, &why)) {
                 x->outcome = 1 + (int)why.kind;
                 c->results = capnp_i_frame_unref(c->results);

@@ -277,7 +277,8 @@ void capnp_i_out_end(capnp_rpc *r, enum rpc_message_which tag, const uint64_t *w
                 r->longest = n * 8;
         if (r->trace)
                 out_trace(r, words, n);
-        capnp_i_rpc_dirty(r);
+        if (r->out_bytes == bytes) /* whoever sends knows already of what was there before */
+                capnp_i_rpc_dirty(r);
 }
 
 void capnp_i_out_clear(capnp_rpc *r)

@@ -172,10 +172,27 @@ static void plain_host(struct call *c, capnp_cap *target)
         capnp_i_call_due(c, DUE_RUN);
 }
 
+/* Through a membrane to what a peer serves. Crossing may drop the last reference to the results. */
+static void plain_relay(struct call *c, struct wrap *w)
+{
+        capnp_i_call_ref(c); /* the callee's */
+        capnp_i_call_ref(c);
+        capnp_i_call_move(c, CALL_QUEUED);
+        if (capnp_i_membrane_pass(w, c))
+                capnp_i_send_call(capnp_i_cap_import(w->inner)->wire.rpc, c, w->inner);
+        capnp_i_call_unref(c);
+}
+
+/* To whatever it is. */
 static void plain_deliver(struct call *c, capnp_cap *target)
 {
+        struct wrap *w = target->kind == CAP_WRAP ? capnp_i_cap_wrap(target) : NULL;
+
         capnp_cap_ref(target);
-        capnp_i_call_deliver(c, target);
+        if (w && !w->settled && w->inner->kind == CAP_IMPORT)
+                plain_relay(c, w);
+        else
+                capnp_i_call_deliver(c, target);
         capnp_cap_unref(target);
 }
 
@@ -245,28 +262,7 @@ bool capnp_i_plain_call(capnp_rpc *r, struct frame *f)
         return true;
 }
 
-bool capnp_i_plain_results(capnp_rpc *r, struct frame *f)
-{
-        const struct shape *s = r->shapes[SHAPE_RETURN];
-        rpc_return_reader b;
-        struct call *c;
-
-        if (!shape_fits(s, f))
-                return false;
-
-        b.r = capnp_i_at_word(&f->words[s->body], s->body_words);
-        c = capnp_i_table_question(r, rpc_return_answer_id(b));
-        if (rpc_return_which(b) != RPC_RETURN_RESULTS || !c || c->returned || c->finish_sent ||
-            capnp_i_in_is_too_much(r, c, &f->msg))
-                return false;
-
-        shape_take(s, f);
-        c->results = capnp_i_frame_ref(f);
-        capnp_i_in_return_ends(r, c, b, false);
-        return true;
-}
-
-/* ---- out ------------------------------------------------------------------------------------ */
+/* ---- out, and through ----------------------------------------------------------------------- */
 
 /* Only who asked wants it, and that one gets its results by a Return that needs no Finish. */
 static inline bool plain_is_wanted(const struct call *c)
@@ -279,8 +275,7 @@ static inline bool plain_is_wanted(const struct call *c)
 /* Nothing else has to hear of its end. */
 static inline bool plain_ends_alone(const struct call *c)
 {
-        return c->state == CALL_HOSTED && !c->crossings && !c->early && !c->flow_cap && !c->gate &&
-               !c->peeks;
+        return !c->early && !c->flow_cap && !c->gate && !c->peeks;
 }
 
 /* What it returns. Where nothing was built: defaults, or null where no schema is known. */
@@ -297,36 +292,87 @@ static inline bool plain_body(struct call *c, struct body *ret_b)
         return true;
 }
 
-/* What it had goes; only who runs it may know it still. */
+/* It has been answered. What it had goes; only who runs it may know it still. */
 static inline void plain_end(struct call *c)
 {
+        capnp_rpc *r = c->peer;
         capnp_cap *target = c->target;
 
         c->done = c->answered = c->finished = true;
         c->light = !c->kept;
         (void)capnp_i_refs_drop(&c->callers);
-        (void)capnp_i_ids_take(&c->peer->answers, c->peer_id);
+        capnp_i_ids_drop(&r->answers, c->peer_id);
         capnp_i_call_move(c, CALL_ENDED);
         capnp_i_charge_end_call(&c->charge);
         c->params = capnp_i_frame_unref(c->params);
         c->results = capnp_i_frame_unref(c->results);
         c->target = NULL;
         capnp_cap_unref(target);
-}
-
-bool capnp_i_plain_return(struct call *c)
-{
-        capnp_rpc *r = c->peer;
-        struct body b;
-
-        if (!plain_is_wanted(c) || !plain_ends_alone(c) || !plain_body(c, &b) ||
-            !capnp_i_send_body(c, &b))
-                return false;
-
-        plain_end(c);
         capnp_i_call_unref(c); /* the table's */
         if (!r->answers.used)
                 capnp_i_rpc_check_idle(r);
         capnp_i_call_unref(c); /* the callee's */
+}
+
+bool capnp_i_plain_return(struct call *c)
+{
+        struct body b;
+
+        if (!plain_is_wanted(c) || c->state != CALL_HOSTED || c->crossings ||
+            !plain_ends_alone(c) || !plain_body(c, &b) || !capnp_i_send_body(c, &b, c->results))
+                return false;
+
+        plain_end(c);
+        return true;
+}
+
+/* Results that only pass through. false: they do not, or the general way knows what to say. */
+static bool plain_pass_on(capnp_rpc *r, struct call *c, struct frame *f, rpc_return_reader ret)
+{
+        struct crossing *x;
+        struct body b;
+
+        if (!plain_is_wanted(c) || !plain_ends_alone(c) || c->param_ids.n || !c->out ||
+            !capnp_i_frame_body(f, &b) || !capnp_i_send_body(c, &b, f))
+                return false;
+
+        if (c->crossings)
+                capnp_i_membrane_return(c);
+        while ((x = c->crossings)) {
+                c->crossings = x->outer;
+                capnp_i_crossing_free(x);
+        }
+        if (!rpc_return_no_finish_needed(ret))
+                capnp_i_send_finish(r, c->out_id, true, false);
+        c->returned = c->finish_sent = true;
+        capnp_i_table_question_drop(r, c->out_id);
+        c->out = NULL;
+        c->out_id = 0;
+        plain_end(c);
+        capnp_i_rpc_unref(r);
+        return true;
+}
+
+bool capnp_i_plain_results(capnp_rpc *r, struct frame *f)
+{
+        const struct shape *s = r->shapes[SHAPE_RETURN];
+        rpc_return_reader b;
+        struct call *c;
+
+        if (!shape_fits(s, f))
+                return false;
+
+        b.r = capnp_i_at_word(&f->words[s->body], s->body_words);
+        c = capnp_i_table_question(r, rpc_return_answer_id(b));
+        if (rpc_return_which(b) != RPC_RETURN_RESULTS || !c || c->returned || c->finish_sent ||
+            capnp_i_in_is_too_much(r, c, &f->msg))
+                return false;
+
+        shape_take(s, f);
+        if (plain_pass_on(r, c, f, b))
+                return true;
+
+        c->results = capnp_i_frame_ref(f);
+        capnp_i_in_return_ends(r, c, b, false);
         return true;
 }

@@ -14,25 +14,16 @@
 
 enum { RECYCLE_MAX = 256 };
 
+void capnp_i_recycle_init(struct recycle *r)
+{
+        r->room = RECYCLE_MAX;
+}
+
 void *capnp_i_recycle_new(struct recycle *r, size_t bytes)
 {
         void *b = capnp_i_recycle_take(r, bytes);
 
         return b ? memset(b, 0, bytes) : NULL;
-}
-
-void capnp_i_recycle_free(struct recycle *r, void *block)
-{
-        struct recycled *b = block;
-
-        if (r->n >= RECYCLE_MAX) {
-                free(b);
-                return;
-        }
-
-        b->next = r->first;
-        r->first = b;
-        r->n++;
 }
 
 void capnp_i_recycle_clear(struct recycle *r)
@@ -43,5 +34,5 @@ void capnp_i_recycle_clear(struct recycle *r)
                 r->first = b->next;
                 free(b);
         }
-        r->n = 0;
+        r->room = 0;
 }

@@ -364,7 +364,7 @@ static capnp_builder body_at(uint64_t *words, uint32_t at, uint32_t n)
         return (capnp_builder){.d = (uint8_t *)&words[at], .bytes = n * 8};
 }
 
-bool capnp_i_send_body(struct call *c, const struct body *b)
+bool capnp_i_send_body(struct call *c, const struct body *b, struct frame *from)
 {
         capnp_rpc *r = c->peer;
         uint64_t *words = body_begin(r, c->vat->envelopes.last, b);
@@ -374,7 +374,7 @@ bool capnp_i_send_body(struct call *c, const struct body *b)
 
         rpc_return_set_answer_id((rpc_return_builder){body_at(words, BODY_WORD, RPC_RETURN_WORDS)},
                                  c->peer_id);
-        body_end(r, RPC_MESSAGE_RETURN, words, b, c->results);
+        body_end(r, RPC_MESSAGE_RETURN, words, b, from);
         return true;
 }
 
@@ -463,8 +463,10 @@ void capnp_i_send_call(capnp_rpc *r, struct call *c, capnp_cap *target)
         c->params = NULL;
         c->params_root = (capnp_builder){0};
         capnp_i_frame_unref(params);
-        capnp_i_desc_resolve_broken(r, &c->param_ids);
-        capnp_i_promise_flush_results(c);
+        if (c->param_ids.n)
+                capnp_i_desc_resolve_broken(r, &c->param_ids);
+        if (c->pipes.n)
+                capnp_i_promise_flush_results(c);
 }
 
 /* ---- Return --------------------------------------------------------------------------------- */
@@ -580,7 +582,8 @@ static int send_results(capnp_rpc *r, struct call *c, bool *ret_caps)
         struct body b;
         int k;
 
-        if (c->results && capnp_i_frame_body(c->results, &b) && capnp_i_send_body(c, &b))
+        if (c->results && capnp_i_frame_body(c->results, &b) &&
+            capnp_i_send_body(c, &b, c->results))
                 return 0;
 
         f = envelope_frame(c, c->results, &k);

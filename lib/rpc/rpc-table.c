@@ -38,11 +38,6 @@ static int slots_new(struct slots *s, void *p, uint32_t *ret_id)
         return 0;
 }
 
-static struct slot *slots_get(const struct slots *s, uint32_t id)
-{
-        return id < s->n && s->v[id].live ? &s->v[id] : NULL;
-}
-
 /* A table that has become empty gives back what it had grown to. */
 static void slots_drop(struct slots *s, uint32_t id)
 {
@@ -73,13 +68,6 @@ int capnp_i_table_question_new(capnp_rpc *r, struct call *c, uint32_t *ret_id)
         return slots_new(&r->questions, c, ret_id);
 }
 
-struct call *capnp_i_table_question(const capnp_rpc *r, uint32_t id)
-{
-        struct slot *s = slots_get(&r->questions, id);
-
-        return s ? s->p : NULL;
-}
-
 /* Nothing is owed for it any more. What a peer has asked for it pays for until it has its answer.
  */
 static void table_question_take(capnp_rpc *r, uint32_t id)
@@ -94,7 +82,7 @@ static void table_question_take(capnp_rpc *r, uint32_t id)
 
 void capnp_i_table_question_drop(capnp_rpc *r, uint32_t id)
 {
-        if (!slots_get(&r->questions, id))
+        if (!capnp_i_slots_get(&r->questions, id))
                 return;
 
         table_question_take(r, id);
@@ -102,13 +90,6 @@ void capnp_i_table_question_drop(capnp_rpc *r, uint32_t id)
 }
 
 /* ---- exports -------------------------------------------------------------------------------- */
-
-struct export *capnp_i_table_export(const capnp_rpc *r, uint32_t id)
-{
-        struct slot *s = slots_get(&r->exports, id);
-
-        return s ? s->p : NULL;
-}
 
 static struct export *table_export_new(capnp_rpc *r, capnp_cap *c)
 {
@@ -313,7 +294,7 @@ int capnp_i_table_embargo_new(capnp_rpc *r, struct promise *p, uint32_t *ret_id)
 
 bool capnp_i_table_embargo_take(capnp_rpc *r, uint32_t id, struct promise **ret_p)
 {
-        struct slot *s = slots_get(&r->embargoes, id);
+        struct slot *s = capnp_i_slots_get(&r->embargoes, id);
 
         if (!s)
                 return false;
@@ -325,7 +306,7 @@ bool capnp_i_table_embargo_take(capnp_rpc *r, uint32_t id, struct promise **ret_
 
 void capnp_i_table_embargo_forget(capnp_rpc *r, uint32_t id)
 {
-        struct slot *s = slots_get(&r->embargoes, id);
+        struct slot *s = capnp_i_slots_get(&r->embargoes, id);
 
         if (s)
                 s->p = NULL;

@@ -31,6 +31,8 @@ int capnp_vat_new_bare(capnp_vat **ret_v)
         capnp_i_list_init(&v->stale);
         capnp_i_event_init(&v->freshen, capnp_i_cap_freshen);
         capnp_i_envelopes_init(&v->envelopes);
+        for (unsigned i = 0; i < POOL_COUNT; i++)
+                capnp_i_recycle_init(&v->pools[i]);
         v->bad_index = capnp_cap_new_broken(
                 v, (capnp_exception){CAPNP_FAILED, "the message has no such capability"});
         if (!v->bad_index) {
@@ -141,17 +143,6 @@ void capnp_i_event_init(struct event *e, void (*run)(struct event *e))
 {
         capnp_i_list_init(&e->link);
         e->run = run;
-}
-
-bool capnp_i_event_queued(const struct event *e)
-{
-        return !capnp_i_list_empty(&e->link);
-}
-
-void capnp_i_event_queue(capnp_vat *v, struct event *e)
-{
-        if (!capnp_i_event_queued(e))
-                capnp_i_list_append(&v->events, &e->link);
 }
 
 bool capnp_rpc_step(capnp_vat *v)
