@@ -43,7 +43,8 @@ static struct frame *frame_alloc(capnp_vat *v, size_t words)
         f->pool = pool;
         f->refs = 1;
         f->received = f->secret = false;
-        f->refusal = false;
+        f->refusal = f->spent = false;
+        f->before = NULL;
         f->bytes = (uint32_t)(sizeof(*f) + words * 8);
         f->content = (capnp_any){0};
         return f;
@@ -137,6 +138,7 @@ void capnp_i_frame_last(struct frame *f)
 {
         if (f->secret)
                 frame_wipe(f);
+        capnp_i_frame_unref(f->before);
         capnp_i_msg_deinit(&f->msg);
         frame_free(f);
 }

@@ -176,7 +176,9 @@ struct frame {
         bool received;
         bool refusal;         /* a Return that took no entry in the table of answers */
         bool secret;          /* to be wiped when it goes */
+        bool spent;           /* received and passed on: its envelope is gone */
         uint32_t bytes;       /* of this block */
+        struct frame *before; /* whose segments come before ours (rpc-relay.c); NULL: nobody's */
         struct recycle *pool; /* where it goes; NULL: to the heap */
         capnp_any content;    /* where parameters or results begin */
         uint64_t words[];
@@ -271,6 +273,14 @@ static inline bool capnp_i_frame_body(struct frame *f, struct body *ret_b)
 
 /* The index that the capability pointer at a path holds; NO_ID when there is none. */
 uint32_t capnp_i_frame_cap_index(struct frame *f, const uint16_t *path, uint16_t n);
+
+/* ---- what goes on as it came (rpc-relay.c) --------------------------------------------------- */
+
+/* An envelope, to be written and sealed, for the payload of f, which was received and is long.
+ * NULL: it is to be copied. */
+struct frame *capnp_i_relay_new(capnp_vat *v, struct frame *f);
+/* g is complete: nothing is read of the old envelope any more. */
+void capnp_i_relay_seal(struct frame *g);
 
 /* ---- the ledger (rpc-ledger.c) -------------------------------------------------------------- */
 

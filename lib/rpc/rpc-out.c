@@ -224,6 +224,8 @@ int capnp_i_out_frame(capnp_rpc *r, struct frame *f, bool give, const struct fds
                 return CAPNP_E_LIMIT;
 
         f->secret |= r->limits.wipe;
+        if (f->before)
+                f->before->secret |= f->secret;
         if (fds && !fds->n)
                 fds = NULL;
         if (give && !fds && bytes > OUT_SMALL)

@@ -296,14 +296,18 @@ const char *capnp_i_send_why(int k)
         }
 }
 
-/* A frame of ours that can be sent: what was received, or is shared, is copied. */
-static struct frame *envelope_frame(struct call *c, struct frame *f, int *ret_r)
+/* A frame of ours that can be sent: what was received, or is shared, is copied, or, if the envelope
+ * will be simple and it is long, goes on as it is behind a new one. */
+static struct frame *envelope_frame(struct call *c, struct frame *f, bool simple, int *ret_r)
 {
+        struct frame *g;
+
         *ret_r = 0;
         if (f && !f->received && f->refs == 1)
                 return capnp_i_frame_ref(f);
 
-        return capnp_i_frame_copy(c->vat, f, ret_r);
+        g = f && simple ? capnp_i_relay_new(c->vat, f) : NULL;
+        return g ? g : capnp_i_frame_copy(c->vat, f, ret_r);
 }
 
 static void call_fields(struct call *c, rpc_call_builder b)
@@ -406,13 +410,23 @@ static int send_call_body(capnp_rpc *r, struct call *c, capnp_cap *target)
         return 0;
 }
 
+/* Whether a policy has: then what arrives is what it has seen, wherever that lay. */
+static bool call_is_looked_into(const struct call *c)
+{
+        const struct crossing *x = c->crossings;
+
+        while (x && !x->membrane->looks)
+                x = x->outer;
+        return x;
+}
+
 static int send_call_frame(capnp_rpc *r, struct call *c, capnp_cap *target)
 {
         struct fds fds = {0};
         struct frame *f;
         int k;
 
-        f = envelope_frame(c, c->params, &k);
+        f = envelope_frame(c, c->params, target->kind == CAP_IMPORT && !call_is_looked_into(c), &k);
         if (!f)
                 return k;
 
@@ -421,6 +435,7 @@ static int send_call_frame(capnp_rpc *r, struct call *c, capnp_cap *target)
                 k = capnp_i_table_question_new(r, c, &c->out_id);
         if (!k) {
                 call_envelope(c, f, target);
+                capnp_i_relay_seal(f);
                 k = capnp_msg_check(&f->msg);
                 if (!k)
                         k = capnp_i_out_frame(r, f, true, &fds);
@@ -586,7 +601,7 @@ static int send_results(capnp_rpc *r, struct call *c, bool *ret_caps)
             capnp_i_send_body(c, &b, c->results))
                 return 0;
 
-        f = envelope_frame(c, c->results, &k);
+        f = envelope_frame(c, c->results, true, &k);
         if (!f)
                 return k;
 
@@ -599,6 +614,7 @@ static int send_results(capnp_rpc *r, struct call *c, bool *ret_caps)
         }
 
         return_envelope(c, f, !*ret_caps);
+        capnp_i_relay_seal(f);
         k = capnp_i_out_frame(r, f, !*ret_caps, &fds);
         if (k) {
                 capnp_i_wire_ids_release(r, &c->result_ids);
