@@ -77,6 +77,7 @@ static void promise_free(struct promise *p)
         p->source = NULL;
         capnp_i_pipes_remove(p);
         capnp_i_promise_drop_waiters(p);
+        capnp_i_waits_end(p->cap.vat, &p->waits);
         if (p->embargo_rpc)
                 capnp_i_table_embargo_forget(p->embargo_rpc, p->embargo);
         capnp_i_table_import_drop(&p->wire);

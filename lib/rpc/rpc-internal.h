@@ -409,6 +409,7 @@ struct promise {
         capnp_cap *to;                /* when embargoed or settled; may be NULL */
         struct capnp_i_list fifo;     /* struct waiter: pending locally, or embargoed */
         struct capnp_i_list watchers; /* struct export: Resolve is owed */
+        struct capnp_i_list waits;    /* struct capnp_wait (rpc-wait.c) */
         struct wire wire;             /* an import that is a promise */
         struct call *source;          /* a result that is not there yet */
         struct capnp_i_list source_link;
@@ -520,6 +521,9 @@ void capnp_i_promise_flush_to_source(struct promise *p);
 bool capnp_i_promise_is_remote(const struct promise *p);
 /* Answers what waits in the FIFO of a promise that nobody holds any more. */
 void capnp_i_promise_drop_waiters(struct promise *p);
+
+/* Those who waited for a promise that is settled look again. */
+void capnp_i_waits_end(capnp_vat *v, struct capnp_i_list *waits);
 
 /* ---- calls (rpc-call.c) --------------------------------------------------------------------- */
 

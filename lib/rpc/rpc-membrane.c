@@ -586,6 +586,7 @@ static void wrap_tell(struct wrap *w)
 
         capnp_cap_ref(&p->cap);
         capnp_i_promise_tell(p);
+        capnp_i_waits_end(p->cap.vat, &p->waits);
         capnp_cap_unref(&p->cap);
 }
 

@@ -29,6 +29,7 @@ struct promise *capnp_i_promise_make(capnp_vat *v)
         capnp_i_cap_init(&p->cap, v, CAP_PROMISE);
         capnp_i_list_init(&p->fifo);
         capnp_i_list_init(&p->watchers);
+        capnp_i_list_init(&p->waits);
         capnp_i_list_init(&p->source_link);
         return p;
 }
@@ -148,6 +149,7 @@ static void promise_pass_on(struct promise *p)
                 promise_flush(p, capnp_i_cap_final(&p->cap));
         if (!capnp_i_list_empty(&p->watchers))
                 capnp_i_promise_tell(p);
+        capnp_i_waits_end(p->cap.vat, &p->waits);
         capnp_cap_unref(&p->cap);
 }
 

@@ -265,6 +265,11 @@ TEST(embargo_keeps_order)
         finish();
 }
 
+static void note_end(void *arg)
+{
+        *(unsigned *)arg = ha.served;
+}
+
 /* An object of ours that is under embargo is not ours yet: looking through it would overtake. */
 TEST(embargoed_object_is_not_looked_at)
 {
@@ -300,9 +305,119 @@ TEST(embargoed_object_is_not_looked_at)
         finish();
 }
 
-static void note_end(void *arg)
+/* Who waits is told when the last call before has been served, and then finds the object. */
+TEST(own_object_is_found_after_its_embargo)
 {
-        *(unsigned *)arg = ha.served;
+        void *serve = (void *)(uintptr_t)host_serve;
+        capnp_cap *mine = NULL, *held;
+        unsigned served = 0;
+        capnp_wait *w;
+        capnp_question *q, *c;
+
+        CHECK_OK(start());
+        CHECK_OK(capnp_cap_new_dispatch(g.a.vat, host_serve, host_gone, &ha, &mine));
+        ha.made++;
+        q = ask(g.a.vat, root, ECHO, 0, mine);
+        held = capnp_cap_ref(result_cap(q));
+        CHECK_OK(capnp_wait_new(held, note_end, &served, &w));
+        c = ask(g.a.vat, held, ADD_ONE, 1, NULL);
+        capnp_question_send(c, NULL, NULL);
+        rig_run(&g);
+        CHECK_EQ(ha.served, 1);
+        CHECK_EQ(served, 1);
+        CHECK_EQ((uintptr_t)capnp_cap_self_peek(held, serve), (uintptr_t)&ha);
+        capnp_wait_free(w);
+        capnp_question_free(c);
+        capnp_question_free(q);
+        capnp_cap_unref(held);
+        capnp_cap_unref(mine);
+        finish();
+}
+
+/* One that ends its wait when it is told. */
+struct told {
+        capnp_wait *w;
+        unsigned n;
+};
+
+static void note_told(void *arg)
+{
+        struct told *t = arg;
+
+        t->n++;
+        t->w = capnp_wait_free(t->w);
+}
+
+static void wait_for(capnp_cap *c, struct told *t)
+{
+        *t = (struct told){.n = 0};
+        CHECK_OK(capnp_wait_new(c, note_told, t, &t->w));
+}
+
+TEST(waits_end_when_all_is_known)
+{
+        capnp_cap *first = NULL, *second = NULL;
+        capnp_promise *p1, *p2;
+        struct told one, other, gone, now;
+
+        CHECK_OK(start());
+        CHECK_OK(capnp_promise_new(g.a.vat, &p1, &first));
+        CHECK_OK(capnp_promise_new(g.a.vat, &p2, &second));
+        wait_for(first, &one);
+        wait_for(first, &other);
+        wait_for(first, &gone);
+        CHECK(!capnp_wait_free(NULL));
+        rig_run(&g);
+        gone.w = capnp_wait_free(gone.w);
+        capnp_promise_resolve(p1, second);
+        rig_run(&g);
+        CHECK_EQ(one.n + other.n, 0);
+        other.w = capnp_wait_free(other.w);
+        wait_for(first, &other);
+        capnp_promise_break(p2, (capnp_exception){CAPNP_FAILED, "never"});
+        wait_for(second, &now);
+        CHECK_EQ(one.n + other.n + now.n, 0); /* nothing is called from here */
+        rig_run(&g);
+        CHECK_EQ(one.n, 1);
+        CHECK_EQ(other.n, 1);
+        CHECK_EQ(now.n, 1);
+        CHECK_EQ(gone.n, 0);
+        capnp_cap_unref(first);
+        capnp_cap_unref(second);
+        finish();
+}
+
+/* What is behind a membrane is waited for, until that is cut: others go on waiting. */
+TEST(waits_behind_a_membrane)
+{
+        static const struct capnp_membrane_ops ops;
+        capnp_cap *inside = NULL, *outside;
+        struct told in, out, twice;
+        capnp_membrane *m;
+        capnp_promise *p;
+
+        CHECK_OK(start());
+        CHECK_OK(capnp_membrane_new(g.a.vat, &ops, NULL, &m));
+        CHECK_OK(capnp_promise_new(g.a.vat, &p, &inside));
+        outside = capnp_membrane_wrap(m, inside);
+        wait_for(inside, &in);
+        wait_for(outside, &out);
+        rig_run(&g);
+        capnp_membrane_revoke(m, (capnp_exception){CAPNP_FAILED, "cut"});
+        rig_run(&g);
+        CHECK_EQ(in.n, 0);
+        CHECK_EQ(out.n, 1);
+        capnp_promise_resolve(p, root);
+        rig_run(&g);
+        CHECK_EQ(in.n, 1);
+        CHECK_EQ(out.n, 1);
+        wait_for(outside, &twice);
+        rig_run(&g);
+        CHECK_EQ(twice.n, 1);
+        capnp_cap_unref(inside);
+        capnp_cap_unref(outside);
+        capnp_membrane_unref(m);
+        finish();
 }
 
 /* Stream calls on a promise of one's own object: when they have ended, all have been served. */
