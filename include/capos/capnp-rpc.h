@@ -530,6 +530,17 @@ CAPNP_PUBLIC int capnp_answer_fail_more(capnp_answer *a, capnp_exception why,
 CAPNP_PUBLIC int capnp_answer_tail(capnp_answer *a, capnp_question *unsent);
 
 /**
+ * Lets calls on the results go on before the results do: the references that have been put into
+ * them are what the caller will get, whatever else is to come. So who needs time for an answer, but
+ * not for the objects in it, makes nobody wait who only calls these. If the answer fails, what was
+ * called meanwhile has been served all the same.
+ *
+ * @param a  the answer; no reference in its results may be another one from then on, and where
+ * there is none there will be none
+ */
+CAPNP_PUBLIC void capnp_answer_pipeline(capnp_answer *a);
+
+/**
  * Says that an answer will be ended later.
  *
  * @param a         the answer; it stays valid until it is ended

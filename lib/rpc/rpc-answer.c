@@ -215,6 +215,22 @@ int capnp_answer_tail(capnp_answer *a, capnp_question *unsent)
         return 0;
 }
 
+void capnp_answer_pipeline(capnp_answer *a)
+{
+        struct call *c = answer_call(a);
+
+        capnp_i_vat_acts(c->vat);
+        if (c->done || c->unfilled || (c->results && capnp_msg_check(&c->results->msg)))
+                return;
+
+        capnp_i_call_ref(c);
+        c->callers++; /* what hangs on it may be all that wants it */
+        c->piped = true;
+        capnp_i_call_settle_pipes(c);
+        capnp_i_call_drop_caller(c);
+        capnp_i_call_unref(c);
+}
+
 int capnp_answer_keep(capnp_answer *a, void (*canceled)(capnp_answer *a, void *arg), void *arg)
 {
         struct call *c = answer_call(a);

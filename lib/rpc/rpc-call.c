@@ -281,7 +281,7 @@ capnp_cap *capnp_i_call_pipe(struct call *c, const uint16_t *path, uint16_t n)
         if (c->done && c->failed)
                 return capnp_cap_ref(capnp_i_call_broken(c));
 
-        if (c->done)
+        if (c->done || c->piped)
                 return capnp_cap_ref(capnp_i_call_result_cap(c, path, n));
 
         early = call_find_early(c, path, n);
@@ -323,7 +323,7 @@ static bool call_result_is_ours(const struct call *c, uint32_t i)
  * The references handed out early become what the results hold. One that has to be embargoed takes
  * the result's place, so that whoever reads the result keeps the order as well.
  */
-static void call_settle_pipes(struct call *c)
+void capnp_i_call_settle_pipes(struct call *c)
 {
         struct capnp_i_list *l;
 
@@ -416,7 +416,7 @@ static struct call *call_complete(struct call *c)
         assert(!c->done);
         capnp_i_call_ref(c);
         c->callers++; /* settling may drop all others, and it is too late to cancel */
-        call_settle_pipes(c);
+        capnp_i_call_settle_pipes(c);
         capnp_i_membrane_return(c);
         c->done = true;
         capnp_i_flow_returned(c);

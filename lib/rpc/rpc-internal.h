@@ -598,6 +598,7 @@ struct call {
         bool yourself : 1;    /* its results stay here, for a call that will take them */
         bool silent : 1;      /* onlyPromisePipeline: no Return is wanted */
         bool unpiped : 1;     /* noPromisePipelining */
+        bool piped : 1;       /* the references in its results are known, and all of them */
         bool finish_sent : 1; /* to the peer that serves it */
         bool returned : 1;    /* by that peer */
         bool answered : 1;    /* Return has been sent to the peer that asked */
@@ -706,11 +707,13 @@ capnp_cap *capnp_i_call_pipe_outer(struct call *c, const uint16_t *path, uint16_
 /* Whether p, which one of them gave, is NULL for want of memory, and not because a result is. */
 static inline bool capnp_i_call_pipe_failed(const struct call *c, const capnp_cap *p)
 {
-        return !p && (!c->done || c->failed);
+        return !p && (c->done ? c->failed : !c->piped);
 }
 
 /* A new inner one, although there may be one for the path. */
 capnp_cap *capnp_i_call_new_pipe(struct call *c, const uint16_t *path, uint16_t n);
+/* What hangs on the results becomes what is in them. */
+void capnp_i_call_settle_pipes(struct call *c);
 /* The result's reference at a path, once returned. Borrowed. */
 capnp_cap *capnp_i_call_result_cap(struct call *c, const uint16_t *path, uint16_t n);
 /* c's results will be those of t. Takes a caller's place at t. */
