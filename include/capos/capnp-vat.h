@@ -63,9 +63,10 @@ CAPNP_PUBLIC int capnp_vat_listen(capnp_vat *v, const char *addr, const struct c
 
 /** Who connected, as the kernel says of a Unix socket: so it was at that moment. */
 struct capnp_peer {
-        bool known; /**< false: by TCP, where nobody says, and the rest is 0 */
-        int32_t pid;
-        uint32_t uid, gid;
+        bool known;   /**< false: by TCP, where nobody says, and the rest is 0 */
+        int32_t pid;  /**< its process */
+        uint32_t uid; /**< its user, the effective one */
+        uint32_t gid; /**< its group, the effective one */
 };
 
 /**

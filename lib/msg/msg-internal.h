@@ -168,12 +168,12 @@ static inline const uint64_t *capnp_i_msg_flat_at(const uint64_t *base, uint32_t
 /* A far pointer to the pointer at a word of a segment. */
 uint64_t capnp_i_msg_far_to(uint32_t seg, uint32_t at);
 /*
- * What a pointer elsewhere in the same message has to be, to lead to what the one at p, in segment
- * seg, leads to. pad: two words that will be at a word of a segment; used if need be. false: it
- * leads out of its segment.
+ * What a pointer elsewhere in the same message has to be, to lead to what is at a. pad: two words
+ * that will be at word pad_at of segment pad_seg; used if need be. false: it leads out of its
+ * segment.
  */
-bool capnp_i_msg_lead(const capnp_msg *m, uint32_t seg, const uint64_t *p, uint64_t pad[2],
-                      uint32_t pad_seg, uint32_t pad_at, uint64_t *ret_w);
+bool capnp_i_msg_lead(capnp_any a, uint64_t pad[2], uint32_t pad_seg, uint32_t pad_at,
+                      uint64_t *ret_w);
 /* Notes an error unless one is noted already. */
 void capnp_i_msg_mark(capnp_msg *m, int error);
 /* A slot at a word of segment 0 (an envelope's content pointer). */

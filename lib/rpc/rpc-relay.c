@@ -26,8 +26,7 @@ struct frame *capnp_i_relay_new(capnp_vat *v, struct frame *f)
 
         if (!f->received || f->spent || f->msg.ncaps || f->msg.error || !f->content.p ||
             last > RELAY_SEGMENTS || capnp_msg_size(&f->msg) < RELAY_BYTES ||
-            !capnp_i_msg_lead(&f->msg, f->content.seg, f->content.p, pad, last, ENVELOPE_WORDS,
-                              &content))
+            !capnp_i_msg_lead(f->content, pad, last, ENVELOPE_WORDS, &content))
                 return NULL;
 
         g = capnp_i_frame_new(v);
