@@ -144,9 +144,9 @@ uint32_t capnp_i_frame_cap_index(struct frame *f, const uint16_t *path, uint16_t
 
 /* ---- what goes on as it came (rpc-relay.c) --------------------------------------------------- */
 
-/* An envelope, to be written and sealed, for the payload of f, which was received and is long.
- * NULL: it is to be copied. */
-struct frame *capnp_i_relay_new(capnp_vat *v, struct frame *f);
+/* An envelope, to be written and sealed, for the payload of f, which was received and is long; so
+ * many bytes may go out. NULL: it is to be copied. */
+struct frame *capnp_i_relay_new(capnp_vat *v, struct frame *f, uint64_t most);
 /* g is complete: nothing is read of the old envelope any more. */
 void capnp_i_relay_seal(struct frame *g);
 

@@ -18,14 +18,22 @@
  * none too many for anybody. */
 enum { RELAY_BYTES = 4096, RELAY_SEGMENTS = CAPNP_I_SEGMENTS - 1, PAD_WORDS = 2 };
 
-struct frame *capnp_i_relay_new(capnp_vat *v, struct frame *f)
+/* What is long enough, and becomes none too long by an envelope more. */
+static bool relay_fits(const struct frame *f, uint64_t most)
+{
+        size_t bytes = capnp_msg_size(&f->msg);
+
+        return bytes >= RELAY_BYTES && bytes + (ENVELOPE_WORDS + PAD_WORDS) * 8 <= most;
+}
+
+struct frame *capnp_i_relay_new(capnp_vat *v, struct frame *f, uint64_t most)
 {
         uint32_t last = f->msg.nsegs, seg;
         uint64_t pad[PAD_WORDS], content, *at;
         struct frame *g;
 
         if (!f->received || f->spent || f->msg.ncaps || f->msg.error || !f->content.p ||
-            last > RELAY_SEGMENTS || capnp_msg_size(&f->msg) < RELAY_BYTES ||
+            last > RELAY_SEGMENTS || !relay_fits(f, most) ||
             !capnp_i_msg_lead(f->content, pad, last, ENVELOPE_WORDS, &content))
                 return NULL;
 

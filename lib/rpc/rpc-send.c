@@ -296,9 +296,9 @@ const char *capnp_i_send_why(int k)
         }
 }
 
-/* A frame of ours that can be sent: what was received, or is shared, is copied, or, if the envelope
- * will be simple and it is long, goes on as it is behind a new one. */
-static struct frame *envelope_frame(struct call *c, struct frame *f, bool simple, int *ret_r)
+/* A frame of ours that can be sent: what was received, or is shared, is copied, or, if it is long,
+ * goes on as it is behind a new envelope. most: bytes that such a message may have; 0: not this. */
+static struct frame *envelope_frame(struct call *c, struct frame *f, uint64_t most, int *ret_r)
 {
         struct frame *g;
 
@@ -306,7 +306,7 @@ static struct frame *envelope_frame(struct call *c, struct frame *f, bool simple
         if (f && !f->received && f->refs == 1)
                 return capnp_i_frame_ref(f);
 
-        g = f && simple ? capnp_i_relay_new(c->vat, f) : NULL;
+        g = f && most ? capnp_i_relay_new(c->vat, f, most) : NULL;
         return g ? g : capnp_i_frame_copy(c->vat, f, ret_r);
 }
 
@@ -426,7 +426,10 @@ static int send_call_frame(capnp_rpc *r, struct call *c, capnp_cap *target)
         struct frame *f;
         int k;
 
-        f = envelope_frame(c, c->params, target->kind == CAP_IMPORT && !call_is_looked_into(c), &k);
+        f = envelope_frame(
+                c, c->params,
+                target->kind == CAP_IMPORT && !call_is_looked_into(c) ? r->limits.message_bytes : 0,
+                &k);
         if (!f)
                 return k;
 
@@ -601,7 +604,7 @@ static int send_results(capnp_rpc *r, struct call *c, bool *ret_caps)
             capnp_i_send_body(c, &b, c->results))
                 return 0;
 
-        f = envelope_frame(c, c->results, true, &k);
+        f = envelope_frame(c, c->results, r->limits.message_bytes, &k);
         if (!f)
                 return k;
 

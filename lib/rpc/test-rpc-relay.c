@@ -198,6 +198,14 @@ static capnp_any payload_content(capnp_reader body, uint16_t at)
         return capnp_reader_any(capnp_any_struct(capnp_reader_any(body, at), NULL), 0);
 }
 
+/* All that it has said. */
+static void forget(struct hand *h)
+{
+        hand_next(h);
+        hand_listen(h);
+        h->nsaid = 0;
+}
+
 /* The next message of h, whose payload is at this pointer of its body. */
 static capnp_any relay_content(struct hand *h, uint16_t tag, uint16_t at, uint32_t *ret_id)
 {
@@ -239,6 +247,32 @@ TEST(what_passes_is_what_came)
         for (uint64_t seed = 0; seed < SEEDS; seed++)
                 relay_once(&y, seed);
         CHECK(y.passed > SEEDS); /* some of so many segments that they are copied */
+        relay_close(&y);
+}
+
+/* One that would be too long with an envelope more is copied: what may come in may go out. */
+TEST(what_is_as_long_as_may_be)
+{
+        struct capnp_limits l = {.message_bytes = 0};
+        struct relay y;
+        capnp_msg *m;
+        uint32_t id;
+
+        relay_open(&y);
+        for (uint64_t more = 0; more <= 256; more += 8) {
+                m = relay_call(&y, y.id++, 2);
+                l.message_bytes = capnp_msg_size(m) - capnp_i_frame_header(m->nsegs) + more;
+                capnp_rpc_set_limits(y.far.rpc, &l);
+                capnp_rpc_set_limits(y.near.rpc, &l);
+                CHECK_OK(hand_feed(&y.near, m));
+                hand_run(&y.near);
+                check_content(relay_content(&y.far, MESSAGE_CALL, CALL_PARAMS_PTR, &id), 2);
+                CHECK_OK(hand_feed(&y.far, relay_return(id, 2)));
+                hand_run(&y.far);
+                check_content(relay_content(&y.near, MESSAGE_RETURN, 0, &id), 2);
+                forget(&y.near);
+                forget(&y.far);
+        }
         relay_close(&y);
 }
 
@@ -289,14 +323,6 @@ static void flip(uint8_t *b, size_t len, uint64_t *seed)
 {
         for (uint32_t n = 1 + draw(seed, 4); n--;)
                 b[draw(seed, (uint32_t)len)] ^= (uint8_t)(1u << draw(seed, 8));
-}
-
-/* All that it has said. */
-static void forget(struct hand *h)
-{
-        hand_next(h);
-        hand_listen(h);
-        h->nsaid = 0;
 }
 
 /* One of which some bits behind the envelope are others. */
