@@ -149,8 +149,8 @@ static void drain_rings(struct world *w)
                         continue;
                 m->revoked = true;
                 capnp_membrane_revoke(m->m, (capnp_exception){CAPNP_FAILED, "revoked at the end"});
+                drain_rest(w); /* others may have gone with it */
         }
-        drain_rest(w);
 }
 
 static void drain_counts(struct world *w, uint32_t a, uint32_t b)

@@ -344,3 +344,44 @@ TEST(a_ring_by_what_is_narrow)
 
         model_replay(2, false, ACTS, sizeof(ACTS) / sizeof(ACTS[0]));
 }
+
+/* Two membranes of one vat are in a ring: what revokes one ends the other. */
+TEST(a_ring_of_two_membranes_by_what_is_narrow)
+{
+        static const struct model_act ACTS[] = {
+                {13, ACT_BOOTSTRAP, 2, 4, 0, {0, 0, 0}},
+                {24, ACT_MEMBRANE, 2, 0, 0, {0, 0, 0}},
+                {28, ACT_DELIVER, 2, 4, 0, {0, 0, 0}},
+                {48, ACT_WRAP, 2, 448, 0, {272, 0, 0}},
+                {52, ACT_DELIVER, 4, 2, 0, {0, 0, 0}},
+                {67, ACT_WRAP, 2, 448, 0, {832, 0, 0}},
+                {184, ACT_MEMBRANE, 2, 448, 0, {0, 0, 0}},
+                {186, ACT_WRAP, 2, 448, 3, {1136, 0, 0}},
+                {267, ACT_MEMBRANE, 2, 448, 0, {0, 0, 0}},
+                {280, ACT_PROMISE, 4, 0, 0, {0, 0, 0}},
+                {291, ACT_CALL, 4, 4545, 0, {0, 0, 0}},
+                {331, ACT_WRAP, 2, 4336, 0, {832, 0, 0}},
+                {338, ACT_RESOLVE, 4, 4544, 0, {0, 0, 0}},
+                {362, ACT_PEEK, 4, 4720, 0, {0, 0, 0}},
+                {366, ACT_CALL, 4, 4545, 0, {0, 0, 0}},
+                {369, ACT_CALL, 2, 5360, 0, {0, 0, 1136}},
+                {371, ACT_STEP, 4, 0, 0, {0, 0, 0}},
+                {424, ACT_DELIVER, 2, 4, 0, {0, 0, 0}},
+                {426, ACT_STEP, 4, 0, 0, {0, 0, 0}},
+                {433, ACT_STEP, 4, 0, 1843, {0, 0, 0}},
+                {469, ACT_WRAP, 2, 3008, 0, {5360, 0, 0}},
+                {531, ACT_MEMBRANE, 4, 0, 0, {0, 0, 0}},
+                {532, ACT_WRAP, 4, 8560, 0, {6992, 0, 0}},
+                {603, ACT_WRAP, 4, 8560, 0, {8576, 0, 0}},
+                {619, ACT_CALL, 4, 8576, 0, {0, 5856, 9712}},
+                {651, ACT_CALL, 2, 1136, 0, {0, 0, 0}},
+                {747, ACT_DELIVER, 4, 2, 0, {0, 0, 0}},
+                {758, ACT_WRAP, 2, 4336, 3, {7568, 0, 0}},
+                {771, ACT_DELIVER, 2, 4, 0, {0, 0, 0}},
+                {788, ACT_STEP, 4, 0, 0, {0, 0, 0}},
+                {793, ACT_STEP, 4, 0, 1793, {0, 0, 0}},
+                {840, ACT_WRAP, 4, 8560, 3, {12753, 0, 0}},
+        };
+
+        model_replay(5, false, ACTS, sizeof(ACTS) / sizeof(ACTS[0]));
+}
