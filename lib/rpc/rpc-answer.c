@@ -174,6 +174,9 @@ static capnp_rpc *answer_tail_peer(struct call *c, struct call *q)
         if (c->finished) /* nobody would take the results */
                 return NULL;
 
+        if (q->pipes.n) /* somebody waits to be told what they are */
+                return NULL;
+
         return capnp_i_cap_is_on(target, c->peer) ? c->peer : NULL;
 }
 

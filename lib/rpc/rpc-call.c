@@ -673,7 +673,7 @@ static capnp_cap *call_step(struct call *c, capnp_cap *target)
         case CAP_PROMISE:
                 p = capnp_i_cap_promise(target);
                 if (!capnp_i_promise_is_remote(p) || (p->source && p->source->unflushed) ||
-                    capnp_i_membrane_holds(c)) {
+                    (capnp_i_membrane_holds(c) && !capnp_i_promise_stays_there(p))) {
                         call_queue(c, p);
                         return NULL;
                 }

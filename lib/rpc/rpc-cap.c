@@ -277,10 +277,13 @@ capnp_cap *capnp_i_cap_final(capnp_cap *c)
 
 struct promise *capnp_i_cap_pending(capnp_cap *c)
 {
+        struct promise *p;
+
         while (c && c->kind == CAP_WRAP)
                 c = capnp_i_cap_final(capnp_i_cap_wrap(c)->inner);
 
-        return c && c->kind == CAP_PROMISE ? capnp_i_cap_promise(c) : NULL;
+        p = c && c->kind == CAP_PROMISE ? capnp_i_cap_promise(c) : NULL;
+        return p && !capnp_i_promise_stays_there(p) ? p : NULL;
 }
 
 bool capnp_i_cap_is_on(capnp_cap *c, const capnp_rpc *r)

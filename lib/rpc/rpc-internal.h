@@ -292,12 +292,14 @@ static inline struct broken *capnp_i_cap_broken(capnp_cap *c)
 capnp_cap *capnp_i_cap_final(capnp_cap *c);
 /* Drops what shortening chains has left over. */
 void capnp_i_cap_freshen(struct event *e);
-/* The promise that a final reference still waits for; NULL: it is settled. */
+/* The promise that a final reference still waits for; NULL: it is settled, or a peer's for good. */
 struct promise *capnp_i_cap_pending(capnp_cap *c);
 /* Whether calls on a final reference go to that connection at once and in order. */
 bool capnp_i_cap_is_on(capnp_cap *c, const capnp_rpc *r);
 
 struct promise *capnp_i_promise_make(capnp_vat *v);
+/* Whether p is a result that its peer keeps, for a call of its own: nobody says here what it is. */
+bool capnp_i_promise_stays_there(const struct promise *p);
 /* What a promise turned out to be: may set an embargo first. Takes no reference. */
 void capnp_i_promise_settle(struct promise *p, capnp_cap *to);
 /* ours: its peer has said that it is something on our side, whatever that is by now. */
@@ -586,6 +588,7 @@ struct narrow {
 
 /* c is narrow from now on, as far as anything is there that can be. 0 or -ENOMEM. */
 int capnp_i_narrow_new(capnp_membrane *m, capnp_cap *c) CAPNP_MUST_USE;
+/* Whether c, of a membrane that has something narrow, is that or may be. */
 bool capnp_i_narrow_is(const capnp_membrane *m, capnp_cap *c);
 /* from is a promise, and has become that. */
 void capnp_i_narrow_move(capnp_cap *from, capnp_cap *to);

@@ -11,7 +11,8 @@
  * Once there is a note, calls that go inward do not go on to a promise that a peer decides: it may
  * become what is narrow, and nobody would ask about it there. They wait until it is known. So does
  * what comes behind them on the same reference, also when the last note has gone meanwhile: the
- * membrane holds calls until it is out of use, for while one waits it is not.
+ * membrane holds calls until it is out of use, for while one waits it is not. A result that a peer
+ * keeps for itself is never known: it may be anything, and so is taken for narrow.
  */
 #include "rpc-internal.h"
 
@@ -28,16 +29,25 @@ static capnp_cap *narrow_inside(capnp_cap *c)
         return c && c->kind == CAP_BROKEN ? NULL : c;
 }
 
-bool capnp_i_narrow_is(const capnp_membrane *m, capnp_cap *c)
+static bool narrow_noted(const capnp_membrane *m, const capnp_cap *inside)
 {
         const struct capnp_i_list *l;
 
-        c = narrow_inside(c);
-        for (l = m->narrow.next; c && c->narrow && l != &m->narrow; l = l->next)
-                if (CAPNP_I_OF(l, const struct narrow, link)->cap == c)
+        for (l = m->narrow.next; inside->narrow && l != &m->narrow; l = l->next)
+                if (CAPNP_I_OF(l, const struct narrow, link)->cap == inside)
                         return true;
 
         return false;
+}
+
+bool capnp_i_narrow_is(const capnp_membrane *m, capnp_cap *c)
+{
+        c = narrow_inside(c);
+        if (!c)
+                return false;
+
+        return (c->kind == CAP_PROMISE && capnp_i_promise_stays_there(capnp_i_cap_promise(c))) ||
+               narrow_noted(m, c);
 }
 
 static void narrow_put(struct narrow *n, capnp_cap *c)
@@ -73,7 +83,7 @@ int capnp_i_narrow_new(capnp_membrane *m, capnp_cap *c)
         capnp_cap *inside = narrow_inside(c);
         struct narrow *n;
 
-        if (!inside || capnp_i_narrow_is(m, inside))
+        if (!inside || narrow_noted(m, inside))
                 return 0;
 
         n = malloc(sizeof(*n));
@@ -95,7 +105,7 @@ void capnp_i_narrow_move(capnp_cap *from, capnp_cap *to)
         struct narrow *n;
 
         while ((n = from->narrow)) {
-                if (!inside || capnp_i_narrow_is(n->membrane, inside)) {
+                if (!inside || narrow_noted(n->membrane, inside)) {
                         narrow_free(n);
                         continue;
                 }

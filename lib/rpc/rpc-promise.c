@@ -12,6 +12,10 @@
  * Something of ours that has meanwhile become something of that very peer is such a case: the old
  * calls go there, back to us, and there once more.
  *
+ * One kind stays what it is: a result of a call that was passed on to the peer whose call it came
+ * from, which keeps it (sendResultsTo.yourself). That is all that will be said, so who is told of
+ * promises is told this, and who waits for what one is goes on with it.
+ *
  * Settled to R means R for ever.
  */
 #include "rpc-internal.h"
@@ -40,6 +44,13 @@ bool capnp_i_promise_is_remote(const struct promise *p)
                 return false;
 
         return p->wire.rpc || (p->source && p->source->state == CALL_REMOTE);
+}
+
+bool capnp_i_promise_stays_there(const struct promise *p)
+{
+        const struct call *s = p->state == PROMISE_PENDING ? p->source : NULL;
+
+        return s && s->state == CALL_REMOTE && s->yourself && !s->peer;
 }
 
 static capnp_rpc *promise_rpc(const struct promise *p)

@@ -322,6 +322,83 @@ TEST(what_cannot_be_asked_about_is_not_called)
         CHECK(starved > 0);
 }
 
+/* Passes a call on to its argument; or keeps that. */
+static int relay_serve(void *self, capnp_answer *a)
+{
+        capnp_cap **kept = self;
+
+        if (capnp_answer_method(a) == MAKE)
+                return capnp_answer_tail(a, ask(t.rig.b.vat, asked_cap(a), MAKE, 0, NULL));
+
+        *kept = capnp_cap_ref(asked_cap(a));
+        return reply(a, 0, NULL);
+}
+
+static int home_serve(void *self, capnp_answer *a)
+{
+        capnp_cap **home = self;
+
+        t.served++;
+        t.forbidden += capnp_answer_method(a) == FORBIDDEN;
+        return reply(a, 0, capnp_answer_method(a) == MAKE ? *home : NULL);
+}
+
+/* Calls the reference at vat b. */
+static void call_inside(struct rig *g, capnp_cap *c, uint16_t method, const char *why)
+{
+        capnp_question *q = ask(g->b.vat, c, method, 0, NULL);
+
+        capnp_question_send(q, NULL, NULL);
+        rig_run(g);
+        CHECK(capnp_question_is_done(q));
+        CHECK_EQ(!capnp_question_result(q), !why);
+        if (why)
+                CHECK_STR(capnp_question_exception(q).reason, why);
+        capnp_question_free(q);
+}
+
+/* A call was passed on to the peer that made it, and the results stay there: what they are is never
+ * said, so calls neither wait for that nor go on unasked. */
+TEST(what_a_peer_keeps_for_itself_is_taken_for_narrow)
+{
+        capnp_cap *relay = NULL, *home = NULL, *kept = NULL, *far = NULL, *c;
+        capnp_question *made, *keep;
+        struct rig g;
+
+        start(false);
+        g = t.rig;
+        CHECK_OK(capnp_cap_new_dispatch(g.b.vat, relay_serve, NULL, &kept, &relay));
+        CHECK_OK(capnp_cap_new_dispatch(g.a.vat, home_serve, NULL, &home, &home));
+        CHECK_OK(capnp_rpc_new(g.a.vat, NULL, NULL, &g.a.rpc));
+        CHECK_OK(capnp_rpc_new(g.b.vat, NULL, relay, &g.b.rpc));
+        CHECK_OK(capnp_rpc_bootstrap(g.a.rpc, &far));
+        made = send(far, MAKE, home);
+        keep = send(far, NOTE, result_cap(made));
+        rig_run(&g);
+        CHECK(capnp_question_is_done(made) && capnp_question_is_done(keep) && kept);
+        CHECK(capnp_i_cap_final(result_cap(made)) == home);
+
+        c = capnp_membrane_wrap(t.wall, kept);
+        call_inside(&g, c, FORBIDDEN, "it has not this method");
+        CHECK_EQ(t.served, 1);
+        call_inside(&g, c, NOTE, NULL);
+        CHECK_EQ(t.served, 2);
+
+        capnp_cap_unref(c);
+        capnp_cap_unref(kept);
+        capnp_question_free(made);
+        capnp_question_free(keep);
+        capnp_cap_unref(far);
+        capnp_cap_unref(home);
+        capnp_cap_unref(relay);
+        rig_run(&g);
+        rig_empty(g.a.rpc);
+        rig_empty(g.b.rpc);
+        capnp_rpc_free(g.a.rpc);
+        capnp_rpc_free(g.b.rpc);
+        finish();
+}
+
 TORTURE(narrowed_without_memory)
 {
         CAPNP_AUTO(capnp_vat_freep) capnp_vat *v = NULL;

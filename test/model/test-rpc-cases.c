@@ -385,3 +385,60 @@ TEST(a_ring_of_two_membranes_by_what_is_narrow)
 
         model_replay(5, false, ACTS, sizeof(ACTS) / sizeof(ACTS[0]));
 }
+
+/* A call waits for a result that the peer keeps for itself: what it is is never said. */
+TEST(a_narrow_way_to_results_that_stay_there)
+{
+        static const struct model_act ACTS[] = {
+                {12, ACT_BOOTSTRAP, 0, 4, 0, {0, 0, 0}},
+                {68, ACT_CALL, 0, 256, 0, {0, 0, 0}},
+                {242, ACT_PROMISE, 4, 0, 0, {0, 0, 0}},
+                {254, ACT_MEMBRANE, 0, 0, 0, {0, 0, 0}},
+                {289, ACT_PEEK, 0, 1152, 0, {0, 0, 0}},
+                {375, ACT_PROMISE, 0, 0, 0, {0, 0, 0}},
+                {382, ACT_WRAP, 0, 4128, 0, {4688, 0, 0}},
+                {408, ACT_BOOTSTRAP, 4, 0, 0, {0, 0, 0}},
+                {421, ACT_MEMBRANE, 0, 4128, 0, {0, 0, 0}},
+                {464, ACT_WRAP, 0, 4128, 3, {6065, 0, 0}},
+                {491, ACT_CALL, 4, 6592, 0, {3937, 0, 0}},
+                {570, ACT_DELIVER, 4, 0, 0, {0, 0, 0}},
+                {722, ACT_WRAP, 0, 6800, 0, {6176, 0, 0}},
+                {825, ACT_PROMISE, 0, 9376, 0, {0, 0, 0}},
+                {855, ACT_CALL, 0, 13265, 2322, {0, 0, 0}},
+                {896, ACT_RESOLVE, 0, 13264, 0, {11616, 0, 0}},
+                {931, ACT_DELIVER, 0, 4, 0, {0, 0, 0}},
+                {984, ACT_STEP, 0, 0, 259, {1, 0, 0}},
+                {1502, ACT_PEEK, 4, 7920, 0, {0, 0, 0}},
+                {1525, ACT_STEP, 4, 0, 1282, {0, 0, 0}},
+                {1576, ACT_FLUSH, 0, 13265, 0, {0, 0, 0}},
+                {1582, ACT_END, 4, 24464, 0, {24096, 0, 0}},
+        };
+
+        model_replay(5, false, ACTS, sizeof(ACTS) / sizeof(ACTS[0]));
+}
+
+/* … and one who holds it by way of us waits to be told. */
+TEST(who_holds_results_that_stay_there_is_told)
+{
+        static const struct model_act ACTS[] = {
+                {178, ACT_BOOTSTRAP, 3, 4, 0, {0, 0, 0}},
+                {207, ACT_PROMISE, 3, 0, 0, {0, 0, 0}},
+                {231, ACT_BOOTSTRAP, 4, 2, 0, {0, 0, 0}},
+                {276, ACT_BOOTSTRAP, 3, 0, 0, {0, 0, 0}},
+                {311, ACT_CALL, 3, 3377, 0, {0, 4480, 0}},
+                {357, ACT_PEEK, 3, 5040, 0, {0, 0, 0}},
+                {379, ACT_RESOLVE, 3, 3376, 0, {2912, 0, 0}},
+                {382, ACT_CALL, 3, 2912, 0, {5776, 0, 0}},
+                {407, ACT_DELIVER, 3, 4, 0, {0, 0, 0}},
+                {432, ACT_STEP, 4, 0, 771, {2, 0, 0}},
+                {557, ACT_STEP, 4, 0, 1812, {0, 0, 0}},
+                {600, ACT_CALL, 4, 3760, 0, {0, 8976, 0}},
+                {696, ACT_DELIVER, 4, 2, 0, {0, 0, 0}},
+                {741, ACT_STEP, 2, 0, 788, {0, 0, 0}},
+                {757, ACT_MEMBRANE, 2, 0, 0, {0, 0, 0}},
+                {808, ACT_WRAP, 2, 12176, 3, {11920, 0, 0}},
+                {822, ACT_CALL, 2, 12992, 0, {0, 0, 0}},
+        };
+
+        model_replay(5, false, ACTS, sizeof(ACTS) / sizeof(ACTS[0]));
+}
