@@ -59,10 +59,22 @@ static int stage_on_self(void *self, capnp_answer *a)
 static const struct echo_ops stage_ops = {.null = stage_on_null, .self = stage_on_self};
 static const struct capnp_membrane_ops membrane_ops;
 
+/* The counting tool can be told to count inside of one of these alone (bench/instructions). */
+static __attribute__((noinline)) int stage_turn_server(struct stage *s)
+{
+        return capnp_vat_process(s->vats[SERVER]);
+}
+
+static __attribute__((noinline)) int stage_turn_relay(struct stage *s)
+{
+        return capnp_vat_process(s->vats[RELAY]);
+}
+
 static void stage_turn(struct stage *s)
 {
-        for (int i = CLIENT; i >= SERVER; i--)
-                must(capnp_vat_process(s->vats[i]), "a turn");
+        must(capnp_vat_process(s->vats[CLIENT]), "a turn");
+        must(stage_turn_relay(s), "a turn");
+        must(stage_turn_server(s), "a turn");
 }
 
 static void stage_null_done(capnp_question *q, int r, void *arg);

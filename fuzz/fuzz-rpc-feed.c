@@ -2,6 +2,9 @@
  * Any bytes as what a peer sends to a vat whose object does a bit of everything. Whatever they are,
  * the tables stay sound, our own side never fails, and nothing remains at the end.
  *
+ * A second core is told the same and takes all calls the general way (rpc-plain.c): both say and
+ * hold the same.
+ *
  * The first word says how small the limits are, when they become smaller still, how the bytes are
  * cut and what descriptors come with them; the rest is the stream.
  * The corpus has whole conversations, made by record-rpc-feed.
@@ -11,6 +14,7 @@
 #include <sys/uio.h>
 
 #include "feed-target.h"
+#include "rpc-internal.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -58,52 +62,118 @@ static size_t frame_bytes(const uint8_t *b, size_t len)
         return bytes > len ? len : (size_t)bytes;
 }
 
-/* Takes out what is to be sent, as a peer that reads everything would. */
-static void take_out(capnp_rpc *r)
+/* Takes out what is to be sent, as a peer that reads everything would; a sum of it. */
+static uint64_t take_out(capnp_rpc *r)
 {
         struct iovec v[4];
+        uint64_t sum = 0;
         int n;
 
         while ((n = capnp_rpc_out_peek(r, v, 4, NULL, NULL)) > 0) {
                 size_t sent = 0;
 
-                for (int i = 0; i < n; i++)
+                for (int i = 0; i < n; i++) {
+                        const uint8_t *b = v[i].iov_base;
+
+                        for (size_t k = 0; k < v[i].iov_len; k++)
+                                sum = (sum ^ b[k]) * UINT64_C(0x100000001b3);
                         sent += v[i].iov_len;
+                }
                 capnp_rpc_out_sent(r, sent);
+        }
+
+        return sum;
+}
+
+/* How small the limits are, when they become smaller, how the bytes are cut, what comes with them.
+ */
+struct options {
+        bool small, unread;
+        uint8_t cut, tiny_at, fds;
+};
+
+/* A core that is fed; what it has said so far. */
+struct fed {
+        struct feed_target t;
+        uint64_t said;
+        int r;
+};
+
+static void feed_piece(struct fed *f, const struct options *o, const uint8_t *b, size_t len)
+{
+        uint8_t *exact = malloc(len); /* so that a sanitizer sees what lies behind it */
+
+        if (!exact)
+                abort();
+        memcpy(exact, b, len);
+        f->r = feed_target_feed(&f->t, exact, len, o->fds);
+        free(exact);
+        if (!o->unread)
+                f->said = f->said * 31 + take_out(f->t.r);
+}
+
+/* Two that have been told the same have said the same, and hold the same. */
+static void compare(const struct fed *a, const struct fed *b)
+{
+        struct capnp_rpc_counts n, m;
+
+        if (a->r != b->r)
+                abort();
+        if (a->r)
+                return; /* in which order the tables of a closed one are emptied is nobody's affair
+                         */
+
+        capnp_rpc_count(a->t.r, &n);
+        capnp_rpc_count(b->t.r, &m);
+        if (a->said != b->said || n.questions != m.questions || n.answers != m.answers ||
+            n.exports != m.exports || n.imports != m.imports || n.held_bytes != m.held_bytes ||
+            n.out_bytes != m.out_bytes || n.calls_in != m.calls_in)
+                abort();
+}
+
+/* twin: another core that takes every call the general way (rpc-plain.c), or NULL. */
+static void play(struct fed *f, struct fed *twin, const struct options *o, const uint8_t *data,
+                 size_t size)
+{
+        unsigned pieces = 0;
+
+        for (size_t at = 0, len; at < size && !f->r; at += len) {
+                len = o->cut ? o->cut : frame_bytes(data + at, size - at);
+                if (len > size - at)
+                        len = size - at;
+                if (o->tiny_at && ++pieces == o->tiny_at) {
+                        capnp_rpc_set_limits(f->t.r, &TINY);
+                        if (twin)
+                                capnp_rpc_set_limits(twin->t.r, &TINY);
+                }
+                feed_piece(f, o, data + at, len);
+                if (!twin)
+                        continue;
+                capnp_i_plain_forget(twin->t.r);
+                feed_piece(twin, o, data + at, len);
+                compare(f, twin);
         }
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-        struct feed_target t;
-        unsigned pieces = 0;
-        size_t cut;
-        int r = 0;
+        struct fed f = {.r = 0}, twin = {.r = 0};
+        struct options o;
 
         if (size < OPTIONS || size > MOST)
                 return 0;
 
-        cut = data[1];
-        feed_target_init(&t, data[0] & 1 ? &SMALL : NULL);
-        for (size_t at = OPTIONS; at < size && !r;) {
-                size_t len = cut ? cut : frame_bytes(data + at, size - at);
-                uint8_t *exact;
-
-                if (len > size - at)
-                        len = size - at;
-                exact = malloc(len); /* so that a sanitizer sees what lies behind it */
-                if (!exact)
-                        abort();
-                memcpy(exact, data + at, len);
-                if (data[2] && ++pieces == data[2])
-                        capnp_rpc_set_limits(t.r, &TINY);
-                r = feed_target_feed(&t, exact, len, data[3] & 3);
-                free(exact);
-                at += len;
-                if (!(data[0] & 2))
-                        take_out(t.r);
-        }
-
-        feed_target_deinit(&t);
+        o = (struct options){.small = data[0] & 1,
+                             .unread = data[0] & 2,
+                             .cut = data[1],
+                             .tiny_at = data[2],
+                             .fds = data[3] & 3};
+        feed_target_init(&f.t, o.small ? &SMALL : NULL);
+        if (!o.fds) /* which each would have a number of its own of */
+                feed_target_init(&twin.t, o.small ? &SMALL : NULL);
+        play(&f, o.fds ? NULL : &twin, &o, data + OPTIONS, size - OPTIONS);
+        if (!o.fds)
+                feed_target_deinit(&twin.t);
+        feed_target_deinit(&f.t);
         return 0;
 }

@@ -19,10 +19,10 @@ enum { USER_TIMEOUT_MS = 90 * 1000 };
 static int peer_look_unix(int fd, struct peer *ret_p)
 {
         struct ucred who;
-        socklen_t len = sizeof(who);
+        int r = capos_io_socket_peer(fd, &who);
 
-        if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &len) < 0)
-                return -errno;
+        if (r)
+                return r;
 
         ret_p->transport = TRANSPORT_UNIX;
         ret_p->source = source_of_uid(who.uid, NULL);

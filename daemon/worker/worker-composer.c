@@ -4,7 +4,7 @@
  * ends, and a message that lies about its size costs no more than one that has it.
  */
 #include "worker-composer.h"
-#include "gen/schema.capnp-c.h"
+#include "schema.capnp-c.h"
 
 enum { ANCESTORS = 64, SCHEMA_BYTES = 4 * 1024 * 1024 };
 

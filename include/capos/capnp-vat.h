@@ -61,6 +61,31 @@ CAPNP_PUBLIC int capnp_vat_connect(capnp_vat *v, const char *addr, const struct 
 CAPNP_PUBLIC int capnp_vat_listen(capnp_vat *v, const char *addr, const struct capnp_limits *l,
                                   capnp_cap *bootstrap) CAPNP_MUST_USE;
 
+/** Who connected, as the kernel says of a Unix socket: so it was at that moment. */
+struct capnp_peer {
+        bool known;   /**< false: by TCP, where nobody says, and the rest is 0 */
+        int32_t pid;  /**< its process */
+        uint32_t uid; /**< its user, the effective one */
+        uint32_t gid; /**< its group, the effective one */
+};
+
+/**
+ * Serves each connection an object of its own, until the vat is freed. What it was made for lasts
+ * as long as the connection or whoever else holds it; the object's `gone` says so.
+ *
+ * @param v      the vat
+ * @param addr   where; a Unix socket file that nobody listens on is replaced
+ * @param l      limits of each connection, or NULL
+ * @param offer  makes what a connection gets when it asks; called from the loop. Returns the
+ * object, which is taken, or NULL: the connection is closed. It may not free the vat
+ * @param self   handed to it; must outlive the vat
+ * @return       0; CAPNP_E_ADDRESS; a negative errno value (-EADDRINUSE)
+ */
+CAPNP_PUBLIC int capnp_vat_listen_each(capnp_vat *v, const char *addr, const struct capnp_limits *l,
+                                       capnp_cap *(*offer)(void *self,
+                                                           const struct capnp_peer *peer),
+                                       void *self) CAPNP_MUST_USE;
+
 /**
  * What a program that wants to decide about each connection hands to capnp_listener_new().
  */

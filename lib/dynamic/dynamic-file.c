@@ -5,7 +5,7 @@
  */
 #include "dynamic-buf.h"
 
-#include "gen/schema.capnp-c.h"
+#include "schema.capnp-c.h"
 
 #include <string.h>
 

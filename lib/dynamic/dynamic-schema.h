@@ -8,7 +8,7 @@
 
 #include <capos/capnp-dynamic.h>
 
-#include "gen/schema.capnp-c.h"
+#include "schema.capnp-c.h"
 
 enum {
         DYNAMIC_DEPTH = 64,        /* of types; of texts, unless the caller says otherwise */

@@ -7,7 +7,7 @@
 #include <errno.h>
 #include <sys/uio.h>
 
-#include "gen/schema.capnp-c.h"
+#include "schema.capnp-c.h"
 
 struct evil {
         uint64_t word;

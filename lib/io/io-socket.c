@@ -239,6 +239,18 @@ bool capos_io_socket_is_unix(int fd)
         return socket_family(fd) == AF_UNIX;
 }
 
+int capos_io_socket_peer(int fd, struct ucred *ret)
+{
+        socklen_t len = sizeof(*ret);
+
+        if (!capos_io_socket_is_unix(fd)) /* the kernel would say something all the same */
+                return -EAFNOSUPPORT;
+        if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, ret, &len) < 0)
+                return -errno;
+
+        return 0;
+}
+
 int capos_io_socket_address(int fd, struct capos_io_address *ret)
 {
         memset(ret, 0, sizeof(*ret));

@@ -39,6 +39,9 @@ int capos_io_socket_accept(int listener, int *ret_fd) CAPNP_MUST_USE;
 int capos_io_socket_adopt(int fd) CAPNP_MUST_USE;
 /* Whether a socket can carry descriptors. */
 bool capos_io_socket_is_unix(int fd);
+/* Who is at the other end of a Unix socket, or was when it connected. 0; -EAFNOSUPPORT: it is none;
+ * another negative errno value. */
+int capos_io_socket_peer(int fd, struct ucred *ret) CAPNP_MUST_USE;
 /* The address a socket is bound to. 0, or -errno. */
 int capos_io_socket_address(int fd, struct capos_io_address *ret) CAPNP_MUST_USE;
 

@@ -63,6 +63,7 @@ static void meet(const char *text)
         struct capos_io_address real;
         int listener, a, b, on = 0;
         socklen_t len = sizeof(on);
+        struct ucred who;
 
         CHECK_OK(capos_io_address_parse(text, true, &as));
         CHECK_OK(capos_io_socket_listen(&as.a[0], SOCK_STREAM, 0, &listener));
@@ -79,6 +80,11 @@ static void meet(const char *text)
                 CHECK(on);
                 CHECK_OK(getsockopt(b, SOL_SOCKET, SO_KEEPALIVE, &on, &len));
                 CHECK(on);
+                CHECK_EQ(capos_io_socket_peer(b, &who), -EAFNOSUPPORT);
+        } else {
+                CHECK_OK(capos_io_socket_peer(b, &who));
+                CHECK_EQ(who.pid, getpid());
+                CHECK_EQ(who.uid, geteuid());
         }
         close(a);
         close(b);

@@ -49,6 +49,50 @@ enum {
         CAPNP_I_MAX_DEPTH = 512,           /* no nesting limit is wider: it bounds our recursion */
 };
 
+/* The rest of it is of no meaning then. */
+static inline void capnp_i_msg_init(capnp_msg *m)
+{
+        m->segs = m->inline_segs;
+        m->nsegs = 0;
+        m->room_segs = CAPNP_I_SEGMENTS;
+        m->borrowed = 0;
+        m->caps = m->inline_caps;
+        m->ncaps = 0;
+        m->room_caps = CAPNP_I_CAPS;
+        m->budget = UINT64_MAX;
+        m->depth = 64;
+        m->building = false;
+        m->error = 0;
+        m->broken = NULL;
+}
+
+/* Words a reader may visit in a message of so many. */
+static inline uint64_t capnp_i_msg_budget(uint64_t words, const struct capnp_limits *l)
+{
+        const uint64_t least = UINT64_C(8) << 20;
+
+        if (l->traversal)
+                return l->traversal;
+
+        return words > least / 8 ? words * 8 : least;
+}
+
+static inline uint16_t capnp_i_msg_depth(const struct capnp_limits *l)
+{
+        return (uint16_t)(l->depth < CAPNP_I_MAX_DEPTH ? l->depth : CAPNP_I_MAX_DEPTH);
+}
+
+/* A received frame of one segment, which is nearly every one. n is not 0; l has all limits. */
+static inline void capnp_i_msg_init_one(capnp_msg *m, uint64_t *words, uint32_t n,
+                                        const struct capnp_limits *l)
+{
+        capnp_i_msg_init(m);
+        m->segs[0] = (struct capnp_i_segment){words, n, n};
+        m->nsegs = m->borrowed = 1;
+        m->budget = capnp_i_msg_budget(n, l);
+        m->depth = capnp_i_msg_depth(l);
+}
+
 /*
  * A received frame as a message: the words (already in one block, after the segment table) are
  * described by sizes: nsegs 32-bit values of any alignment, as in a segment table. The caller
@@ -63,9 +107,28 @@ int capnp_i_msg_init_received(capnp_msg *m, uint64_t *words, const void *sizes, 
  * used: words at the front of segment 0 that the caller keeps for itself (zeroed by it). The rest
  * need not be zeroed.
  */
-void capnp_i_msg_init_building(capnp_msg *m, uint64_t *first, uint32_t room, uint32_t used);
+static inline void capnp_i_msg_init_building(capnp_msg *m, uint64_t *first, uint32_t room,
+                                             uint32_t used)
+{
+        capnp_i_msg_init(m);
+        m->building = true;
+        /* A first segment must have room for the root pointer. */
+        if (!first || !room)
+                return;
+
+        m->segs[0] = (struct capnp_i_segment){first, used, room};
+        m->nsegs = 1;
+        m->borrowed = 1;
+}
+
 /* Drops capabilities and own segments; m may be used again after another init. */
-void capnp_i_msg_deinit(capnp_msg *m);
+void capnp_i_msg_deinit_any(capnp_msg *m);
+static inline void capnp_i_msg_deinit(capnp_msg *m)
+{
+        if (m->ncaps || m->borrowed < m->nsegs || m->room_segs > CAPNP_I_SEGMENTS ||
+            m->room_caps > CAPNP_I_CAPS)
+                capnp_i_msg_deinit_any(m);
+}
 
 /* capnp_msg_write() where there is room for capnp_msg_size() bytes. */
 void capnp_i_msg_write(const capnp_msg *m, uint8_t *p);
@@ -79,6 +142,38 @@ uint64_t *capnp_i_msg_grab(capnp_msg *m, uint64_t words, uint32_t *ret_seg);
 uint32_t capnp_i_msg_add_cap(capnp_msg *m, capnp_cap *cap);
 /* Gives one back; its index is not used again unless it was the last. */
 void capnp_i_msg_drop_cap(capnp_msg *m, uint32_t i);
+/* Whether a pointer is near, and to a struct that has no pointers. */
+static inline bool capnp_i_msg_is_flat(uint64_t pointer)
+{
+        return pointer && !(pointer & 3) && !(pointer >> 48);
+}
+/* The pointer to a struct that begins so many words behind it. */
+static inline uint64_t capnp_i_msg_struct_at(uint16_t words, uint16_t ptrs, uint32_t offset)
+{
+        if (!words && !ptrs) /* an offset of -1, so that it differs from null */
+                return UINT64_C(0xfffffffc);
+
+        return (uint64_t)offset << 2 | (uint64_t)words << 32 | (uint64_t)ptrs << 48;
+}
+
+/* What such a pointer at p leads to, in a segment of so many words. NULL: out of bounds. */
+static inline const uint64_t *capnp_i_msg_flat_at(const uint64_t *base, uint32_t words,
+                                                  const uint64_t *p)
+{
+        int64_t at = (p - base) + 1 + ((int32_t)(uint32_t)*p >> 2);
+
+        return at >= 0 && (uint64_t)at + (uint16_t)(*p >> 32) <= words ? base + at : NULL;
+}
+
+/* A far pointer to the pointer at a word of a segment. */
+uint64_t capnp_i_msg_far_to(uint32_t seg, uint32_t at);
+/*
+ * What a pointer elsewhere in the same message has to be, to lead to what is at a. pad: two words
+ * that will be at word pad_at of segment pad_seg; used if need be. false: it leads out of its
+ * segment.
+ */
+bool capnp_i_msg_lead(capnp_any a, uint64_t pad[2], uint32_t pad_seg, uint32_t pad_at,
+                      uint64_t *ret_w);
 /* Notes an error unless one is noted already. */
 void capnp_i_msg_mark(capnp_msg *m, int error);
 /* A slot at a word of segment 0 (an envelope's content pointer). */

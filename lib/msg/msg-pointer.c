@@ -247,3 +247,30 @@ void capnp_i_ptr_move(capnp_abuilder to, capnp_abuilder from)
 
         ptr_store(to.p, w);
 }
+
+/* ---- leading elsewhere -------------------------------------------------------------------- */
+
+uint64_t capnp_i_msg_far_to(uint32_t seg, uint32_t at)
+{
+        return ptr_to_far(seg, at, false);
+}
+
+bool capnp_i_msg_lead(capnp_any a, uint64_t pad[2], uint32_t pad_seg, uint32_t pad_at,
+                      uint64_t *ret_w)
+{
+        const struct capnp_i_segment *s = &a.m->segs[a.seg];
+        uint64_t w = ptr_load(a.p);
+        int64_t at = ptr_at(s->base, a.p) + 1 + ptr_offset(w);
+
+        *ret_w = w;
+        if (!w || ptr_kind(w) > PTR_LIST) /* those say the same wherever they are */
+                return true;
+
+        if (at < 0 || at > s->words)
+                return false;
+
+        pad[0] = ptr_to_far(a.seg, (uint32_t)at, false);
+        pad[1] = ptr_aim(w, 0);
+        *ret_w = ptr_to_far(pad_seg, pad_at, true);
+        return true;
+}

@@ -22,46 +22,6 @@ static const uint64_t msg_no_words[1];
 
 /* ---- life --------------------------------------------------------------------------------- */
 
-static void msg_init(capnp_msg *m)
-{
-        m->segs = m->inline_segs;
-        m->nsegs = 0;
-        m->room_segs = CAPNP_I_SEGMENTS;
-        m->borrowed = 0;
-        m->caps = m->inline_caps;
-        m->ncaps = 0;
-        m->room_caps = CAPNP_I_CAPS;
-        m->budget = UINT64_MAX;
-        m->depth = 64;
-        m->building = false;
-        m->error = 0;
-        m->broken = NULL;
-}
-
-void capnp_i_msg_init_building(capnp_msg *m, uint64_t *first, uint32_t room, uint32_t used)
-{
-        msg_init(m);
-        m->building = true;
-        /* A first segment must have room for the root pointer. */
-        if (!first || !room)
-                return;
-
-        m->segs[0] = (struct capnp_i_segment){first, used, room};
-        m->nsegs = 1;
-        m->borrowed = 1;
-}
-
-/* Words a reader may visit in a message of so many. */
-static uint64_t msg_budget(uint64_t words, const struct capnp_limits *l)
-{
-        uint64_t least = UINT64_C(8) << 20;
-
-        if (l->traversal)
-                return l->traversal;
-
-        return words > least / 8 ? words * 8 : least;
-}
-
 int capnp_i_msg_init_received(capnp_msg *m, uint64_t *words, const void *sizes, uint32_t nsegs,
                               const struct capnp_limits *l)
 {
@@ -73,11 +33,11 @@ int capnp_i_msg_init_received(capnp_msg *m, uint64_t *words, const void *sizes, 
                 l = &own;
         }
 
-        msg_init(m);
+        capnp_i_msg_init(m);
         if (nsegs > CAPNP_I_SEGMENTS) {
                 m->segs = malloc(nsegs * sizeof(*m->segs));
                 if (!m->segs) {
-                        msg_init(m);
+                        capnp_i_msg_init(m);
                         return -ENOMEM;
                 }
                 m->room_segs = nsegs;
@@ -95,12 +55,12 @@ int capnp_i_msg_init_received(capnp_msg *m, uint64_t *words, const void *sizes, 
 
         m->nsegs = nsegs;
         m->borrowed = nsegs;
-        m->budget = msg_budget(at, l);
-        m->depth = (uint16_t)(l->depth < CAPNP_I_MAX_DEPTH ? l->depth : CAPNP_I_MAX_DEPTH);
+        m->budget = capnp_i_msg_budget(at, l);
+        m->depth = capnp_i_msg_depth(l);
         return 0;
 }
 
-void capnp_i_msg_deinit(capnp_msg *m)
+void capnp_i_msg_deinit_any(capnp_msg *m)
 {
         for (uint32_t i = m->ncaps; i-- > 0;)
                 capnp_i_msg_drop_cap(m, i);

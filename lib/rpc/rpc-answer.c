@@ -34,13 +34,13 @@ capnp_abuilder capnp_answer_results_any(capnp_answer *a)
                 return (capnp_abuilder){0};
 
         if (!c->results)
-                c->results = capnp_i_frame_new();
+                c->results = capnp_i_frame_new(c->vat);
         if (!c->results) {
                 c->unfilled = true;
                 return (capnp_abuilder){0};
         }
 
-        return capnp_i_msg_slot(&c->results->msg, CONTENT_WORD);
+        return capnp_i_frame_content(c->results);
 }
 
 capnp_builder capnp_answer_results(capnp_answer *a)
@@ -93,6 +93,7 @@ int capnp_answer_stream(capnp_answer *a)
 int capnp_answer_return(capnp_answer *a)
 {
         struct call *c = answer_call(a);
+        bool malformed;
         int r = 0;
 
         capnp_i_vat_acts(c->vat);
@@ -102,13 +103,17 @@ int capnp_answer_return(capnp_answer *a)
                 return 0;
         }
 
+        malformed = !c->asked && capnp_answer_check(a);
+        if (!malformed && !c->results && !c->unfilled && capnp_i_plain_return(c))
+                return 0;
+
         /* Nothing was filled in: a struct of defaults, or, where no schema is known, null. */
         if (!c->results && c->m)
                 (void)capnp_answer_results(a);
         if (!c->results)
-                c->results = capnp_i_frame_new();
+                c->results = capnp_i_frame_new(c->vat);
         r = c->results && !c->unfilled ? capnp_msg_check(&c->results->msg) : -ENOMEM;
-        if (r == CAPNP_E_POISON || (!r && !c->asked && capnp_answer_check(a))) {
+        if (r == CAPNP_E_POISON || (!r && malformed)) {
                 capnp_i_call_fail(c, CAPNP_FAILED,
                                   r ? "the results are copied from a malformed message"
                                     : "the parameters are malformed");
@@ -125,7 +130,8 @@ int capnp_answer_return(capnp_answer *a)
                 return r;
         }
 
-        capnp_i_call_return(c);
+        if (!capnp_i_plain_return(c))
+                capnp_i_call_return(c);
         return 0;
 }
 
@@ -210,6 +216,22 @@ int capnp_answer_tail(capnp_answer *a, capnp_question *unsent)
         capnp_question_free(unsent);
         capnp_i_call_unref(c);
         return 0;
+}
+
+void capnp_answer_pipeline(capnp_answer *a)
+{
+        struct call *c = answer_call(a);
+
+        capnp_i_vat_acts(c->vat);
+        if (c->done || c->unfilled || (c->results && capnp_msg_check(&c->results->msg)))
+                return;
+
+        capnp_i_call_ref(c);
+        c->callers++; /* what hangs on it may be all that wants it */
+        c->piped = true;
+        capnp_i_call_settle_pipes(c);
+        capnp_i_call_drop_caller(c);
+        capnp_i_call_unref(c);
 }
 
 int capnp_answer_keep(capnp_answer *a, void (*canceled)(capnp_answer *a, void *arg), void *arg)

@@ -30,28 +30,36 @@
 #include <errno.h>
 #include <stdlib.h>
 
+enum { CALL_REST = offsetof(struct call, event) };
+
 static void call_run(struct event *e);
 
-struct call *capnp_i_call_new(capnp_vat *v)
+/* The second half, in which there is nothing yet. */
+static void call_init_rest(struct call *c)
 {
-        struct call *c = capnp_i_recycle_new(&v->calls, sizeof(*c));
-
-        if (!c)
-                return NULL;
-
-        c->vat = capnp_i_vat_ref(v);
-        c->refs = 1;
-        c->callers = 1;
+        memset((char *)c + CALL_REST, 0, sizeof(*c) - CALL_REST);
         c->waiter.is_call = true;
         capnp_i_event_init(&c->event, call_run);
         capnp_i_list_init(&c->waiter.link);
         capnp_i_pipes_init(&c->pipes);
-        return c;
 }
 
-struct call *capnp_i_call_ref(struct call *c)
+struct call *capnp_i_call_new(capnp_vat *v)
 {
-        c->refs++;
+        struct call *c = capnp_i_recycle_get(&v->pools[POOL_CALLS]);
+
+        if (!c) {
+                c = malloc(sizeof(*c));
+                if (!c)
+                        return NULL;
+
+                call_init_rest(c);
+        }
+
+        memset(c, 0, CALL_REST);
+        c->vat = capnp_i_vat_ref(v);
+        c->refs = 1;
+        c->callers = 1;
         return c;
 }
 
@@ -73,10 +81,10 @@ static void call_drop_early(struct call *c)
         free(early);
 }
 
-static void call_free(struct call *c)
+static void call_free_rest(struct call *c)
 {
-        capnp_vat *v = c->vat;
-
+        assert(!capnp_i_event_queued(&c->event) && capnp_i_list_empty(&c->waiter.link));
+        assert(!c->pipes.n);
         call_drop_early(c);
         capnp_i_call_drop_params(c);
         capnp_i_frame_unref(c->results);
@@ -84,21 +92,24 @@ static void call_free(struct call *c)
         capnp_i_wire_ids_clear(&c->result_ids);
         capnp_cap_unref(c->flow_cap);
         capnp_cap_unref(c->broken);
-        capnp_i_uncharge(&c->charge);
-        if (c->peer)
-                capnp_i_rpc_unref(c->peer);
-        if (c->out)
-                capnp_i_rpc_unref(c->out);
         free(c->reason);
         capnp_i_more_unref(c->more);
-        capnp_i_recycle_free(&v->calls, c);
-        capnp_i_vat_unref(v);
+        if (c->out)
+                capnp_i_rpc_unref(c->out);
+        call_init_rest(c);
 }
 
-void capnp_i_call_unref(struct call *c)
+void capnp_i_call_last(struct call *c)
 {
-        if (--c->refs == 0)
-                call_free(c);
+        capnp_vat *v = c->vat;
+
+        if (!c->light)
+                call_free_rest(c);
+        capnp_i_uncharge(&c->charge.kept);
+        if (c->peer)
+                capnp_i_rpc_unref(c->peer);
+        capnp_i_recycle_free(&v->pools[POOL_CALLS], c);
+        capnp_i_vat_unref(v);
 }
 
 void capnp_i_call_due(struct call *c, uint8_t what)
@@ -116,7 +127,8 @@ void capnp_i_call_drop_params(struct call *c)
 {
         capnp_cap *target = c->target;
 
-        capnp_i_uncharge(&c->params_charge);
+        if (c->charge.params)
+                capnp_i_charge_end_params(&c->charge, c->peer);
         c->params = capnp_i_frame_unref(c->params);
         c->params_root = (capnp_builder){0};
         c->target = NULL;
@@ -269,7 +281,7 @@ capnp_cap *capnp_i_call_pipe(struct call *c, const uint16_t *path, uint16_t n)
         if (c->done && c->failed)
                 return capnp_cap_ref(capnp_i_call_broken(c));
 
-        if (c->done)
+        if (c->done || c->piped)
                 return capnp_cap_ref(capnp_i_call_result_cap(c, path, n));
 
         early = call_find_early(c, path, n);
@@ -311,7 +323,7 @@ static bool call_result_is_ours(const struct call *c, uint32_t i)
  * The references handed out early become what the results hold. One that has to be embargoed takes
  * the result's place, so that whoever reads the result keeps the order as well.
  */
-static void call_settle_pipes(struct call *c)
+void capnp_i_call_settle_pipes(struct call *c)
 {
         struct capnp_i_list *l;
 
@@ -358,8 +370,9 @@ static void call_take_results(struct call *c, struct call *t)
                 return;
 
         /* Both might rewrite the capability table: each needs its own. */
-        c->results = (c->crossings || c->early) && t->yourself ? capnp_i_frame_copy(t->results, &r)
-                                                               : capnp_i_frame_ref(t->results);
+        c->results = (c->crossings || c->early) && t->yourself
+                             ? capnp_i_frame_copy(c->vat, t->results, &r)
+                             : capnp_i_frame_ref(t->results);
         if (r)
                 capnp_i_call_set_exception(c, CAPNP_FAILED, "the results are malformed");
 }
@@ -400,9 +413,10 @@ static struct call *call_complete(struct call *c)
 {
         struct call *parent = c->parent;
 
+        assert(!c->done);
         capnp_i_call_ref(c);
         c->callers++; /* settling may drop all others, and it is too late to cancel */
-        call_settle_pipes(c);
+        capnp_i_call_settle_pipes(c);
         capnp_i_membrane_return(c);
         c->done = true;
         capnp_i_flow_returned(c);
@@ -427,7 +441,7 @@ static void call_end(struct call *c)
         if (c->state == CALL_ENDED)
                 return;
 
-        c->state = CALL_ENDED;
+        capnp_i_call_move(c, CALL_ENDED);
         capnp_i_list_remove(&c->waiter.link);
         while ((x = c->crossings)) {
                 c->crossings = x->outer;
@@ -496,11 +510,11 @@ static void call_charge_return(struct call *c)
         if (payer && payer == c->peer)
                 return;
 
-        capnp_i_uncharge(&c->charge);
+        capnp_i_uncharge(&c->charge.kept);
         if (payer)
-                capnp_i_charge(&c->charge, payer, COST_RETURN, FOR_ANYTHING);
+                capnp_i_charge(&c->charge.kept, payer, COST_RETURN, FOR_ANYTHING);
         else
-                capnp_i_charge(&c->charge, c->out, COST_RETURN, FOR_RETURN);
+                capnp_i_charge(&c->charge.kept, c->out, COST_RETURN, FOR_RETURN);
 }
 
 static void call_cancel_remote(struct call *c)
@@ -581,7 +595,7 @@ void capnp_i_call_give_up(struct call *c)
 
 void capnp_i_call_drop_caller(struct call *c)
 {
-        if (--c->callers > 0)
+        if (!capnp_i_refs_drop(&c->callers))
                 return;
 
         capnp_i_call_ref(c);
@@ -625,7 +639,6 @@ static void call_queue(struct call *c, struct promise *p)
                 return;
         }
 
-        c->state = CALL_QUEUED;
         call_set_target(c, &p->cap);
         capnp_i_list_append(&p->fifo, &c->waiter.link);
 }
@@ -647,7 +660,7 @@ static capnp_cap *call_step(struct call *c, capnp_cap *target)
 
         switch ((enum cap_kind)target->kind) {
         case CAP_HOSTED:
-                c->state = CALL_HOSTED;
+                capnp_i_call_move(c, CALL_HOSTED);
                 call_set_target(c, target);
                 capnp_i_call_due(c, DUE_RUN);
                 return NULL;
@@ -682,10 +695,12 @@ void capnp_i_call_deliver(struct call *c, capnp_cap *target)
 
         /* Crossing a membrane may drop the last reference to its results, and so to it. */
         capnp_i_call_ref(c);
-        if (c->state == CALL_NEW)
+        if (c->state == CALL_NEW) {
                 capnp_i_call_ref(c); /* the callee's, until call_end() */
+                capnp_i_call_move(c, CALL_QUEUED);
+        }
 
-        c->state = CALL_QUEUED;
+        assert(c->state == CALL_QUEUED && capnp_i_list_empty(&c->waiter.link));
         while (c->state == CALL_QUEUED && capnp_i_list_empty(&c->waiter.link)) {
                 next = capnp_i_cap_final(held);
                 if (!next) {
@@ -754,7 +769,7 @@ void capnp_i_call_follow(struct call *c, struct call *t)
                 capnp_cap_unref(&p->cap);
         }
 
-        c->state = CALL_TAILED;
+        capnp_i_call_move(c, CALL_TAILED);
         c->tail = t;
         capnp_i_call_drop_params(c);
         if (c->canceled)
@@ -850,9 +865,8 @@ static void call_run(struct event *e)
         struct call *c = CAPNP_I_OF(e, struct call, event);
         uint8_t what = (uint8_t)(c->due & -c->due);
 
-        /* The event's reference ends with its last reason to run. */
-        c->due = (uint8_t)(c->due & ~what);
-        if (c->due) {
+        c->due ^= what;
+        if (c->due) { /* the event's reference ends with its last reason to run */
                 capnp_i_call_ref(c);
                 capnp_i_event_queue(c->vat, &c->event);
         }

@@ -29,7 +29,7 @@ void capnp_i_cap_init(capnp_cap *c, capnp_vat *v, enum cap_kind kind)
 capnp_cap *capnp_cap_ref(capnp_cap *c)
 {
         if (c)
-                c->refs++;
+                capnp_i_refs_take(&c->refs);
 
         return c;
 }
@@ -42,7 +42,12 @@ static void cap_memory_free(capnp_cap *c)
                 close(c->fd);
         capnp_i_narrow_gone(c);
         capnp_i_flow_free(c->flow);
-        free(c);
+        if (c->kind == CAP_PROMISE)
+                capnp_i_recycle_free(&v->pools[POOL_PROMISES], capnp_i_cap_promise(c));
+        else if (c->kind == CAP_IMPORT)
+                capnp_i_recycle_free(&v->pools[POOL_IMPORTS], capnp_i_cap_import(c));
+        else
+                free(c);
         capnp_i_vat_unref(v);
 }
 
@@ -72,6 +77,7 @@ static void promise_free(struct promise *p)
         p->source = NULL;
         capnp_i_pipes_remove(p);
         capnp_i_promise_drop_waiters(p);
+        capnp_i_waits_end(p->cap.vat, &p->waits);
         if (p->embargo_rpc)
                 capnp_i_table_embargo_forget(p->embargo_rpc, p->embargo);
         capnp_i_table_import_drop(&p->wire);
@@ -116,7 +122,7 @@ capnp_cap *capnp_cap_unref(capnp_cap *c)
         struct capnp_i_list *l;
         capnp_vat *v;
 
-        if (!c || --c->refs > 0)
+        if (!c || !capnp_i_refs_drop(&c->refs))
                 return NULL;
 
         v = c->vat;
@@ -131,31 +137,6 @@ capnp_cap *capnp_cap_unref(capnp_cap *c)
         v->dooming = false;
         capnp_i_vat_unref(v);
         return NULL;
-}
-
-struct hosted *capnp_i_cap_hosted(capnp_cap *c)
-{
-        return CAPNP_I_OF(c, struct hosted, cap);
-}
-
-struct import *capnp_i_cap_import(capnp_cap *c)
-{
-        return CAPNP_I_OF(c, struct import, cap);
-}
-
-struct promise *capnp_i_cap_promise(capnp_cap *c)
-{
-        return CAPNP_I_OF(c, struct promise, cap);
-}
-
-struct broken *capnp_i_cap_broken(capnp_cap *c)
-{
-        return CAPNP_I_OF(c, struct broken, cap);
-}
-
-struct wrap *capnp_i_cap_wrap(capnp_cap *c)
-{
-        return CAPNP_I_OF(c, struct wrap, cap);
 }
 
 int capnp_cap_new(capnp_vat *v, const struct capnp_interface *i, const void *ops, void *self,

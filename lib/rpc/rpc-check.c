@@ -81,13 +81,14 @@ static bool check_ledger(const capnp_rpc *r)
         uint64_t sum = 0;
         struct call *c;
 
-        while ((c = capnp_i_map_next(&r->answers, &pos, NULL))) {
-                if (c->charge.rpc != r) { /* who is gone does not pay for what it had asked for */
+        while ((c = capnp_i_ids_next(&r->answers, &pos, NULL))) {
+                if (c->charge.kept.rpc !=
+                    r) { /* who is gone does not pay for what it had asked for */
                         if (!r->closed)
                                 return false;
                         continue;
                 }
-                held += c->charge.bytes + c->params_charge.bytes;
+                held += c->charge.kept.bytes + c->charge.params;
                 n++;
         }
 
@@ -134,7 +135,7 @@ int capnp_rpc_check(const capnp_rpc *r)
         for (i = 0; i < r->embargoes.n; i++)
                 if (r->embargoes.v[i].live && !check_embargo(r, i))
                         return -EUCLEAN;
-        for (pos = 0; (p = capnp_i_map_next(&r->answers, &pos, &key));)
+        for (pos = 0; (p = capnp_i_ids_next(&r->answers, &pos, &key));)
                 if (!check_answer(r, p, key))
                         return -EUCLEAN;
         for (pos = 0; (p = capnp_i_map_next(&r->imports, &pos, &key));)
@@ -183,7 +184,7 @@ static void dump_maps(const capnp_rpc *r, FILE *to)
         uint64_t key;
         void *p;
 
-        for (pos = 0; (p = capnp_i_map_next(&r->answers, &pos, &key));)
+        for (pos = 0; (p = capnp_i_ids_next(&r->answers, &pos, &key));)
                 dump_call("answer", key, p, check_answer(r, p, key), to);
         for (pos = 0; (p = capnp_i_map_next(&r->imports, &pos, &key));) {
                 capnp_cap *c = p;

@@ -44,6 +44,7 @@ static void rpc_take_limits(capnp_rpc *r, const struct capnp_limits *l)
         if (r->no_fds)
                 r->limits.fds = 0;
         capnp_i_turn_limits(r);
+        capnp_i_plain_forget(r); /* how deep a message may go is in it */
 }
 
 int capnp_rpc_new(capnp_vat *v, const struct capnp_limits *l, capnp_cap *bootstrap,
@@ -76,24 +77,16 @@ int capnp_rpc_new(capnp_vat *v, const struct capnp_limits *l, capnp_cap *bootstr
         return 0;
 }
 
-capnp_rpc *capnp_i_rpc_ref(capnp_rpc *r)
-{
-        r->refs++;
-        return r;
-}
-
-void capnp_i_rpc_unref(capnp_rpc *r)
+void capnp_i_rpc_last(capnp_rpc *r)
 {
         capnp_vat *v = r->vat;
-
-        if (--r->refs > 0)
-                return;
 
         capnp_i_list_remove(&r->link);
         capnp_i_out_clear(r);
         capnp_i_fds_close(&r->fds_open);
         capnp_cap_unref(&r->why->cap);
         capnp_i_feed_deinit(r);
+        capnp_i_plain_forget(r);
         capnp_i_map_deinit(&r->gates);
         free(r);
         capnp_i_vat_unref(v);
@@ -306,7 +299,7 @@ int capnp_rpc_bootstrap(capnp_rpc *r, capnp_cap **ret_c)
                 capnp_i_call_fail(c, CAPNP_OVERLOADED, capnp_i_send_why(k));
         } else {
                 capnp_i_call_ref(c); /* the callee's */
-                c->state = CALL_REMOTE;
+                capnp_i_call_move(c, CALL_REMOTE);
                 c->out = capnp_i_rpc_ref(r);
                 capnp_i_send_bootstrap(r, c->out_id);
         }

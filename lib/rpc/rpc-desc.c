@@ -8,8 +8,6 @@
 #include <fcntl.h>
 #include <stdlib.h>
 
-#include "rpc-proto.h"
-
 enum { PATH_MOST = 64 };
 
 /* ---- reading -------------------------------------------------------------------------------- */
@@ -25,26 +23,31 @@ static int desc_broken(capnp_rpc *r, const char *reason, capnp_cap **ret_c)
  * its Return said that no Finish was needed. That is no offence, but there is nothing to call any
  * more.
  */
-int capnp_i_desc_read_promised(capnp_rpc *r, capnp_reader promised, capnp_cap **ret_c)
+int capnp_i_desc_read_promised(capnp_rpc *r, rpc_promised_answer_reader promised, capnp_cap **ret_c)
 {
-        capnp_list ops = capnp_any_list(capnp_reader_any(promised, 0), CAPNP_SIZE_COMPOSITE, NULL);
-        struct call *c = capnp_i_map_get(&r->answers, capnp_reader_u32(promised, ID_AT, 0));
+        rpc_promised_answer_op_list ops = rpc_promised_answer_transform(promised);
+        struct call *c = capnp_i_ids_get(&r->answers, rpc_promised_answer_question_id(promised));
         uint16_t path[PATH_MOST], n = 0;
         uint32_t i;
 
         if (!c || c->finished)
                 return desc_broken(r, "the call this one builds upon is over", ret_c);
 
-        if (ops.len > PATH_MOST)
+        if (ops.l.len > PATH_MOST)
                 return desc_broken(r, "the path is too long", ret_c);
 
-        for (i = 0; i < ops.len; i++) {
-                capnp_reader op = capnp_list_struct(ops, i);
+        for (i = 0; i < ops.l.len; i++) {
+                rpc_promised_answer_op_reader op = rpc_promised_answer_op_list_get(ops, i);
 
-                if (capnp_reader_u16(op, OP_TAG_AT, 0) == OP_FIELD)
-                        path[n++] = capnp_reader_u16(op, OP_FIELD_AT, 0);
-                else if (capnp_reader_u16(op, OP_TAG_AT, 0) != OP_NOOP)
+                switch (rpc_promised_answer_op_which(op)) {
+                case RPC_PROMISED_ANSWER_OP_NOOP:
+                        break;
+                case RPC_PROMISED_ANSWER_OP_GET_POINTER_FIELD:
+                        path[n++] = rpc_promised_answer_op_get_pointer_field(op);
+                        break;
+                default:
                         return desc_broken(r, "an unknown operation in a path", ret_c);
+                }
         }
 
         /* Within a message, too: it may name as many paths as it has room for. */
@@ -70,60 +73,61 @@ static int desc_import(capnp_rpc *r, uint32_t id, bool promise, capnp_cap **ret_
 }
 
 /* 0; CAPNP_E_LIMIT: no more references for this peer; -ENOMEM. */
-int capnp_i_desc_read_one(capnp_rpc *r, capnp_reader d, capnp_cap **ret_c)
+int capnp_i_desc_read_one(capnp_rpc *r, rpc_cap_descriptor_reader d, capnp_cap **ret_c)
 {
-        uint32_t id = capnp_reader_u32(d, DESC_ID_AT, 0);
         struct export *e;
 
         *ret_c = NULL;
-        switch (capnp_reader_u16(d, DESC_TAG_AT, 0)) {
-        case DESC_NONE:
+        switch (rpc_cap_descriptor_which(d)) {
+        case RPC_CAP_DESCRIPTOR_NONE:
                 return 0;
-        case DESC_SENDER_HOSTED:
-                return desc_import(r, id, false, ret_c);
-        case DESC_SENDER_PROMISE:
-                return desc_import(r, id, true, ret_c);
-        case DESC_RECEIVER_HOSTED:
-                e = capnp_i_table_export(r, id);
+        case RPC_CAP_DESCRIPTOR_SENDER_HOSTED:
+                return desc_import(r, rpc_cap_descriptor_sender_hosted(d), false, ret_c);
+        case RPC_CAP_DESCRIPTOR_SENDER_PROMISE:
+                return desc_import(r, rpc_cap_descriptor_sender_promise(d), true, ret_c);
+        case RPC_CAP_DESCRIPTOR_RECEIVER_HOSTED:
+                e = capnp_i_table_export(r, rpc_cap_descriptor_receiver_hosted(d));
                 if (!e)
                         return desc_broken(r, "no such export", ret_c);
                 *ret_c = capnp_cap_ref(e->cap);
                 return 0;
-        case DESC_RECEIVER_ANSWER:
-                return capnp_i_desc_read_promised(r, capnp_any_struct(capnp_reader_any(d, 0), NULL),
-                                                  ret_c);
-        case DESC_THIRD_PARTY: /* level 3 is not ours: the vine is as good as the object */
-                d = capnp_any_struct(capnp_reader_any(d, 0), NULL);
-                return desc_import(r, capnp_reader_u32(d, 0, 0), false, ret_c);
+        case RPC_CAP_DESCRIPTOR_RECEIVER_ANSWER:
+                return capnp_i_desc_read_promised(r, rpc_cap_descriptor_receiver_answer(d), ret_c);
+        case RPC_CAP_DESCRIPTOR_THIRD_PARTY_HOSTED:
+                /* Level 3 is not ours: the vine is as good as the object. */
+                return desc_import(r,
+                                   rpc_third_party_cap_descriptor_vine_id(
+                                           rpc_cap_descriptor_third_party_hosted(d)),
+                                   false, ret_c);
         default:
                 return desc_broken(r, "an unknown kind of capability", ret_c);
         }
 }
 
-bool capnp_i_desc_is_ours(capnp_reader d)
+bool capnp_i_desc_is_ours(rpc_cap_descriptor_reader d)
 {
-        uint16_t tag = capnp_reader_u16(d, DESC_TAG_AT, 0);
+        enum rpc_cap_descriptor_which tag = rpc_cap_descriptor_which(d);
 
-        return tag == DESC_RECEIVER_HOSTED || tag == DESC_RECEIVER_ANSWER;
+        return tag == RPC_CAP_DESCRIPTOR_RECEIVER_HOSTED ||
+               tag == RPC_CAP_DESCRIPTOR_RECEIVER_ANSWER;
 }
 
 bool capnp_i_desc_result_is_ours(struct frame *f, uint32_t i)
 {
-        capnp_reader r = capnp_any_struct(capnp_msg_root(&f->msg), NULL);
+        rpc_return_reader r;
 
         if (!f->received)
                 return false;
 
-        r = capnp_any_struct(capnp_reader_any(r, 0), NULL); /* Return */
-        r = capnp_any_struct(capnp_reader_any(r, 0), NULL); /* Payload */
-        return capnp_i_desc_is_ours(capnp_list_struct(
-                capnp_any_list(capnp_reader_any(r, 1), CAPNP_SIZE_COMPOSITE, NULL), i));
+        r = rpc_message_return(rpc_message_root(&f->msg));
+        return capnp_i_desc_is_ours(
+                rpc_cap_descriptor_list_get(rpc_payload_cap_table(rpc_return_results(r)), i));
 }
 
 /* A descriptor is given away once: whoever names it first has it. */
-void capnp_i_desc_take_fd(capnp_rpc *r, capnp_reader d, capnp_cap *c)
+void capnp_i_desc_take_fd(capnp_rpc *r, rpc_cap_descriptor_reader d, capnp_cap *c)
 {
-        unsigned i = capnp_reader_u8(d, DESC_FD_AT, DESC_NO_FD);
+        unsigned i = rpc_cap_descriptor_attached_fd(d);
 
         if (i >= r->fds_now.n || !c || c->fd >= 0)
                 return;
@@ -135,31 +139,33 @@ void capnp_i_desc_take_fd(capnp_rpc *r, capnp_reader d, capnp_cap *c)
         r->fds_now.v[i] = -1;
 }
 
-uint64_t capnp_i_desc_cost(capnp_list table)
+uint64_t capnp_i_desc_cost(rpc_cap_descriptor_list table)
 {
         uint64_t bytes = 0;
         uint32_t i;
 
-        for (i = 0; i < table.len; i++) {
-                uint16_t tag = capnp_reader_u16(capnp_list_struct(table, i), DESC_TAG_AT, 0);
+        for (i = 0; i < table.l.len; i++) {
+                enum rpc_cap_descriptor_which tag =
+                        rpc_cap_descriptor_which(rpc_cap_descriptor_list_get(table, i));
 
-                if (tag == DESC_SENDER_PROMISE)
+                if (tag == RPC_CAP_DESCRIPTOR_SENDER_PROMISE)
                         bytes += COST_PROMISE;
-                else if (tag == DESC_SENDER_HOSTED || tag == DESC_THIRD_PARTY)
+                else if (tag == RPC_CAP_DESCRIPTOR_SENDER_HOSTED ||
+                         tag == RPC_CAP_DESCRIPTOR_THIRD_PARTY_HOSTED)
                         bytes += COST_IMPORT;
         }
 
         return bytes;
 }
 
-int capnp_i_desc_read(capnp_rpc *r, capnp_list table, capnp_msg *into)
+int capnp_i_desc_read(capnp_rpc *r, rpc_cap_descriptor_list table, capnp_msg *into)
 {
         int worst = 0, k;
         capnp_cap *c;
         uint32_t i;
 
-        for (i = 0; i < table.len && !capnp_msg_check(into); i++) {
-                capnp_reader d = capnp_list_struct(table, i);
+        for (i = 0; i < table.l.len && !capnp_msg_check(into); i++) {
+                rpc_cap_descriptor_reader d = rpc_cap_descriptor_list_get(table, i);
 
                 k = capnp_i_desc_read_one(r, d, &c);
                 if (k < 0)
@@ -179,12 +185,17 @@ int capnp_i_desc_read(capnp_rpc *r, capnp_list table, capnp_msg *into)
 
 static int wire_ids_add(struct wire_ids *ids, uint32_t id)
 {
+        bool own = ids->n > 1;
         uint32_t *v;
 
-        if ((ids->n & (ids->n - 1)) == 0) { /* a power of two: full */
-                v = realloc(ids->v, (ids->n ? ids->n * 2 : 1) * sizeof(*v));
+        if (!ids->n) {
+                ids->v = &ids->one;
+        } else if ((ids->n & (ids->n - 1)) == 0) { /* a power of two: full */
+                v = realloc(own ? ids->v : NULL, ids->n * 2 * sizeof(*v));
                 if (!v)
                         return -ENOMEM;
+                if (!own)
+                        v[0] = ids->one;
                 ids->v = v;
         }
 
@@ -194,7 +205,8 @@ static int wire_ids_add(struct wire_ids *ids, uint32_t id)
 
 void capnp_i_wire_ids_clear(struct wire_ids *ids)
 {
-        free(ids->v);
+        if (ids->v != &ids->one)
+                free(ids->v);
         *ids = (struct wire_ids){0};
 }
 
@@ -207,41 +219,38 @@ void capnp_i_wire_ids_release(capnp_rpc *r, struct wire_ids *ids)
         capnp_i_wire_ids_clear(ids);
 }
 
-static void desc_write_promised(const struct promise *p, capnp_abuilder slot)
+static void desc_write_promised(const struct promise *p, rpc_promised_answer_builder b)
 {
-        capnp_builder b = capnp_abuilder_init_struct(slot, 1, 1);
-        capnp_lbuilder ops;
+        rpc_promised_answer_op_list_builder ops;
         uint16_t i;
 
-        capnp_builder_set_u32(b, ID_AT, p->source->out_id, 0);
+        rpc_promised_answer_set_question_id(b, p->source->out_id);
         if (!p->npath)
                 return;
 
-        ops = capnp_abuilder_init_structs(capnp_builder_any(b, 0), p->npath, 1, 0);
-        for (i = 0; i < p->npath; i++) {
-                capnp_builder op = capnp_lbuilder_struct(ops, i);
-
-                capnp_builder_set_u16(op, OP_TAG_AT, OP_FIELD, 0);
-                capnp_builder_set_u16(op, OP_FIELD_AT, p->path[i], 0);
-        }
+        ops = rpc_promised_answer_init_transform(b, p->npath);
+        for (i = 0; i < p->npath; i++)
+                rpc_promised_answer_op_set_get_pointer_field(
+                        rpc_promised_answer_op_list_builder_get(ops, i), p->path[i]);
 }
 
 /* A MessageTarget for something that is on r. */
-void capnp_i_desc_write_target(capnp_cap *c, capnp_builder target)
+void capnp_i_desc_write_target(capnp_cap *c, rpc_message_target_builder target)
 {
         struct promise *p = c->kind == CAP_PROMISE ? capnp_i_cap_promise(c) : NULL;
 
         if (p && !p->wire.rpc) {
-                capnp_builder_set_u16(target, TARGET_TAG_AT, TARGET_PROMISED, 0);
-                desc_write_promised(p, capnp_builder_any(target, 0));
+                desc_write_promised(p, rpc_message_target_init_promised_answer(target));
                 return;
         }
 
-        capnp_builder_set_u32(target, ID_AT, p ? p->wire.id : capnp_i_cap_import(c)->wire.id, 0);
+        rpc_message_target_set_imported_cap(target,
+                                            p ? p->wire.id : capnp_i_cap_import(c)->wire.id);
 }
 
 /* 0; -EDQUOT: the peer has as many references as it may; -ENOMEM. */
-int capnp_i_desc_write_one(capnp_rpc *r, capnp_cap *c, capnp_builder d, struct wire_ids *ids)
+int capnp_i_desc_write_one(capnp_rpc *r, capnp_cap *c, rpc_cap_descriptor_builder d,
+                           struct wire_ids *ids)
 {
         struct promise *p;
         struct export *e;
@@ -253,14 +262,12 @@ int capnp_i_desc_write_one(capnp_rpc *r, capnp_cap *c, capnp_builder d, struct w
         if (capnp_i_cap_is_on(c, r)) {
                 p = c->kind == CAP_PROMISE ? capnp_i_cap_promise(c) : NULL;
                 if (p && !p->wire.rpc) {
-                        capnp_builder_set_u16(d, DESC_TAG_AT, DESC_RECEIVER_ANSWER, 0);
-                        desc_write_promised(p, capnp_builder_any(d, 0));
+                        desc_write_promised(p, rpc_cap_descriptor_init_receiver_answer(d));
                         return 0;
                 }
 
-                capnp_builder_set_u16(d, DESC_TAG_AT, DESC_RECEIVER_HOSTED, 0);
-                capnp_builder_set_u32(d, DESC_ID_AT,
-                                      p ? p->wire.id : capnp_i_cap_import(c)->wire.id, 0);
+                rpc_cap_descriptor_set_receiver_hosted(d, p ? p->wire.id
+                                                            : capnp_i_cap_import(c)->wire.id);
                 return 0;
         }
 
@@ -268,9 +275,10 @@ int capnp_i_desc_write_one(capnp_rpc *r, capnp_cap *c, capnp_builder d, struct w
         if (!e)
                 return r->exports.live >= r->limits.refs ? -EDQUOT : -ENOMEM;
 
-        capnp_builder_set_u16(d, DESC_TAG_AT, e->promise ? DESC_SENDER_PROMISE : DESC_SENDER_HOSTED,
-                              0);
-        capnp_builder_set_u32(d, DESC_ID_AT, e->id, 0);
+        if (e->promise)
+                rpc_cap_descriptor_set_sender_promise(d, e->id);
+        else
+                rpc_cap_descriptor_set_sender_hosted(d, e->id);
         if (!wire_ids_add(ids, e->id))
                 return 0;
 
@@ -279,7 +287,8 @@ int capnp_i_desc_write_one(capnp_rpc *r, capnp_cap *c, capnp_builder d, struct w
 }
 
 /* For what we export: to give the peer a descriptor for what is its own would be waste. */
-void capnp_i_desc_write_fd(capnp_rpc *r, capnp_cap *c, capnp_builder d, struct fds *fds)
+void capnp_i_desc_write_fd(capnp_rpc *r, capnp_cap *c, rpc_cap_descriptor_builder d,
+                           struct fds *fds)
 {
         int fd = capnp_cap_fd_peek(c);
 
@@ -290,26 +299,29 @@ void capnp_i_desc_write_fd(capnp_rpc *r, capnp_cap *c, capnp_builder d, struct f
         if (fd < 0)
                 return;
 
-        capnp_builder_set_u8(d, DESC_FD_AT, (uint8_t)fds->n, DESC_NO_FD);
+        rpc_cap_descriptor_set_attached_fd(d, (uint8_t)fds->n);
         fds->v[fds->n++] = fd;
 }
 
 /* On an error what was exported so far is taken back: nothing has been sent. */
-int capnp_i_desc_write(capnp_rpc *r, capnp_msg *m, struct wire_ids *ids, struct fds *fds)
+int capnp_i_desc_write(capnp_rpc *r, struct frame *f, struct wire_ids *ids, struct fds *fds)
 {
-        capnp_lbuilder table;
+        rpc_cap_descriptor_list_builder table;
+        capnp_msg *m = &f->msg;
         uint32_t i, exported;
         int k = 0;
 
         if (!m->ncaps)
                 return 0;
 
-        table = capnp_abuilder_init_structs(capnp_i_msg_slot(m, CAPTABLE_WORD), m->ncaps, 1, 1);
+        table = rpc_payload_init_cap_table(capnp_i_frame_payload(f), m->ncaps);
         for (i = 0; !k && i < m->ncaps; i++) {
+                rpc_cap_descriptor_builder d = rpc_cap_descriptor_list_builder_get(table, i);
+
                 exported = ids->n;
-                k = capnp_i_desc_write_one(r, m->caps[i], capnp_lbuilder_struct(table, i), ids);
+                k = capnp_i_desc_write_one(r, m->caps[i], d, ids);
                 if (!k && ids->n > exported)
-                        capnp_i_desc_write_fd(r, m->caps[i], capnp_lbuilder_struct(table, i), fds);
+                        capnp_i_desc_write_fd(r, m->caps[i], d, fds);
         }
 
         if (!k)

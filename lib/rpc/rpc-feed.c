@@ -14,15 +14,18 @@
 #include "rpc-internal.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "rpc-proto.h"
 #include "wire.h"
 
 /* What is kept of a message that is too long, its segment table among it; an Abort that is. */
 enum { HEAD_KEEP = 16 * 1024, ABORT_BYTES = 64 * 1024 };
+
+/* The segment table of a frame of one segment, and a length of which no kind is too long. */
+enum { ONE_HEADER = 8, SMALL_WORDS_IN = 1024 };
 
 /* What is left of the bytes of one feed, and the descriptors nobody has got yet. */
 struct input {
@@ -70,24 +73,15 @@ static int feed_no_memory(capnp_rpc *r)
         return -ENOMEM;
 }
 
-/* A message is complete, and what it brought is bound to it. */
-static int feed_frame(capnp_rpc *r, const uint8_t *b, size_t len)
+/* A message is complete, of so many bytes, and what it brought is bound to it. */
+static inline int feed_take(capnp_rpc *r, struct frame *f, size_t bytes)
 {
-        struct frame *f;
         int k;
 
-        f = capnp_i_frame_new_received(b, len, &r->limits, &k);
-        if (!f)
-                return k == -ENOMEM ? feed_no_memory(r)
-                                    : capnp_i_rpc_violation(r, "a message is malformed");
-
-        len -= capnp_i_frame_header(f->msg.nsegs);
-        if (len > r->longest)
-                r->longest = len;
-        f->secret = r->limits.wipe;
+        if (bytes > r->longest)
+                r->longest = bytes;
         if (r->trace)
                 r->trace(r->trace_arg, true, &f->msg);
-        f->msg.broken = r->vat->bad_index;
         if (r->fds_open.n) {
                 r->fds_now = r->fds_open;
                 r->fds_open.n = 0;
@@ -97,6 +91,19 @@ static int feed_frame(capnp_rpc *r, const uint8_t *b, size_t len)
                 capnp_i_fds_close(&r->fds_now);
         capnp_i_frame_unref(f);
         return k ? k : r->closed;
+}
+
+static int feed_frame(capnp_rpc *r, const uint8_t *b, size_t len)
+{
+        struct frame *f;
+        int k;
+
+        f = capnp_i_frame_new_received(r->vat, b, len, &r->limits, &k);
+        if (!f)
+                return k == -ENOMEM ? feed_no_memory(r)
+                                    : capnp_i_rpc_violation(r, "a message is malformed");
+
+        return feed_take(r, f, len - capnp_i_frame_header(f->msg.nsegs));
 }
 
 /* Whether it is an Abort, as far as every implementation writes one. */
@@ -109,7 +116,9 @@ static bool feed_is_abort(const uint8_t *b, size_t len, size_t header)
 
         memcpy(&root, b + header, 8);
         off = header + 8 + (uint64_t)((uint32_t)root >> 2) * 8;
-        return !(root & 3) && off + 8 <= len && b[off] == MESSAGE_ABORT && !b[off + 1];
+        return !(root & 3) && off + 8 <= len &&
+               rpc_message_which((rpc_message_reader){
+                       capnp_i_at_word(b + off, RPC_MESSAGE_WORDS)}) == RPC_MESSAGE_ABORT;
 }
 
 /* How every TLS client begins; as the table of a frame that is more segments than there may be. */
@@ -300,7 +309,32 @@ static int feed_skip(capnp_rpc *r, struct input *in)
         return 0;
 }
 
-static int feed_next(capnp_rpc *r, struct input *in)
+/* Of a frame of one short segment that is all here, as nearly every one is: its words. 0: it is
+ * none, or there are descriptors to be bound. */
+static inline uint32_t feed_small(const capnp_rpc *r, const struct input *in)
+{
+        uint32_t words;
+
+        if (in->len <= ONE_HEADER || capnp_i_frame_segments(in->b) != 1 || in->nfds)
+                return 0;
+
+        words = capnp_i_frame_words(in->b, 0);
+        return words <= SMALL_WORDS_IN && ONE_HEADER + words * 8u <= in->len &&
+                               words * 8u <= r->limits.message_bytes
+                       ? words
+                       : 0;
+}
+
+static inline int feed_one(capnp_rpc *r, struct input *in, uint32_t words)
+{
+        struct frame *f = capnp_i_frame_new_one(r->vat, in->b + ONE_HEADER, words, &r->limits);
+
+        in->b += ONE_HEADER + words * 8;
+        in->len -= ONE_HEADER + words * 8;
+        return f ? feed_take(r, f, words * 8) : feed_no_memory(r);
+}
+
+static int feed_any(capnp_rpc *r, struct input *in)
 {
         struct measure m;
         int k;
@@ -319,6 +353,13 @@ static int feed_next(capnp_rpc *r, struct input *in)
                                                            : feed_fill(r, in);
 }
 
+static inline int feed_next(capnp_rpc *r, struct input *in)
+{
+        uint32_t words = r->skip.total || r->in_len ? 0 : feed_small(r, in);
+
+        return words ? feed_one(r, in, words) : feed_any(r, in);
+}
+
 /* The peer has closed its side. */
 static void feed_end(capnp_rpc *r)
 {
@@ -331,12 +372,12 @@ static void feed_end(capnp_rpc *r)
                         false);
 }
 
-/* Until all is used up, or the turn is over. */
-static int feed_run(capnp_rpc *r, struct input *in)
+/* Until all is used up, or the turn is over, or so many messages have been taken. */
+static int feed_run(capnp_rpc *r, struct input *in, unsigned most)
 {
         int k = 0;
 
-        while (!k && in->len && r->calls_in < r->calls_stop)
+        while (!k && in->len && r->calls_in < r->calls_stop && most-- > 0)
                 k = feed_next(r, in);
         if (!k && !in->len && in->nfds)
                 feed_bind_fds(r, in);
@@ -392,7 +433,7 @@ int capnp_i_feed_rest(capnp_rpc *r)
 
         capnp_i_rpc_ref(r);
         t->fds.n = 0;
-        k = feed_run(r, &in);
+        k = feed_run(r, &in, UINT_MAX);
         if (!k && in.len) {
                 t->at = t->len - in.len;
                 t->fds = fds;
@@ -421,10 +462,26 @@ int capnp_rpc_feed(capnp_rpc *r, const void *b, size_t len, const int *fds, unsi
 
         capnp_i_rpc_ref(r);
         if (!k && !r->rest.b)
-                k = feed_run(r, &in);
+                k = feed_run(r, &in, UINT_MAX);
         if (!k && in.len)
                 k = rest_keep(r, &in);
         feed_close_fds(&in);
+        capnp_i_rpc_unref(r);
+        return k;
+}
+
+int capnp_i_rpc_feed_some(capnp_rpc *r, const void *b, size_t len, unsigned most, size_t *ret_left)
+{
+        struct input in = {.b = b, .len = len};
+        int k = r->closed;
+
+        capnp_i_vat_acts(r->vat);
+        capnp_i_rpc_ref(r);
+        if (!k && !r->rest.b)
+                k = feed_run(r, &in, most);
+        if (!k && in.len && (r->rest.b || r->calls_in >= r->calls_stop))
+                k = rest_keep(r, &in);
+        *ret_left = k ? 0 : in.len;
         capnp_i_rpc_unref(r);
         return k;
 }

@@ -15,45 +15,90 @@
 
 #include "wire.h"
 
-static struct frame *frame_alloc(size_t words)
+/*
+ * Nearly all are one of two sizes, and live for as long as a call is read or answered: a vat keeps
+ * a few of each. What is in between, or longer, has as much as it needs, because it may be kept.
+ */
+static struct recycle *frame_pool(capnp_vat *v, size_t words, size_t *ret_room)
 {
-        struct frame *f = malloc(sizeof(*f) + words * 8);
+        if (words <= SMALL_FRAME_WORDS) {
+                *ret_room = SMALL_FRAME_WORDS;
+                return &v->pools[POOL_SMALL_FRAMES];
+        }
+
+        *ret_room = words;
+        return words == FRAME_WORDS ? &v->pools[POOL_FRAMES] : NULL;
+}
+
+static struct frame *frame_alloc(capnp_vat *v, size_t words)
+{
+        size_t room;
+        struct recycle *pool = frame_pool(v, words, &room);
+        struct frame *f = pool ? capnp_i_recycle_take(pool, sizeof(*f) + room * 8)
+                               : malloc(sizeof(*f) + room * 8);
 
         if (!f)
                 return NULL;
 
+        f->pool = pool;
         f->refs = 1;
         f->received = f->secret = false;
-        f->refusal = false;
+        f->refusal = f->spent = false;
+        f->before = NULL;
         f->bytes = (uint32_t)(sizeof(*f) + words * 8);
         f->content = (capnp_any){0};
         return f;
 }
 
-struct frame *capnp_i_frame_new(void)
+static inline void frame_free(struct frame *f)
 {
-        struct frame *f = frame_alloc(FRAME_WORDS);
+        if (f->pool)
+                capnp_i_recycle_free(f->pool, f);
+        else
+                free(f);
+}
+
+struct frame *capnp_i_frame_new(capnp_vat *v)
+{
+        struct frame *f = frame_alloc(v, FRAME_WORDS);
 
         if (!f)
                 return NULL;
 
-        memset(f->words, 0, ENVELOPE_WORDS * 8);
+        /* What is before these is written when it is sent. */
+        memset(&f->words[CONTENT_WORD], 0, (ENVELOPE_WORDS - CONTENT_WORD) * 8);
         capnp_i_msg_init_building(&f->msg, f->words, FRAME_WORDS, ENVELOPE_WORDS);
-        f->content = capnp_abuilder_any(capnp_i_msg_slot(&f->msg, CONTENT_WORD));
+        f->content = capnp_abuilder_any(capnp_i_frame_content(f));
         return f;
 }
 
-struct frame *capnp_i_frame_new_plain(void)
+struct frame *capnp_i_frame_new_plain(capnp_vat *v)
 {
-        struct frame *f = frame_alloc(FRAME_WORDS);
+        struct frame *f = frame_alloc(v, FRAME_WORDS);
 
         if (f)
                 capnp_i_msg_init_building(&f->msg, f->words, FRAME_WORDS, 0);
         return f;
 }
 
-struct frame *capnp_i_frame_new_received(const void *b, size_t len, const struct capnp_limits *l,
-                                         int *ret_r)
+struct frame *capnp_i_frame_new_one(capnp_vat *v, const void *words, uint32_t n,
+                                    const struct capnp_limits *l)
+{
+        struct frame *f = frame_alloc(v, n);
+
+        if (!f)
+                return NULL;
+
+        f->received = true;
+        f->secret = l->wipe;
+        memcpy(f->words, words, n * 8);
+        capnp_i_msg_init_one(&f->msg, f->words, n, l);
+        f->msg.broken = v->bad_index;
+        return f;
+}
+
+struct frame *capnp_i_frame_new_received(capnp_vat *v, const void *b, size_t len,
+                                         const struct capnp_limits *l, int *ret_r)
 {
         uint32_t nsegs = capnp_i_frame_segments(b);
         const uint8_t *table = b;
@@ -61,27 +106,23 @@ struct frame *capnp_i_frame_new_received(const void *b, size_t len, const struct
         struct frame *f;
 
         assert(nsegs <= CAPNP_I_MAX_SEGMENTS);
-        f = frame_alloc((len - header) / 8);
+        f = frame_alloc(v, (len - header) / 8);
         if (!f) {
                 *ret_r = -ENOMEM;
                 return NULL;
         }
 
         f->received = true;
+        f->secret = l->wipe;
         memcpy(f->words, table + header, len - header);
         *ret_r = capnp_i_msg_init_received(&f->msg, f->words, table + 4, nsegs, l);
         if (*ret_r) {
                 explicit_bzero(f->words, len - header);
-                free(f);
+                frame_free(f);
                 return NULL;
         }
 
-        return f;
-}
-
-struct frame *capnp_i_frame_ref(struct frame *f)
-{
-        f->refs++;
+        f->msg.broken = v->bad_index;
         return f;
 }
 
@@ -93,16 +134,13 @@ static void frame_wipe(struct frame *f)
         explicit_bzero(f->words, f->bytes - sizeof(*f));
 }
 
-struct frame *capnp_i_frame_unref(struct frame *f)
+void capnp_i_frame_last(struct frame *f)
 {
-        if (!f || --f->refs > 0)
-                return NULL;
-
         if (f->secret)
                 frame_wipe(f);
+        capnp_i_frame_unref(f->before);
         capnp_i_msg_deinit(&f->msg);
-        free(f);
-        return NULL;
+        frame_free(f);
 }
 
 size_t capnp_i_frame_bytes(const struct frame *f)
@@ -125,7 +163,7 @@ size_t capnp_i_frame_bytes(const struct frame *f)
  * What is kept until Finish is kept for as long as a peer likes: a result of ten words should not
  * hold the room of a message. Only the simple case is worth it; without memory nothing changes.
  */
-struct frame *capnp_i_frame_shrink(struct frame *f)
+struct frame *capnp_i_frame_shrink(capnp_vat *v, struct frame *f)
 {
         struct frame *g;
         uint32_t i;
@@ -133,7 +171,7 @@ struct frame *capnp_i_frame_shrink(struct frame *f)
         if (f->received || f->refs != 1 || f->msg.nsegs != 1 || f->msg.segs[0].base != f->words)
                 return f;
 
-        g = frame_alloc(f->msg.segs[0].words);
+        g = frame_alloc(v, f->msg.segs[0].words);
         if (!g)
                 return f;
 
@@ -145,23 +183,39 @@ struct frame *capnp_i_frame_shrink(struct frame *f)
         if (g->msg.error)
                 return capnp_i_frame_unref(g), f;
 
-        g->content = capnp_abuilder_any(capnp_i_msg_slot(&g->msg, CONTENT_WORD));
+        g->content = capnp_abuilder_any(capnp_i_frame_content(g));
         g->secret = f->secret;
         capnp_i_frame_unref(f);
         return g;
 }
 
-struct frame *capnp_i_frame_copy(struct frame *f, int *ret_r)
+/* A struct without pointers, as those of many calls are. false: it is something else. */
+static bool frame_copy_flat(struct frame *g, const struct frame *f)
 {
-        struct frame *g = capnp_i_frame_new();
+        capnp_reader from;
+        capnp_builder to;
+
+        if (!f->content.p || !capnp_i_msg_is_flat(*f->content.p))
+                return false;
+
+        from = capnp_any_struct(f->content, NULL);
+        to = capnp_abuilder_init_struct(capnp_i_frame_content(g), (uint16_t)(from.bytes / 8), 0);
+        if (to.bytes == from.bytes && from.bytes)
+                memcpy(to.d, from.d, from.bytes);
+        return true;
+}
+
+struct frame *capnp_i_frame_copy(capnp_vat *v, struct frame *f, int *ret_r)
+{
+        struct frame *g = capnp_i_frame_new(v);
 
         *ret_r = -ENOMEM;
         if (!g)
                 return NULL;
 
         g->secret = f && f->secret;
-        if (f)
-                capnp_abuilder_set(capnp_i_msg_slot(&g->msg, CONTENT_WORD), f->content);
+        if (f && !frame_copy_flat(g, f))
+                capnp_abuilder_set(capnp_i_frame_content(g), f->content);
 
         *ret_r = f ? capnp_msg_check(&f->msg) : 0;
         if (!*ret_r)
@@ -170,6 +224,32 @@ struct frame *capnp_i_frame_copy(struct frame *f, int *ret_r)
                 return capnp_i_frame_unref(g);
 
         return g;
+}
+
+/* A single struct without pointers, wherever that lies. */
+bool capnp_i_frame_body_received(struct frame *f, struct body *ret_b)
+{
+        const struct capnp_i_segment *s;
+        const uint64_t *p = f->content.p;
+
+        if (!p)
+                return false;
+
+        s = &f->msg.segs[f->content.seg];
+        *ret_b = (struct body){.content = *p};
+        if (!*p)
+                return true;
+        if (!capnp_i_msg_is_flat(*p))
+                return false;
+
+        ret_b->n = (uint16_t)(*p >> 32);
+        ret_b->words = capnp_i_msg_flat_at(s->base, s->words, p);
+        ret_b->content = capnp_i_msg_struct_at((uint16_t)ret_b->n, 0, RPC_PAYLOAD_PTRS - 1);
+        if (!ret_b->words || f->msg.budget < ret_b->n)
+                return false;
+
+        f->msg.budget -= ret_b->n;
+        return true;
 }
 
 /* Our own walks leave the reader's budget as it is: a path is no longer than whoever gave it. */

@@ -12,8 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "rpc-proto.h"
-
 /* The largest unknown message that is sent back; results queued before calls are refused; a Return
  * that is about as long as the refusal that would take its place. */
 enum { ECHO_BYTES = 64 * 1024, OUT_SLACK = 1 << 20, RETURN_SMALL = 512 };
@@ -24,33 +22,34 @@ static int in_no_memory(capnp_rpc *r)
         return -ENOMEM;
 }
 
-static capnp_reader in_body(capnp_reader m)
+static int in_malformed(capnp_rpc *r)
 {
-        return capnp_any_struct(capnp_reader_any(m, 0), NULL);
+        return capnp_i_rpc_violation(r, "a message is malformed");
 }
 
 /* A payload and its capability table. */
 struct payload {
-        capnp_reader body;
-        capnp_list table;
+        rpc_payload_reader body;
+        rpc_cap_descriptor_list table;
 };
 
-static struct payload in_payload_of(capnp_reader body)
+static struct payload in_payload_of(rpc_payload_reader body)
 {
-        return (struct payload){
-                body, capnp_any_list(capnp_reader_any(body, 1), CAPNP_SIZE_COMPOSITE, NULL)};
+        return (struct payload){body, rpc_payload_cap_table(body)};
 }
 
 /* More references than a peer may have in all, or than we may keep of its. */
 static bool in_payload_is_wide(const capnp_rpc *r, const struct payload *p)
 {
-        if (!p->table.len)
+        uint32_t n = p->table.l.len;
+
+        if (!n)
                 return false;
 
-        if (p->table.len > r->limits.refs)
+        if (n > r->limits.refs)
                 return true;
 
-        return !capnp_i_ledger_has_room(r, (uint64_t)p->table.len * COST_PROMISE) &&
+        return !capnp_i_ledger_has_room(r, (uint64_t)n * COST_PROMISE) &&
                !capnp_i_ledger_has_room(r, capnp_i_desc_cost(p->table));
 }
 
@@ -63,12 +62,11 @@ static int in_capability(capnp_rpc *r)
 /* Reads a payload's capability table into its own message. As capnp_i_desc_read(). */
 static int in_payload(capnp_rpc *r, struct frame *f, const struct payload *p)
 {
-        f->content = capnp_reader_any(p->body, 0);
+        f->content = rpc_payload_content(p->body);
         return capnp_i_desc_read(r, p->table, &f->msg);
 }
 
-/* Why the peer may not ask for more; NULL: it may. */
-static const char *in_quota(const capnp_rpc *r)
+const char *capnp_i_in_quota(const capnp_rpc *r)
 {
         if (r->answers.used >= r->limits.answers)
                 return "over-quota.calls: too many calls at once";
@@ -80,12 +78,11 @@ static const char *in_quota(const capnp_rpc *r)
         return NULL;
 }
 
-/* A call or bootstrap of the peer's, in the table of answers. NULL: no memory. */
-static struct call *in_answer_new(capnp_rpc *r, uint32_t id)
+struct call *capnp_i_in_answer_new(capnp_rpc *r, uint32_t id, uint64_t params)
 {
         struct call *c;
 
-        if (capnp_i_map_reserve(&r->answers))
+        if (capnp_i_ids_reserve(&r->answers, id))
                 return NULL;
 
         c = capnp_i_call_new(r->vat);
@@ -94,18 +91,21 @@ static struct call *in_answer_new(capnp_rpc *r, uint32_t id)
 
         c->peer = capnp_i_rpc_ref(r);
         c->peer_id = id;
-        capnp_i_charge(&c->charge, r, sizeof(*c), FOR_ANYTHING);
-        capnp_i_map_put(&r->answers, id, c);
+        capnp_i_charge_call(&c->charge, r, sizeof(*c), params);
+        capnp_i_ids_add(&r->answers, id, c);
         return c;
 }
 
-static int in_bootstrap(capnp_rpc *r, capnp_reader b)
+static int in_bootstrap(capnp_rpc *r, rpc_bootstrap_reader b)
 {
-        uint32_t id = capnp_reader_u32(b, ID_AT, 0);
-        const char *quota = in_quota(r);
+        uint32_t id = rpc_bootstrap_question_id(b);
+        const char *quota = capnp_i_in_quota(r);
         struct call *c;
 
-        if (capnp_i_map_get(&r->answers, id))
+        if (capnp_msg_check(b.r.m))
+                return in_malformed(r);
+
+        if (capnp_i_ids_get(&r->answers, id))
                 return capnp_i_rpc_violation(r, "question id %u is in use", id);
 
         if (quota) {
@@ -113,7 +113,7 @@ static int in_bootstrap(capnp_rpc *r, capnp_reader b)
                 return 0;
         }
 
-        c = in_answer_new(r, id);
+        c = capnp_i_in_answer_new(r, id, 0);
         if (!c)
                 return in_no_memory(r);
 
@@ -122,33 +122,32 @@ static int in_bootstrap(capnp_rpc *r, capnp_reader b)
                 return 0;
         }
 
-        c->results = capnp_i_frame_new();
+        c->results = capnp_i_frame_new(r->vat);
         if (!c->results)
                 return in_no_memory(r);
 
-        capnp_abuilder_set_cap(capnp_i_msg_slot(&c->results->msg, CONTENT_WORD), r->bootstrap);
+        capnp_abuilder_set_cap(capnp_i_frame_content(c->results), r->bootstrap);
         capnp_i_call_return(c);
         return 0;
 }
 
 /* 0: *ret_c is the target (NULL: a null capability). */
-static int in_target(capnp_rpc *r, capnp_reader t, capnp_cap **ret_c)
+static int in_target(capnp_rpc *r, rpc_message_target_reader t, capnp_cap **ret_c)
 {
         struct export *e;
         int k;
 
         *ret_c = NULL;
-        switch (capnp_reader_u16(t, TARGET_TAG_AT, 0)) {
-        case TARGET_IMPORT:
-                e = capnp_i_table_export(r, capnp_reader_u32(t, ID_AT, 0));
+        switch (rpc_message_target_which(t)) {
+        case RPC_MESSAGE_TARGET_IMPORTED_CAP:
+                e = capnp_i_table_export(r, rpc_message_target_imported_cap(t));
                 if (!e)
                         return capnp_i_rpc_violation(r,
                                                      "a message to an object that is not exported");
                 *ret_c = capnp_cap_ref(e->cap);
                 return 0;
-        case TARGET_PROMISED:
-                k = capnp_i_desc_read_promised(r, capnp_any_struct(capnp_reader_any(t, 0), NULL),
-                                               ret_c);
+        case RPC_MESSAGE_TARGET_PROMISED_ANSWER:
+                k = capnp_i_desc_read_promised(r, rpc_message_target_promised_answer(t), ret_c);
                 if (k == CAPNP_E_LIMIT)
                         return capnp_i_rpc_violation(r, "over-quota.references: too many results");
                 return k ? in_no_memory(r) : 0;
@@ -170,27 +169,31 @@ static uint64_t in_params_cost(const struct frame *f)
         return bytes;
 }
 
-static int in_call_accept(capnp_rpc *r, struct frame *f, capnp_reader b, capnp_cap *target)
+static enum rpc_call_send_results_to_which in_call_to(rpc_call_reader b)
 {
-        struct call *c = in_answer_new(r, capnp_reader_u32(b, ID_AT, 0));
+        return rpc_call_send_results_to_which(rpc_call_send_results_to(b));
+}
+
+static int in_call_accept(capnp_rpc *r, struct frame *f, rpc_call_reader b, capnp_cap *target)
+{
+        struct call *c = capnp_i_in_answer_new(r, rpc_call_question_id(b), in_params_cost(f));
 
         if (!c)
                 return in_no_memory(r);
 
-        capnp_i_charge(&c->params_charge, r, in_params_cost(f), FOR_PARAMS);
-        c->iface = capnp_reader_u64(b, CALL_INTERFACE_AT, 0);
-        c->method = capnp_reader_u16(b, CALL_METHOD_AT, 0);
-        c->unpiped = capnp_reader_bool(b, CALL_NO_PIPELINING_BIT, false);
-        c->silent = capnp_reader_bool(b, CALL_ONLY_PIPELINE_BIT, false);
-        c->yourself = capnp_reader_u16(b, CALL_TO_AT, 0) == CALL_TO_YOURSELF;
+        c->iface = rpc_call_interface_id(b);
+        c->method = rpc_call_method_id(b);
+        c->unpiped = rpc_call_no_promise_pipelining(b);
+        c->silent = rpc_call_only_promise_pipeline(b);
+        c->yourself = in_call_to(b) == RPC_CALL_SEND_RESULTS_TO_YOURSELF;
         c->params = capnp_i_frame_ref(f);
         capnp_i_call_deliver(c, target);
         return 0;
 }
 
-static int in_unknown(capnp_rpc *r, capnp_reader m)
+static int in_unknown(capnp_rpc *r, rpc_message_reader m)
 {
-        if (capnp_msg_size(m.m) > ECHO_BYTES)
+        if (capnp_msg_size(m.r.m) > ECHO_BYTES)
                 return capnp_i_rpc_violation(r, "an unknown message is too large");
 
         capnp_i_send_unimplemented(r, m);
@@ -201,9 +204,9 @@ static int in_unknown(capnp_rpc *r, capnp_reader m)
  * A Call whose results are for a third party (level 3). It is sent back if that is not much: what
  * we queue has a bound, and the peer decides how long its messages are.
  */
-static void in_call_unknown(capnp_rpc *r, capnp_reader m, uint32_t id)
+static void in_call_unknown(capnp_rpc *r, rpc_message_reader m, uint32_t id)
 {
-        size_t bytes = capnp_msg_size(m.m);
+        size_t bytes = capnp_msg_size(m.r.m);
 
         if (bytes <= ECHO_BYTES && r->out_notes + bytes <= r->limits.out_bytes)
                 capnp_i_send_unimplemented(r, m);
@@ -211,23 +214,26 @@ static void in_call_unknown(capnp_rpc *r, capnp_reader m, uint32_t id)
                 capnp_i_send_declined(r, id);
 }
 
-static int in_call(capnp_rpc *r, struct frame *f, capnp_reader m, capnp_reader b)
+static int in_call(capnp_rpc *r, struct frame *f, rpc_message_reader m, rpc_call_reader b)
 {
-        uint32_t id = capnp_reader_u32(b, ID_AT, 0);
-        struct payload params =
-                in_payload_of(capnp_any_struct(capnp_reader_any(b, CALL_PARAMS_PTR), NULL));
-        const char *quota = in_quota(r);
+        uint32_t id = rpc_call_question_id(b);
+        struct payload params = in_payload_of(rpc_call_params(b));
+        rpc_message_target_reader t;
+        const char *quota = capnp_i_in_quota(r);
         capnp_cap *target;
         int k, loaded;
 
+        if (capnp_msg_check(b.r.m))
+                return in_malformed(r);
+
         r->calls_in++;
-        if (r->limits.data_only && params.table.len)
+        if (r->limits.data_only && params.table.l.len)
                 return in_capability(r);
 
-        if (capnp_i_map_get(&r->answers, id))
+        if (capnp_i_ids_get(&r->answers, id))
                 return capnp_i_rpc_violation(r, "question id %u is in use", id);
 
-        if (capnp_reader_u16(b, CALL_TO_AT, 0) > CALL_TO_YOURSELF) {
+        if (in_call_to(b) > RPC_CALL_SEND_RESULTS_TO_YOURSELF) {
                 in_call_unknown(r, m, id);
                 return 0;
         }
@@ -240,7 +246,8 @@ static int in_call(capnp_rpc *r, struct frame *f, capnp_reader m, capnp_reader b
                 return 0;
         }
 
-        k = in_target(r, capnp_any_struct(capnp_reader_any(b, CALL_TARGET_PTR), NULL), &target);
+        t = rpc_call_target(b);
+        k = in_target(r, t, &target);
         if (k)
                 return k;
 
@@ -252,25 +259,30 @@ static int in_call(capnp_rpc *r, struct frame *f, capnp_reader m, capnp_reader b
         else if (loaded)
                 capnp_i_send_refusal(r, id, "over-quota.references: too many references at once",
                                      false);
-        else
+        else {
+                if (rpc_message_target_which(t) == RPC_MESSAGE_TARGET_IMPORTED_CAP)
+                        capnp_i_plain_learn(r, SHAPE_CALL, f,
+                                            &(struct plain){m.r, b.r, t.r, params.body.r});
                 k = in_call_accept(r, f, b, target);
+        }
 
         capnp_cap_unref(target);
         return k;
 }
 
-static capnp_exception in_exception(capnp_reader e)
+static capnp_exception in_exception(rpc_exception_reader e)
 {
-        uint16_t type = capnp_reader_u16(e, EXCEPTION_TYPE_AT, 0);
+        enum rpc_exception_type type = rpc_exception_type(e);
 
-        return (capnp_exception){type > CAPNP_UNIMPLEMENTED ? CAPNP_FAILED : (enum capnp_kind)type,
-                                 capnp_reader_text(e, 0).p};
+        return (capnp_exception){type > RPC_EXCEPTION_TYPE_UNIMPLEMENTED ? CAPNP_FAILED
+                                                                         : (enum capnp_kind)type,
+                                 rpc_exception_reason(e).p};
 }
 
 /* The results that we were asked to keep for this question (rpc.capnp, Return). */
 static int in_return_take(capnp_rpc *r, struct call *c, uint32_t other)
 {
-        struct call *t = capnp_i_map_get(&r->answers, other);
+        struct call *t = capnp_i_ids_get(&r->answers, other);
         bool tell = !c->finish_sent;
 
         if (!t || !t->yourself || t->taken)
@@ -300,7 +312,7 @@ enum outcome { OUTCOME_TAKEN, OUTCOME_LEFT, OUTCOME_OPEN };
  * sends it to himself gets less room than one who may be an honest, slow reader. What is no longer
  * than an exception is passed on all the same.
  */
-static bool in_return_is_too_much(const capnp_rpc *r, const struct call *c, const capnp_msg *m)
+bool capnp_i_in_is_too_much(const capnp_rpc *r, const struct call *c, const capnp_msg *m)
 {
         const capnp_rpc *to;
         uint64_t most;
@@ -319,9 +331,9 @@ static bool in_return_is_too_much(const capnp_rpc *r, const struct call *c, cons
 }
 
 /* The results, or why they can not be taken. */
-static int in_return_results(capnp_rpc *r, struct frame *f, struct call *c, capnp_reader body)
+static int in_return_results(capnp_rpc *r, struct frame *f, struct call *c, const struct plain *p)
 {
-        struct payload payload = in_payload_of(body);
+        struct payload payload = in_payload_of((rpc_payload_reader){p->payload});
         bool wide = in_payload_is_wide(r, &payload);
         int k = wide ? CAPNP_E_LIMIT : in_payload(r, f, &payload);
 
@@ -331,38 +343,46 @@ static int in_return_results(capnp_rpc *r, struct frame *f, struct call *c, capn
         if (capnp_msg_check(&f->msg))
                 return capnp_i_rpc_violation(r, "a Return is malformed");
 
-        if (k)
+        if (k) {
                 capnp_i_call_refuse(c, "over-quota.references: too many references");
-        else
+        } else {
+                capnp_i_plain_learn(r, SHAPE_RETURN, f, p);
                 c->results = capnp_i_frame_ref(f);
+        }
         return wide ? OUTCOME_LEFT : OUTCOME_TAKEN;
 }
 
 /* Sets the outcome. enum outcome; negative or CAPNP_E_PROTOCOL: the end. */
-static int in_return_outcome(capnp_rpc *r, struct frame *f, struct call *c, capnp_reader b)
+static int in_return_outcome(capnp_rpc *r, struct frame *f, struct call *c, rpc_message_reader m,
+                             rpc_return_reader b)
 {
-        uint16_t tag = capnp_reader_u16(b, RETURN_TAG_AT, 0);
+        enum rpc_return_which tag = rpc_return_which(b);
+        rpc_payload_reader results;
+        rpc_exception_reader e;
 
-        if ((tag == RETURN_RESULTS || tag == RETURN_EXCEPTION) && !c->finish_sent &&
-            in_return_is_too_much(r, c, &f->msg)) {
+        if ((tag == RPC_RETURN_RESULTS || tag == RPC_RETURN_EXCEPTION) && !c->finish_sent &&
+            capnp_i_in_is_too_much(r, c, &f->msg)) {
                 capnp_i_call_refuse(c, "over-quota.bytes: results that nobody reads are too many");
                 return OUTCOME_LEFT;
         }
 
         switch (tag) {
-        case RETURN_RESULTS:
-                if (r->limits.data_only && in_payload_of(in_body(b)).table.len)
+        case RPC_RETURN_RESULTS:
+                results = rpc_return_results(b);
+                if (r->limits.data_only && in_payload_of(results).table.l.len)
                         return in_capability(r);
                 /* A Finish that has been sent said that the peer keeps the references. */
-                return c->finish_sent ? OUTCOME_TAKEN : in_return_results(r, f, c, in_body(b));
-        case RETURN_EXCEPTION:
-                capnp_i_call_set_exception_more(c, in_exception(in_body(b)),
-                                                capnp_i_more_read(in_body(b)));
+                if (c->finish_sent)
+                        return OUTCOME_TAKEN;
+                return in_return_results(r, f, c, &(struct plain){m.r, b.r, {0}, results.r});
+        case RPC_RETURN_EXCEPTION:
+                e = rpc_return_exception(b);
+                capnp_i_call_set_exception_more(c, in_exception(e), capnp_i_more_read(e));
                 return OUTCOME_TAKEN;
-        case RETURN_CANCELED:
+        case RPC_RETURN_CANCELED:
                 capnp_i_call_set_exception(c, CAPNP_FAILED, "canceled");
                 return OUTCOME_TAKEN;
-        case RETURN_ELSEWHERE:
+        case RPC_RETURN_RESULTS_SENT_ELSEWHERE:
                 if (!c->yourself || c->peer)
                         return capnp_i_rpc_violation(r, "results were sent elsewhere unasked");
                 return c->finish_sent ? OUTCOME_TAKEN : OUTCOME_OPEN;
@@ -387,37 +407,49 @@ static void in_return_finish(capnp_rpc *r, struct call *c, bool no_finish, bool 
 }
 
 /* A Return may give back the references among the parameters. */
-static void in_return_params(capnp_rpc *r, struct call *c, capnp_reader b)
+static void in_return_params(capnp_rpc *r, struct call *c, rpc_return_reader b)
 {
-        if (capnp_reader_bool(b, RETURN_RELEASE_BIT, true))
+        if (rpc_return_release_param_caps(b))
                 capnp_i_wire_ids_release(r, &c->param_ids);
         else
                 capnp_i_wire_ids_clear(&c->param_ids);
 }
 
-static int in_return(capnp_rpc *r, struct frame *f, capnp_reader b)
+void capnp_i_in_return_ends(capnp_rpc *r, struct call *c, rpc_return_reader b, bool release)
 {
-        struct call *c = capnp_i_table_question(r, capnp_reader_u32(b, ID_AT, 0));
+        c->returned = true;
+        in_return_params(r, c, b);
+        in_return_finish(r, c, rpc_return_no_finish_needed(b), release);
+}
+
+static int in_return(capnp_rpc *r, struct frame *f, rpc_message_reader m, rpc_return_reader b)
+{
+        struct call *c = capnp_i_table_question(r, rpc_return_answer_id(b));
         int k;
+
+        if (capnp_msg_check(b.r.m))
+                return in_malformed(r);
 
         if (!c || c->returned)
                 return capnp_i_rpc_violation(r, "a Return for no question");
 
-        if (capnp_reader_u16(b, RETURN_TAG_AT, 0) == RETURN_TAKE) {
+        if (rpc_return_which(b) == RPC_RETURN_TAKE_FROM_OTHER_QUESTION) {
                 c->returned = true;
                 in_return_params(r, c, b);
-                return in_return_take(r, c, capnp_reader_u32(b, RETURN_TAKE_AT, 0));
+                return in_return_take(r, c, rpc_return_take_from_other_question(b));
         }
 
-        k = in_return_outcome(r, f, c, b);
+        k = in_return_outcome(r, f, c, m, b);
         if (k < 0 || k == CAPNP_E_PROTOCOL)
                 return k;
 
+        if (k != OUTCOME_OPEN) {
+                capnp_i_in_return_ends(r, c, b, k == OUTCOME_LEFT);
+                return 0;
+        }
+
         c->returned = true;
         in_return_params(r, c, b);
-        if (k != OUTCOME_OPEN)
-                in_return_finish(r, c, capnp_reader_bool(b, RETURN_NO_FINISH_BIT, false),
-                                 k == OUTCOME_LEFT);
         return 0;
 }
 
@@ -426,49 +458,52 @@ static int in_return(capnp_rpc *r, struct frame *f, capnp_reader b)
 static int in_long_call(capnp_rpc *r, uint32_t id)
 {
         r->calls_in++;
-        if (capnp_i_map_get(&r->answers, id))
+        if (capnp_i_ids_get(&r->answers, id))
                 return capnp_i_rpc_violation(r, "question id %u is in use", id);
 
         capnp_i_send_refusal(r, id, "over-quota.bytes: the call is too long", true);
         return 0;
 }
 
-static int in_long_return(capnp_rpc *r, uint64_t word)
+static int in_long_return(capnp_rpc *r, rpc_return_reader b)
 {
-        struct call *c = capnp_i_table_question(r, (uint32_t)word);
+        struct call *c = capnp_i_table_question(r, rpc_return_answer_id(b));
 
         if (!c || c->returned)
                 return capnp_i_rpc_violation(r, "a Return for no question");
 
-        c->returned = true;
-        if (word >> RETURN_RELEASE_BIT & 1) /* the default is true, and stored as 0 */
-                capnp_i_wire_ids_clear(&c->param_ids);
-        else
-                capnp_i_wire_ids_release(r, &c->param_ids);
         if (!c->done)
                 capnp_i_call_refuse(c, "over-quota.bytes: the results are too long");
-        in_return_finish(r, c, word >> RETURN_NO_FINISH_BIT & 1, true);
+        capnp_i_in_return_ends(r, c, b, true);
         return 0;
 }
 
-int capnp_i_in_long_message(capnp_rpc *r, uint16_t tag, uint64_t word)
+int capnp_i_in_long_message(capnp_rpc *r, enum rpc_message_which tag, uint64_t word)
 {
-        return tag == MESSAGE_CALL ? in_long_call(r, (uint32_t)word) : in_long_return(r, word);
+        capnp_reader b = capnp_i_at_word(&word, 1);
+
+        if (tag == RPC_MESSAGE_CALL)
+                return in_long_call(r, rpc_call_question_id((rpc_call_reader){b}));
+
+        return in_long_return(r, (rpc_return_reader){b});
 }
 
 /* ---- what ends calls and changes references ------------------------------------------------- */
 
-static int in_finish(capnp_rpc *r, capnp_reader b)
+static int in_finish(capnp_rpc *r, rpc_finish_reader b)
 {
-        struct call *c = capnp_i_map_get(&r->answers, capnp_reader_u32(b, ID_AT, 0));
+        struct call *c = capnp_i_ids_get(&r->answers, rpc_finish_question_id(b));
+
+        if (capnp_msg_check(b.r.m))
+                return in_malformed(r);
 
         if (!c || c->finished) /* its Return said that no Finish was needed */
                 return 0;
 
         capnp_i_call_ref(c);
         c->finished = true;
-        c->workaround = capnp_reader_bool(b, FINISH_WORKAROUND_BIT, true);
-        if (capnp_reader_bool(b, FINISH_RELEASE_BIT, true))
+        c->workaround = rpc_finish_require_early_cancellation_workaround(b);
+        if (rpc_finish_release_result_caps(b))
                 capnp_i_wire_ids_release(r, &c->result_ids);
         else
                 capnp_i_wire_ids_clear(&c->result_ids);
@@ -480,7 +515,7 @@ static int in_finish(capnp_rpc *r, capnp_reader b)
 }
 
 /* What it is broken with is kept as long as the promise may be. */
-static int in_resolve_broken(capnp_rpc *r, struct promise *p, capnp_reader e)
+static int in_resolve_broken(capnp_rpc *r, struct promise *p, rpc_exception_reader e)
 {
         capnp_cap *c = capnp_cap_new_broken(r->vat, in_exception(e));
         struct broken *b;
@@ -505,12 +540,15 @@ static int in_resolve_enough(capnp_rpc *r)
         return capnp_i_rpc_violation(r, "over-quota.bytes: promises and what they became");
 }
 
-static int in_resolve(capnp_rpc *r, capnp_reader b)
+static int in_resolve(capnp_rpc *r, rpc_resolve_reader b)
 {
-        capnp_cap *c = capnp_i_map_get(&r->imports, capnp_reader_u32(b, ID_AT, 0)), *to = NULL;
+        capnp_cap *c = capnp_i_map_get(&r->imports, rpc_resolve_promise_id(b)), *to = NULL;
         struct promise *p = c && c->kind == CAP_PROMISE ? capnp_i_cap_promise(c) : NULL;
-        capnp_reader e = in_body(b);
+        rpc_cap_descriptor_reader d;
         int k;
+
+        if (capnp_msg_check(b.r.m))
+                return in_malformed(r);
 
         if (r->limits.data_only)
                 return in_capability(r);
@@ -518,31 +556,37 @@ static int in_resolve(capnp_rpc *r, capnp_reader b)
         if (c && !p)
                 return capnp_i_rpc_violation(r, "a Resolve for something that is no promise");
 
-        if (capnp_reader_u16(b, RESOLVE_TAG_AT, 0) == RESOLVE_EXCEPTION) {
-                k = p && p->state == PROMISE_PENDING ? in_resolve_broken(r, p, e) : 0;
+        if (rpc_resolve_which(b) == RPC_RESOLVE_EXCEPTION) {
+                k = p && p->state == PROMISE_PENDING
+                            ? in_resolve_broken(r, p, rpc_resolve_exception(b))
+                            : 0;
                 return k ? k : in_resolve_enough(r);
         }
 
         capnp_cap_ref(c);
-        k = capnp_i_desc_read_one(r, e, &to);
+        d = rpc_resolve_cap(b);
+        k = capnp_i_desc_read_one(r, d, &to);
         if (k < 0)
                 k = in_no_memory(r);
         else if (k)
                 k = capnp_i_rpc_violation(r, "over-quota.references: too many references");
         if (!k)
-                capnp_i_desc_take_fd(r, e, to);
+                capnp_i_desc_take_fd(r, d, to);
         if (!k && p)
-                capnp_i_promise_resolved(p, to, capnp_i_desc_is_ours(e));
+                capnp_i_promise_resolved(p, to, capnp_i_desc_is_ours(d));
         capnp_cap_unref(to);
         capnp_cap_unref(c);
         return k;
 }
 
-static int in_release(capnp_rpc *r, capnp_reader b)
+static int in_release(capnp_rpc *r, rpc_release_reader b)
 {
-        uint32_t id = capnp_reader_u32(b, ID_AT, 0);
+        uint32_t id = rpc_release_id(b);
 
-        if (!capnp_i_table_release(r, id, capnp_reader_u32(b, RELEASE_COUNT_AT, 0)))
+        if (capnp_msg_check(b.r.m))
+                return in_malformed(r);
+
+        if (!capnp_i_table_release(r, id, rpc_release_reference_count(b)))
                 return capnp_i_rpc_violation(r, "a Release of more than there is of export %u", id);
 
         return 0;
@@ -552,22 +596,21 @@ static int in_release(capnp_rpc *r, capnp_reader b)
  * Whether a Disembargo may ask about this target: a promise of ours that we have said leads back to
  * the peer. That is what its Resolve or Return named, whatever has become of it since.
  */
-static bool in_disembargo_allowed(capnp_rpc *r, capnp_reader t, capnp_cap *target,
+static bool in_disembargo_allowed(capnp_rpc *r, rpc_message_target_reader t, capnp_cap *target,
                                   uint32_t *ret_import)
 {
         struct export *e;
         struct call *c;
 
         *ret_import = 0;
-        if (capnp_reader_u16(t, TARGET_TAG_AT, 0) == TARGET_IMPORT) {
-                e = capnp_i_table_export(r, capnp_reader_u32(t, ID_AT, 0));
+        if (rpc_message_target_which(t) == RPC_MESSAGE_TARGET_IMPORTED_CAP) {
+                e = capnp_i_table_export(r, rpc_message_target_imported_cap(t));
                 *ret_import = e->reflects_import;
                 return e->resolved && e->reflects;
         }
 
-        c = capnp_i_map_get(
-                &r->answers,
-                capnp_reader_u32(capnp_any_struct(capnp_reader_any(t, 0), NULL), ID_AT, 0));
+        c = capnp_i_ids_get(&r->answers,
+                            rpc_promised_answer_question_id(rpc_message_target_promised_answer(t)));
         if (c && c->reflects)
                 return true;
 
@@ -578,7 +621,7 @@ static bool in_disembargo_allowed(capnp_rpc *r, capnp_reader t, capnp_cap *targe
         return target && (capnp_i_cap_is_on(target, r) || capnp_i_cap_pending(target));
 }
 
-static int in_disembargo_sender(capnp_rpc *r, uint32_t id, capnp_reader t)
+static int in_disembargo_sender(capnp_rpc *r, uint32_t id, rpc_message_target_reader t)
 {
         struct disembargo *d;
         capnp_cap *target;
@@ -607,15 +650,21 @@ static int in_disembargo_sender(capnp_rpc *r, uint32_t id, capnp_reader t)
         return d ? 0 : in_no_memory(r);
 }
 
-static int in_disembargo(capnp_rpc *r, capnp_reader m, capnp_reader b)
+static int in_disembargo(capnp_rpc *r, rpc_message_reader m, rpc_disembargo_reader b)
 {
-        uint32_t id = capnp_reader_u32(b, ID_AT, 0);
+        rpc_disembargo_context_reader context = rpc_disembargo_context(b);
         struct promise *p;
+        uint32_t id;
 
-        switch (capnp_reader_u16(b, DISEMBARGO_TAG_AT, 0)) {
-        case DISEMBARGO_SENDER:
-                return in_disembargo_sender(r, id, in_body(b));
-        case DISEMBARGO_RECEIVER:
+        if (capnp_msg_check(b.r.m))
+                return in_malformed(r);
+
+        switch (rpc_disembargo_context_which(context)) {
+        case RPC_DISEMBARGO_CONTEXT_SENDER_LOOPBACK:
+                id = rpc_disembargo_context_sender_loopback(context);
+                return in_disembargo_sender(r, id, rpc_disembargo_target(b));
+        case RPC_DISEMBARGO_CONTEXT_RECEIVER_LOOPBACK:
+                id = rpc_disembargo_context_receiver_loopback(context);
                 if (!capnp_i_table_embargo_take(r, id, &p))
                         return capnp_i_rpc_violation(r, "no embargo has the id %u", id);
                 if (p)
@@ -626,35 +675,61 @@ static int in_disembargo(capnp_rpc *r, capnp_reader m, capnp_reader b)
         }
 }
 
-/* Something of ours came back: act as if the peer had declined it (rpc.capnp, unimplemented). */
-static int in_unimplemented(capnp_rpc *r, capnp_reader m)
+static int in_question_unimplemented(capnp_rpc *r, uint32_t id)
 {
-        capnp_reader b = in_body(m), d;
-        struct promise *p;
-        struct call *c;
+        struct call *c = capnp_i_table_question(r, id);
 
-        switch (capnp_reader_u16(m, 0, 0)) {
-        case MESSAGE_CALL:
-        case MESSAGE_BOOTSTRAP:
-                c = capnp_i_table_question(r, capnp_reader_u32(b, ID_AT, 0));
-                if (!c || c->returned)
-                        return 0;
-                c->returned = true;
-                capnp_i_wire_ids_release(r, &c->param_ids);
-                capnp_i_call_set_exception(c, CAPNP_UNIMPLEMENTED,
-                                           "the peer does not implement this");
-                in_return_finish(r, c, true, false);
+        if (!c || c->returned)
                 return 0;
-        case MESSAGE_RESOLVE:
-                d = in_body(b);
-                if (capnp_reader_u16(b, RESOLVE_TAG_AT, 0) == RESOLVE_CAP &&
-                    (capnp_reader_u16(d, DESC_TAG_AT, 0) == DESC_SENDER_HOSTED ||
-                     capnp_reader_u16(d, DESC_TAG_AT, 0) == DESC_SENDER_PROMISE))
-                        (void)capnp_i_table_release(r, capnp_reader_u32(d, DESC_ID_AT, 0), 1);
+
+        c->returned = true;
+        capnp_i_wire_ids_release(r, &c->param_ids);
+        capnp_i_call_set_exception(c, CAPNP_UNIMPLEMENTED, "the peer does not implement this");
+        in_return_finish(r, c, true, false);
+        return 0;
+}
+
+/* Nobody has taken up what it named. */
+static int in_resolve_unimplemented(capnp_rpc *r, rpc_resolve_reader b)
+{
+        rpc_cap_descriptor_reader d = rpc_resolve_cap(b);
+
+        switch (rpc_cap_descriptor_which(d)) {
+        case RPC_CAP_DESCRIPTOR_SENDER_HOSTED:
+                (void)capnp_i_table_release(r, rpc_cap_descriptor_sender_hosted(d), 1);
                 return 0;
-        case MESSAGE_DISEMBARGO: /* we ask for them by senderLoopback alone */
-                if (capnp_reader_u16(b, DISEMBARGO_TAG_AT, 0) == DISEMBARGO_SENDER &&
-                    capnp_i_table_embargo_take(r, capnp_reader_u32(b, ID_AT, 0), &p) && p)
+        case RPC_CAP_DESCRIPTOR_SENDER_PROMISE:
+                (void)capnp_i_table_release(r, rpc_cap_descriptor_sender_promise(d), 1);
+                return 0;
+        default:
+                return 0;
+        }
+}
+
+/* Something of ours came back: act as if the peer had declined it (rpc.capnp, unimplemented). */
+static int in_unimplemented(capnp_rpc *r, rpc_message_reader m)
+{
+        rpc_disembargo_context_reader context;
+        struct promise *p;
+
+        if (capnp_msg_check(m.r.m))
+                return in_malformed(r);
+
+        switch (rpc_message_which(m)) {
+        case RPC_MESSAGE_CALL:
+                return in_question_unimplemented(r, rpc_call_question_id(rpc_message_call(m)));
+        case RPC_MESSAGE_BOOTSTRAP:
+                return in_question_unimplemented(
+                        r, rpc_bootstrap_question_id(rpc_message_bootstrap(m)));
+        case RPC_MESSAGE_RESOLVE:
+                return in_resolve_unimplemented(r, rpc_message_resolve(m));
+        case RPC_MESSAGE_DISEMBARGO: /* we ask for them by senderLoopback alone */
+                context = rpc_disembargo_context(rpc_message_disembargo(m));
+                if (rpc_disembargo_context_which(context) ==
+                            RPC_DISEMBARGO_CONTEXT_SENDER_LOOPBACK &&
+                    capnp_i_table_embargo_take(r, rpc_disembargo_context_sender_loopback(context),
+                                               &p) &&
+                    p)
                         capnp_i_promise_lift(p);
                 return 0;
         default:
@@ -673,36 +748,57 @@ int capnp_i_in_abort(capnp_rpc *r, const char *reason, size_t len)
         return CAPNP_E_DISCONNECTED;
 }
 
-int capnp_i_in_message(capnp_rpc *r, struct frame *f)
+static int in_abort(capnp_rpc *r, rpc_exception_reader why)
 {
-        capnp_reader m = capnp_any_struct(capnp_msg_root(&f->msg), NULL), b = in_body(m);
-        uint16_t tag = capnp_reader_u16(m, 0, 0);
+        capnp_text reason;
 
-        if (capnp_msg_check(&f->msg))
-                return capnp_i_rpc_violation(r, "a message is malformed");
+        if (capnp_msg_check(why.r.m))
+                return in_malformed(r);
 
-        switch (tag) {
-        case MESSAGE_UNIMPLEMENTED: /* what a message without a root reads as, too */
+        reason = rpc_exception_reason(why);
+        return capnp_i_in_abort(r, reason.p, reason.len);
+}
+
+/* The kind of a message decides what its body is; each begins by looking whether that is one. */
+static int in_body(capnp_rpc *r, struct frame *f, rpc_message_reader m)
+{
+        switch (rpc_message_which(m)) {
+        case RPC_MESSAGE_UNIMPLEMENTED: /* what a message without a root reads as, too */
                 if (capnp_any_what(capnp_msg_root(&f->msg)) != CAPNP_WHAT_STRUCT)
                         return capnp_i_rpc_violation(r, "a message has no root");
-                return in_unimplemented(r, b);
-        case MESSAGE_ABORT:
-                return capnp_i_in_abort(r, capnp_reader_text(b, 0).p, capnp_reader_text(b, 0).len);
-        case MESSAGE_BOOTSTRAP:
-                return in_bootstrap(r, b);
-        case MESSAGE_CALL:
-                return in_call(r, f, m, b);
-        case MESSAGE_RETURN:
-                return in_return(r, f, b);
-        case MESSAGE_FINISH:
-                return in_finish(r, b);
-        case MESSAGE_RESOLVE:
-                return in_resolve(r, b);
-        case MESSAGE_RELEASE:
-                return in_release(r, b);
-        case MESSAGE_DISEMBARGO:
-                return in_disembargo(r, m, b);
+                return in_unimplemented(r, rpc_message_unimplemented(m));
+        case RPC_MESSAGE_ABORT:
+                return in_abort(r, rpc_message_abort(m));
+        case RPC_MESSAGE_BOOTSTRAP:
+                return in_bootstrap(r, rpc_message_bootstrap(m));
+        case RPC_MESSAGE_CALL:
+                return in_call(r, f, m, rpc_message_call(m));
+        case RPC_MESSAGE_RETURN:
+                return in_return(r, f, m, rpc_message_return(m));
+        case RPC_MESSAGE_FINISH:
+                return in_finish(r, rpc_message_finish(m));
+        case RPC_MESSAGE_RESOLVE:
+                return in_resolve(r, rpc_message_resolve(m));
+        case RPC_MESSAGE_RELEASE:
+                return in_release(r, rpc_message_release(m));
+        case RPC_MESSAGE_DISEMBARGO:
+                return in_disembargo(r, m, rpc_message_disembargo(m));
         default:
                 return in_unknown(r, m);
         }
+}
+
+int capnp_i_in_message(capnp_rpc *r, struct frame *f)
+{
+        rpc_message_reader m;
+
+        if (capnp_i_plain_call(r, f) || capnp_i_plain_results(r, f))
+                return 0;
+
+        m = rpc_message_root(&f->msg);
+
+        if (capnp_msg_check(&f->msg))
+                return in_malformed(r);
+
+        return in_body(r, f, m);
 }

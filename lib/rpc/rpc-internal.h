@@ -5,24 +5,16 @@
 #include <assert.h>
 #include <capos/capnp-rpc.h>
 
+#include "base-ids.h"
 #include "base-list.h"
 #include "base-map.h"
 #include "base-quota.h"
+#include "base-refs.h"
 #include "msg-internal.h"
+#include "rpc-frame.h"
 #include "rpc-loop.h"
-
-/* ---- blocks used again (rpc-recycle.c) ------------------------------------------------------ */
-
-/* Blocks of one size that are not in use. Zeroed: empty. */
-struct recycle {
-        struct recycled *first;
-        uint32_t n;
-};
-
-/* A zeroed block; NULL: no memory. All blocks of one struct recycle have the same size. */
-void *capnp_i_recycle_new(struct recycle *r, size_t bytes);
-void capnp_i_recycle_free(struct recycle *r, void *block);
-void capnp_i_recycle_clear(struct recycle *r);
+#include "rpc-recycle.h"
+#include "rpc.capnp-c.h"
 
 /* ---- vat and events (rpc-vat.c) ----------------------------------------------------------- */
 
@@ -44,18 +36,39 @@ struct capnp_vat {
         uint32_t asking;      /* policies of membranes that are being asked */
         capnp_cap *bad_index; /* lent to messages: what an index outside the table reads as */
         uint32_t refs;        /* the owner's, and one for each object that points here */
-        uint64_t held;        /* charged to all peers */
         uint64_t steps;       /* along lists that a peer can lengthen: for tests */
-        struct recycle calls; /* struct call */
+        struct recycle pools[POOL_COUNT];
+        struct envelopes envelopes;
         const struct capnp_i_loop *loop;
         void *loop_self;
 };
 
-capnp_vat *capnp_i_vat_ref(capnp_vat *v);
-void capnp_i_vat_unref(capnp_vat *v);
+/* The last reference has gone: see capnp_i_vat_unref() below. */
+void capnp_i_vat_last(capnp_vat *v);
+static inline capnp_vat *capnp_i_vat_ref(capnp_vat *v)
+{
+        capnp_i_refs_take(&v->refs);
+        return v;
+}
+
+static inline void capnp_i_vat_unref(capnp_vat *v)
+{
+        if (capnp_i_refs_drop(&v->refs))
+                capnp_i_vat_last(v);
+}
+
 void capnp_i_event_init(struct event *e, void (*run)(struct event *e));
-bool capnp_i_event_queued(const struct event *e);
-void capnp_i_event_queue(capnp_vat *v, struct event *e);
+static inline bool capnp_i_event_queued(const struct event *e)
+{
+        return !capnp_i_list_empty(&e->link);
+}
+
+static inline void capnp_i_event_queue(capnp_vat *v, struct event *e)
+{
+        if (!capnp_i_event_queued(e))
+                capnp_i_list_append(&v->events, &e->link);
+}
+
 /* Functions that act begin with this: a policy may look, and no more (struct capnp_membrane_ops).
  */
 static inline void capnp_i_vat_acts(const capnp_vat *v)
@@ -63,42 +76,6 @@ static inline void capnp_i_vat_acts(const capnp_vat *v)
         assert(!v->asking);
         (void)v;
 }
-
-/* ---- frames: a message and its memory (rpc-frame.c) ---------------------------------------- */
-
-/*
- * The envelope of a built message: the first words of segment 0 are kept for Message, Call or
- * Return, MessageTarget and Payload, so that parameters and results are built in place and never
- * copied to be sent.
- */
-enum { ENVELOPE_WORDS = 13, CONTENT_WORD = 11, CAPTABLE_WORD = 12, FRAME_WORDS = 64 };
-
-struct frame {
-        capnp_msg msg;
-        uint32_t refs;
-        bool received;
-        bool refusal;      /* a Return that took no entry in the table of answers */
-        bool secret;       /* to be wiped when it goes */
-        uint32_t bytes;    /* of this block */
-        capnp_any content; /* where parameters or results begin */
-        uint64_t words[];
-};
-
-struct frame *capnp_i_frame_new(void);
-/* Without an envelope, for the messages that carry no payload. */
-struct frame *capnp_i_frame_new_plain(void);
-struct frame *capnp_i_frame_new_received(const void *b, size_t len, const struct capnp_limits *l,
-                                         int *ret_r);
-struct frame *capnp_i_frame_ref(struct frame *f);
-struct frame *capnp_i_frame_unref(struct frame *f);
-/* All the memory behind it, for the ledger. */
-size_t capnp_i_frame_bytes(const struct frame *f);
-/* Gives back what a finished small message does not use. */
-struct frame *capnp_i_frame_shrink(struct frame *f);
-/* A copy with tables of its own. NULL: no memory, or *ret_r says what is wrong with the content. */
-struct frame *capnp_i_frame_copy(struct frame *f, int *ret_r);
-/* The index that the capability pointer at a path holds; NO_ID when there is none. */
-uint32_t capnp_i_frame_cap_index(struct frame *f, const uint16_t *path, uint16_t n);
 
 /* ---- the ledger (rpc-ledger.c) -------------------------------------------------------------- */
 
@@ -118,6 +95,12 @@ struct charge {
         uint8_t what; /* enum charge_for */
 };
 
+/* That of a call, and of its parameters while they are here: its peer pays for these. */
+struct call_charge {
+        struct charge kept;
+        uint64_t params;
+};
+
 /* So many bytes, or so many more, for the thing g is in. */
 void capnp_i_charge(struct charge *g, capnp_rpc *r, uint64_t bytes, enum charge_for what);
 void capnp_i_charge_end(struct charge *g);
@@ -128,6 +111,12 @@ static inline void capnp_i_uncharge(struct charge *g)
                 capnp_i_charge_end(g);
 }
 
+/* A call of r's peer: so many bytes for as long as it is kept, and so many of parameters. */
+void capnp_i_charge_call(struct call_charge *g, capnp_rpc *r, uint64_t bytes, uint64_t params);
+/* Its parameters are gone, of which there were some. r is who paid for them. */
+void capnp_i_charge_end_params(struct call_charge *g, capnp_rpc *r);
+/* Both at once, when that one pays for all of it. */
+void capnp_i_charge_end_call(struct call_charge *g);
 /* The peer may not make us keep more. */
 bool capnp_i_ledger_is_full(const capnp_rpc *r);
 /* Whether imports of so many bytes may come with a message that was let in. */
@@ -145,8 +134,8 @@ struct more *capnp_i_more_unref(struct more *m);
 size_t capnp_i_more_bytes(const struct more *m);
 struct capnp_exception_more capnp_i_more_peek(const struct more *m);
 /* From and to the Exception of a message. */
-struct more *capnp_i_more_read(capnp_reader e);
-void capnp_i_more_write(const struct more *m, capnp_builder e);
+struct more *capnp_i_more_read(rpc_exception_reader e);
+void capnp_i_more_write(const struct more *m, rpc_exception_builder e);
 
 /* ---- references (rpc-cap.c) ----------------------------------------------------------------- */
 
@@ -215,6 +204,7 @@ struct promise {
         capnp_cap *to;                /* when embargoed or settled; may be NULL */
         struct capnp_i_list fifo;     /* struct waiter: pending locally, or embargoed */
         struct capnp_i_list watchers; /* struct export: Resolve is owed */
+        struct capnp_i_list waits;    /* struct capnp_wait (rpc-wait.c) */
         struct wire wire;             /* an import that is a promise */
         struct call *source;          /* a result that is not there yet */
         struct capnp_i_list source_link;
@@ -263,11 +253,41 @@ void capnp_i_pipes_remove(struct promise *p);
 /* Moves all to a list, which does not know where they are. */
 void capnp_i_pipes_take_all(struct pipes *s, struct capnp_i_list *to);
 
+/* The one place where the state of a promise changes. */
+static inline void capnp_i_promise_move(struct promise *p, enum promise_state to)
+{
+        static const uint8_t may[] = {
+                [PROMISE_PENDING] = 1 << PROMISE_EMBARGOED | 1 << PROMISE_SETTLED,
+                [PROMISE_EMBARGOED] = 1 << PROMISE_SETTLED,
+                [PROMISE_SETTLED] = 0,
+        };
+
+        assert(may[p->state] >> to & 1);
+        p->state = (uint8_t)to;
+}
+
 void capnp_i_cap_init(capnp_cap *c, capnp_vat *v, enum cap_kind kind);
-struct hosted *capnp_i_cap_hosted(capnp_cap *c);
-struct import *capnp_i_cap_import(capnp_cap *c);
-struct promise *capnp_i_cap_promise(capnp_cap *c);
-struct broken *capnp_i_cap_broken(capnp_cap *c);
+/* What is behind a reference of that kind. */
+static inline struct hosted *capnp_i_cap_hosted(capnp_cap *c)
+{
+        return CAPNP_I_OF(c, struct hosted, cap);
+}
+
+static inline struct import *capnp_i_cap_import(capnp_cap *c)
+{
+        return CAPNP_I_OF(c, struct import, cap);
+}
+
+static inline struct promise *capnp_i_cap_promise(capnp_cap *c)
+{
+        return CAPNP_I_OF(c, struct promise, cap);
+}
+
+static inline struct broken *capnp_i_cap_broken(capnp_cap *c)
+{
+        return CAPNP_I_OF(c, struct broken, cap);
+}
+
 /* What a reference is by now: follows settled promises, also through membranes. Borrowed. */
 capnp_cap *capnp_i_cap_final(capnp_cap *c);
 /* Drops what shortening chains has left over. */
@@ -298,6 +318,9 @@ void capnp_i_promise_flush_to_source(struct promise *p);
 bool capnp_i_promise_is_remote(const struct promise *p);
 /* Answers what waits in the FIFO of a promise that nobody holds any more. */
 void capnp_i_promise_drop_waiters(struct promise *p);
+
+/* Those who waited for a promise that is settled look again. */
+void capnp_i_waits_end(capnp_vat *v, struct capnp_i_list *waits);
 
 /* ---- calls (rpc-call.c) --------------------------------------------------------------------- */
 
@@ -338,26 +361,23 @@ struct peek {
 
 /* Export ids that went out with a payload. */
 struct wire_ids {
-        uint32_t *v;
-        uint32_t n;
+        uint32_t *v; /* NULL, &one, or a block of its own */
+        uint32_t n, one;
 };
 
+/*
+ * What every call needs comes first and is zeroed when one is made. What follows is as it is in a
+ * new one when a call goes: few calls have any of it, and whoever has knows (light).
+ */
 struct call {
         capnp_vat *vat;
-        struct event event;
-        struct waiter waiter;
-        struct pipes pipes;
-        struct peek *peeks;
-        struct pipes *early; /* lent before the call was tailed, embargoed; a reference to each */
-        capnp_cap *broken;   /* what every result of a failed call is; made when it is needed */
-        struct crossing *crossings; /* innermost first */
         uint32_t refs;
         uint32_t callers; /* who wants the result: handle, answer entry, pipelined references … */
         uint64_t iface;
         const struct capnp_method *m; /* NULL: unknown here */
         capnp_cap *target;
         struct frame *params, *results;
-        capnp_builder params_root, results_root;
+        capnp_builder results_root;
         uint16_t method;
         uint8_t state, due;
         bool done : 1;        /* the caller's side has its outcome */
@@ -375,6 +395,7 @@ struct call {
         bool yourself : 1;    /* its results stay here, for a call that will take them */
         bool silent : 1;      /* onlyPromisePipeline: no Return is wanted */
         bool unpiped : 1;     /* noPromisePipelining */
+        bool piped : 1;       /* the references in its results are known, and all of them */
         bool finish_sent : 1; /* to the peer that serves it */
         bool returned : 1;    /* by that peer */
         bool answered : 1;    /* Return has been sent to the peer that asked */
@@ -384,25 +405,34 @@ struct call {
         bool reflects : 1;    /* Return has named something of the peer's */
         bool failed : 1;      /* kind and reason hold an exception */
         bool refused : 1;     /* … which is this vat's own word, nobody else's */
+        bool light : 1;       /* has ended, and nothing of the second half was used */
         uint8_t kind;         /* enum capnp_kind of the exception */
         int result;           /* 0, or CAPNP_E_… or -errno: what the caller is told */
-        char *reason;         /* of the exception; NULL: see result */
-        struct more *more;    /* … what else it carries; may be NULL */
+        uint32_t peer_id;
+        capnp_rpc *peer;           /* that asked; NULL: we did */
+        struct call_charge charge; /* for the answer, and for results that are kept; of a question
+                                      of ours, for the Return that is owed */
+        /* the second half */
+        struct event event;
+        struct waiter waiter;
+        struct pipes pipes;
+        capnp_builder params_root;
+        struct peek *peeks;
+        struct pipes *early; /* lent before the call was tailed, embargoed; a reference to each */
+        capnp_cap *broken;   /* what every result of a failed call is; made when it is needed */
+        struct crossing *crossings; /* innermost first */
+        char *reason;               /* of the exception; NULL: see result */
+        struct more *more;          /* … what else it carries; may be NULL */
         void (*on_done)(capnp_question *q, int r, void *arg);
         void *done_arg;
         void (*on_cancel)(capnp_answer *a, void *arg);
         void *cancel_arg;
         struct call *parent; /* takes our results */
         struct call *tail;   /* whose results are ours */
-        capnp_rpc *peer;     /* that asked; NULL: we did */
-        uint32_t peer_id;
-        capnp_rpc *out; /* that serves it; NULL: we do */
+        capnp_rpc *out;      /* that serves it; NULL: we do */
         uint32_t out_id;
         struct wire_ids param_ids, result_ids;
-        struct charge charge; /* for the answer, and for results that are kept; of a question of
-                                 ours, for the Return that is owed */
-        struct charge params_charge; /* as long as the parameters are here */
-        uint64_t window;             /* in the flow of target */
+        uint64_t window; /* in the flow of target */
         capnp_cap *flow_cap;
         struct gate *gate; /* where it waits for its turn, or makes others wait */
 };
@@ -410,9 +440,36 @@ struct call {
 /* Bits of call.due: which event is to be run. */
 enum { DUE_RUN = 1, DUE_CANCEL = 2, DUE_DONE = 4, DUE_SEND = 8 };
 
+/* The one place where the state of a call changes. */
+static inline void capnp_i_call_move(struct call *c, enum call_state to)
+{
+        static const uint8_t may[] = {
+                [CALL_NEW] = 1 << CALL_QUEUED | 1 << CALL_REMOTE /* Bootstrap */ | 1 << CALL_ENDED,
+                [CALL_QUEUED] = 1 << CALL_HOSTED | 1 << CALL_REMOTE | 1 << CALL_ENDED,
+                [CALL_HOSTED] = 1 << CALL_TAILED | 1 << CALL_ENDED,
+                [CALL_REMOTE] = 1 << CALL_TAILED | 1 << CALL_ENDED,
+                [CALL_TAILED] = 1 << CALL_ENDED,
+                [CALL_ENDED] = 0,
+        };
+
+        assert(may[c->state] >> to & 1);
+        c->state = (uint8_t)to;
+}
+
 struct call *capnp_i_call_new(capnp_vat *v);
-struct call *capnp_i_call_ref(struct call *c);
-void capnp_i_call_unref(struct call *c);
+void capnp_i_call_last(struct call *c);
+static inline struct call *capnp_i_call_ref(struct call *c)
+{
+        capnp_i_refs_take(&c->refs);
+        return c;
+}
+
+static inline void capnp_i_call_unref(struct call *c)
+{
+        if (capnp_i_refs_drop(&c->refs))
+                capnp_i_call_last(c);
+}
+
 void capnp_i_call_due(struct call *c, uint8_t what);
 /* A question that was sent from inside a policy, when nothing can be re-entered any more. */
 void capnp_i_question_send_later(struct call *c);
@@ -447,11 +504,13 @@ capnp_cap *capnp_i_call_pipe_outer(struct call *c, const uint16_t *path, uint16_
 /* Whether p, which one of them gave, is NULL for want of memory, and not because a result is. */
 static inline bool capnp_i_call_pipe_failed(const struct call *c, const capnp_cap *p)
 {
-        return !p && (!c->done || c->failed);
+        return !p && (c->done ? c->failed : !c->piped);
 }
 
 /* A new inner one, although there may be one for the path. */
 capnp_cap *capnp_i_call_new_pipe(struct call *c, const uint16_t *path, uint16_t n);
+/* What hangs on the results becomes what is in them. */
+void capnp_i_call_settle_pipes(struct call *c);
 /* The result's reference at a path, once returned. Borrowed. */
 capnp_cap *capnp_i_call_result_cap(struct call *c, const uint16_t *path, uint16_t n);
 /* c's results will be those of t. Takes a caller's place at t. */
@@ -497,7 +556,11 @@ struct wrap {
         bool settled;
 };
 
-struct wrap *capnp_i_cap_wrap(capnp_cap *c);
+static inline struct wrap *capnp_i_cap_wrap(capnp_cap *c)
+{
+        return CAPNP_I_OF(c, struct wrap, cap);
+}
+
 /* c as the other side sees it. inward: for use inside. Owned; NULL for NULL or without memory. */
 capnp_cap *capnp_i_membrane_cross(capnp_membrane *m, capnp_cap *c, bool inward);
 /* Lets a call through w: false: it has been failed. */
@@ -584,6 +647,11 @@ struct slots {
         uint32_t most;          /* that were live at once so far */
 };
 
+static inline struct slot *capnp_i_slots_get(const struct slots *s, uint32_t id)
+{
+        return id < s->n && s->v[id].live ? &s->v[id] : NULL;
+}
+
 enum { MAX_FDS = 16 };
 
 struct fds {
@@ -599,8 +667,9 @@ struct out {
         bool secret;      /* to be wiped when it goes */
         uint32_t replies; /* bytes of it that are Returns */
         uint32_t notes;   /* … that are neither Returns nor our own calls */
+        bool pooled;      /* a block of POOL_OUT */
         struct fds fds;   /* ours to close */
-        uint8_t bytes[];
+        _Alignas(uint64_t) uint8_t bytes[];
 };
 
 /* What a message that is too long is about, looked for while it goes by (rpc-skip.c). */
@@ -611,7 +680,7 @@ struct skip {
         uint32_t seg, off;       /* the word to be looked at next */
         uint32_t to_seg, to_off; /* where a double far pointer leads */
         uint8_t what, hop;       /* which pointer is followed, and how far it has been */
-        uint16_t tag;            /* of the message */
+        enum rpc_message_which tag;
         bool found;
         uint8_t have; /* bytes of the word that are here */
         uint8_t word[8];
@@ -624,6 +693,9 @@ struct rest {
         struct fds fds;
         bool ended; /* … and then the peer has closed its side */
 };
+
+/* What a plain message looks like (rpc-plain.c). */
+enum shape_of { SHAPE_CALL, SHAPE_RETURN, SHAPES };
 
 struct capnp_rpc {
         capnp_vat *vat;
@@ -642,7 +714,7 @@ struct capnp_rpc {
         struct slots questions;       /* struct call */
         struct slots exports;         /* struct export */
         struct slots embargoes;       /* struct promise, NULL: nobody waits any more */
-        struct capnp_i_map answers;   /* struct call */
+        struct capnp_i_ids answers;   /* struct call */
         struct capnp_i_map exported;  /* capnp_cap -> struct export */
         struct capnp_i_map imports;   /* capnp_cap: import or promise */
         struct capnp_i_map gates;     /* struct hosted -> struct gate */
@@ -664,6 +736,7 @@ struct capnp_rpc {
         struct fds fds_now;  /* … with the one that is being acted on; a taken one is -1 */
         bool no_fds;         /* the transport carries none, whatever the limits say */
         uint64_t calls_in, calls_out;
+        struct shape *shapes[SHAPES]; /* of plain messages (rpc-plain.c); NULL: not known */
         /* turns (rpc-turn.c) */
         uint64_t calls_stop;       /* behind so many nothing is let in before the next turn */
         uint64_t calls_counted;    /* so many are in … */
@@ -686,8 +759,19 @@ enum { IN_KEEP = 65536 };
  */
 enum { COST_RETURN = sizeof(struct call) + 128 };
 
-capnp_rpc *capnp_i_rpc_ref(capnp_rpc *r);
-void capnp_i_rpc_unref(capnp_rpc *r);
+void capnp_i_rpc_last(capnp_rpc *r);
+static inline capnp_rpc *capnp_i_rpc_ref(capnp_rpc *r)
+{
+        capnp_i_refs_take(&r->refs);
+        return r;
+}
+
+static inline void capnp_i_rpc_unref(capnp_rpc *r)
+{
+        if (capnp_i_refs_drop(&r->refs))
+                capnp_i_rpc_last(r);
+}
+
 void capnp_i_rpc_dirty(capnp_rpc *r);
 void capnp_i_rpc_check_idle(capnp_rpc *r);
 /* The peer broke the protocol, or memory ran out in the middle: the connection ends. Returns r. */
@@ -711,9 +795,21 @@ void capnp_i_rpc_starve(capnp_rpc *r, bool tell);
 /* rpc-table.c */
 /* 0; -ENOMEM; -EBUSY: the peer owes too many Returns. */
 int capnp_i_table_question_new(capnp_rpc *r, struct call *c, uint32_t *ret_id) CAPNP_MUST_USE;
-struct call *capnp_i_table_question(const capnp_rpc *r, uint32_t id);
+static inline struct call *capnp_i_table_question(const capnp_rpc *r, uint32_t id)
+{
+        struct slot *s = capnp_i_slots_get(&r->questions, id);
+
+        return s ? s->p : NULL;
+}
+
 void capnp_i_table_question_drop(capnp_rpc *r, uint32_t id);
-struct export *capnp_i_table_export(const capnp_rpc *r, uint32_t id);
+static inline struct export *capnp_i_table_export(const capnp_rpc *r, uint32_t id)
+{
+        struct slot *s = capnp_i_slots_get(&r->exports, id);
+
+        return s ? s->p : NULL;
+}
+
 /* The export of a final reference, made or counted up. NULL: no memory, or over the limit. */
 struct export *capnp_i_table_export_cap(capnp_rpc *r, capnp_cap *c);
 /* false: the peer gave back more than it had. */
@@ -742,10 +838,34 @@ void capnp_i_table_import_decided(struct wire *w);
 void capnp_i_table_close_calls(capnp_rpc *r);
 void capnp_i_table_close_caps(capnp_rpc *r);
 
+/* rpc-plain.c: what nearly all calls are. false: it is none, and nothing has been done. */
+struct plain {
+        capnp_reader message, body, target, payload; /* its envelope; a Return has no target */
+};
+
+bool capnp_i_plain_call(capnp_rpc *r, struct frame *f);
+bool capnp_i_plain_results(capnp_rpc *r, struct frame *f);
+bool capnp_i_plain_return(struct call *c);
+/* A message that was taken in and could have been plain: others that look like it will be. */
+void capnp_i_plain_learn(capnp_rpc *r, enum shape_of what, const struct frame *f,
+                         const struct plain *p);
+void capnp_i_plain_forget(capnp_rpc *r);
+
+/* Why the peer may not ask for more; NULL: it may. */
+const char *capnp_i_in_quota(const capnp_rpc *r);
+/* Whether results would make us hold too much for whoever gets them. */
+bool capnp_i_in_is_too_much(const capnp_rpc *r, const struct call *c, const capnp_msg *m);
+/* The outcome of c is known: results, or why there are none. release: the peer keeps no reference
+ * for results that we have not taken up. */
+void capnp_i_in_return_ends(capnp_rpc *r, struct call *c, rpc_return_reader b, bool release);
+/* A call or bootstrap of the peer's, in the table of answers; so many bytes of parameters come with
+ * it. NULL: no memory. */
+struct call *capnp_i_in_answer_new(capnp_rpc *r, uint32_t id, uint64_t params);
+
 /* rpc-in.c: one received message */
 int capnp_i_in_message(capnp_rpc *r, struct frame *f);
 /* One that is not kept, because it is too long: the first word of its Call or Return. */
-int capnp_i_in_long_message(capnp_rpc *r, uint16_t tag, uint64_t word);
+int capnp_i_in_long_message(capnp_rpc *r, enum rpc_message_which tag, uint64_t word);
 /* The peer ends the connection, for a reason that need not end in a NUL. */
 int capnp_i_in_abort(capnp_rpc *r, const char *reason, size_t len);
 
@@ -761,28 +881,34 @@ int capnp_i_skip_feed(capnp_rpc *r, const uint8_t *b, size_t len, size_t *ret_us
 void capnp_i_feed_deinit(capnp_rpc *r);
 
 /* rpc-desc.c: capability tables of payloads */
-int capnp_i_desc_read(capnp_rpc *r, capnp_list table, capnp_msg *into);
+int capnp_i_desc_read(capnp_rpc *r, rpc_cap_descriptor_list table, capnp_msg *into);
 /* What the ledger would be charged for it, if no reference were here already. */
-uint64_t capnp_i_desc_cost(capnp_list table);
-int capnp_i_desc_read_one(capnp_rpc *r, capnp_reader d, capnp_cap **ret_c);
-void capnp_i_desc_take_fd(capnp_rpc *r, capnp_reader d, capnp_cap *c);
+uint64_t capnp_i_desc_cost(rpc_cap_descriptor_list table);
+int capnp_i_desc_read_one(capnp_rpc *r, rpc_cap_descriptor_reader d, capnp_cap **ret_c);
+void capnp_i_desc_take_fd(capnp_rpc *r, rpc_cap_descriptor_reader d, capnp_cap *c);
 /* Whether a descriptor names something of its receiver's; the same for entry i of a Return. */
-bool capnp_i_desc_is_ours(capnp_reader d);
+bool capnp_i_desc_is_ours(rpc_cap_descriptor_reader d);
 bool capnp_i_desc_result_is_ours(struct frame *f, uint32_t i);
-/* Writes the capability table of m, which is about to be sent; notes the exports made. */
-int capnp_i_desc_write(capnp_rpc *r, capnp_msg *m, struct wire_ids *ids, struct fds *fds);
-int capnp_i_desc_write_one(capnp_rpc *r, capnp_cap *c, capnp_builder d, struct wire_ids *ids);
-void capnp_i_desc_write_fd(capnp_rpc *r, capnp_cap *c, capnp_builder d, struct fds *fds);
+/* Writes the capability table of f, which is about to be sent; notes the exports made. */
+int capnp_i_desc_write(capnp_rpc *r, struct frame *f, struct wire_ids *ids, struct fds *fds);
+int capnp_i_desc_write_one(capnp_rpc *r, capnp_cap *c, rpc_cap_descriptor_builder d,
+                           struct wire_ids *ids);
+void capnp_i_desc_write_fd(capnp_rpc *r, capnp_cap *c, rpc_cap_descriptor_builder d,
+                           struct fds *fds);
 /* After the message itself: Resolve for what was broken from the start. */
 void capnp_i_desc_resolve_broken(capnp_rpc *r, const struct wire_ids *ids);
-void capnp_i_desc_write_target(capnp_cap *c, capnp_builder target);
-int capnp_i_desc_read_promised(capnp_rpc *r, capnp_reader promised, capnp_cap **ret_c);
+void capnp_i_desc_write_target(capnp_cap *c, rpc_message_target_builder target);
+int capnp_i_desc_read_promised(capnp_rpc *r, rpc_promised_answer_reader promised,
+                               capnp_cap **ret_c);
 void capnp_i_wire_ids_release(capnp_rpc *r, struct wire_ids *ids);
 void capnp_i_wire_ids_clear(struct wire_ids *ids);
 
 /* rpc-send.c: one message to be sent. Errors break the connection. */
 void capnp_i_send_call(capnp_rpc *r, struct call *c, capnp_cap *target);
 void capnp_i_send_return(struct call *c);
+/* A Return of c with this payload, of that frame, or of none; it needs no Finish. false: it is too
+ * long, or no memory. */
+bool capnp_i_send_body(struct call *c, const struct body *b, struct frame *from);
 /* Why a question or a payload can not be sent, by the error. */
 const char *capnp_i_send_why(int k);
 /* An exception of kind overloaded. release: none of the parameters' references were taken up. */
@@ -800,7 +926,7 @@ void capnp_i_send_resolve(struct export *e, capnp_cap *to);
 void capnp_i_send_disembargo(capnp_rpc *r, struct promise *target, uint32_t id);
 void capnp_i_send_disembargo_reply(capnp_rpc *r, capnp_cap *target, uint32_t import, uint32_t id);
 void capnp_i_send_bootstrap(capnp_rpc *r, uint32_t id);
-void capnp_i_send_unimplemented(capnp_rpc *r, capnp_reader message);
+void capnp_i_send_unimplemented(capnp_rpc *r, rpc_message_reader message);
 void capnp_i_send_abort(capnp_rpc *r, enum capnp_kind kind, const char *reason);
 /* NULL: no memory. */
 struct disembargo *capnp_i_disembargo_new(capnp_rpc *r, uint32_t id, uint32_t import);
@@ -808,8 +934,12 @@ void capnp_i_disembargo_deliver(struct disembargo *d, capnp_cap *target);
 
 /* rpc-out.c: the queue of bytes */
 int capnp_i_out_frame(capnp_rpc *r, struct frame *f, bool give, const struct fds *fds);
-/* A message whose body is one word of data: it is written where it is sent from. 0 or -ENOMEM. */
-int capnp_i_out_word(capnp_rpc *r, uint16_t tag, uint64_t body) CAPNP_MUST_USE;
+/* Room for a short message of one segment, of so many words, to be written where it is sent from;
+ * nothing may come between. NULL: no memory, or it is too long. */
+uint64_t *capnp_i_out_begin(capnp_rpc *r, uint32_t words);
+/* It has been written. secret: and is to be wiped when it has gone. */
+void capnp_i_out_end(capnp_rpc *r, enum rpc_message_which tag, const uint64_t *words, uint32_t n,
+                     bool secret);
 void capnp_i_fds_close(struct fds *f);
 void capnp_i_out_clear(capnp_rpc *r);
 

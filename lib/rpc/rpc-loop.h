@@ -56,6 +56,13 @@ bool capnp_i_rpc_has_rate(const capnp_rpc *r);
 int capnp_i_rpc_turn(capnp_rpc *r, uint64_t now_ms) CAPNP_MUST_USE;
 enum capnp_i_stall capnp_i_rpc_stall(const capnp_rpc *r);
 
+/*
+ * As capnp_rpc_feed() without descriptors, but of so many messages at most. *ret_left: how many
+ * bytes at the end of b are to be fed yet, after what those messages cause has been run.
+ */
+int capnp_i_rpc_feed_some(capnp_rpc *r, const void *b, size_t len, unsigned most,
+                          size_t *ret_left) CAPNP_MUST_USE;
+
 /* The transport has broken, or was cut off inside a message: nobody has said anything. */
 void capnp_i_rpc_lost(capnp_rpc *r, const char *reason);
 
@@ -63,6 +70,8 @@ void capnp_i_rpc_lost(capnp_rpc *r, const char *reason);
 void capnp_i_rpc_forbid_fds(capnp_rpc *r);
 /* Whether there is output: without, none needs to be looked for. */
 bool capnp_i_rpc_has_out(const capnp_rpc *r);
+/* … and more than small results of a few calls. */
+bool capnp_i_rpc_has_much_out(const capnp_rpc *r);
 /* Whether what was read is to be wiped after it was fed. */
 bool capnp_i_rpc_wipes(const capnp_rpc *r);
 /* How many descriptors one read may bring; 0: read without a control buffer. */

@@ -79,10 +79,11 @@ static void membrane_gone(struct event *e)
 /* One less of what has crossed, or of who holds the membrane itself. */
 static void membrane_drop(capnp_membrane *m)
 {
-        m->refs--;
+        bool last = capnp_i_refs_drop(&m->refs);
+
         if (m->refs == m->owned)
                 capnp_i_narrow_forget(m);
-        if (m->refs > 0)
+        if (!last)
                 return;
 
         capnp_i_event_init(&m->event, membrane_gone);
@@ -130,6 +131,8 @@ static void membrane_back(const struct crossing *x)
 
 void capnp_i_crossing_free(struct crossing *x)
 {
+        capnp_vat *v = x->call->vat; /* which that holds */
+
         capnp_i_list_remove(&x->link);
         if (x->mark)
                 membrane_back(x);
@@ -137,7 +140,7 @@ void capnp_i_crossing_free(struct crossing *x)
         if (x->to)
                 capnp_cap_unref(x->to);
         membrane_drop(x->membrane);
-        free(x);
+        capnp_i_recycle_free(&v->pools[POOL_CROSSINGS], x);
 }
 
 void capnp_i_wrap_free(struct wrap *w)
@@ -165,7 +168,7 @@ static capnp_cap *membrane_wrap_new(capnp_membrane *m, capnp_cap *inner, bool in
 
         capnp_i_cap_init(&w->cap, m->vat, CAP_WRAP);
         w->membrane = m;
-        m->refs++;
+        capnp_i_refs_take(&m->refs);
         w->inner = capnp_cap_ref(inner);
         w->inward = inward;
         capnp_i_map_put(&m->wraps[inward], (uintptr_t)inner, w);
@@ -437,7 +440,7 @@ static uint64_t membrane_mark(capnp_membrane *m, bool inward)
 /* Remembers that c is inside, or outside. -ENOMEM */
 static int membrane_note(struct wrap *w, struct call *c, uint64_t bytes)
 {
-        struct crossing *x = malloc(sizeof(*x));
+        struct crossing *x = capnp_i_recycle_take(&c->vat->pools[POOL_CROSSINGS], sizeof(*x));
 
         if (!x)
                 return -ENOMEM;
@@ -451,7 +454,7 @@ static int membrane_note(struct wrap *w, struct call *c, uint64_t bytes)
                                .mark = membrane_mark(w->membrane, w->inward)};
         if (x->membrane->looks)
                 x->to = capnp_cap_ref(w->inner);
-        w->membrane->refs++;
+        capnp_i_refs_take(&w->membrane->refs);
         capnp_i_list_append(&w->membrane->open, &x->link);
         c->crossings = x;
         return 0;
@@ -524,14 +527,16 @@ bool capnp_i_membrane_pass(struct wrap *w, struct call *c)
                 return membrane_stop(m, c, bytes, why);
 
         /* Noted last: what fails before is our own refusal, not an exception of the other side. */
-        if (c->params && membrane_cross_caps(m, &c->params->msg, w->inward, &why))
+        if (c->params && c->params->msg.ncaps &&
+            membrane_cross_caps(m, &c->params->msg, w->inward, &why))
                 return membrane_stop(m, c, bytes, why);
 
         if (membrane_note(w, c, bytes))
                 return membrane_stop(m, c, bytes,
                                      (capnp_exception){CAPNP_OVERLOADED, "out of memory"});
 
-        membrane_cross_pipes(w, c);
+        if (c->pipes.n)
+                membrane_cross_pipes(w, c);
         return true;
 }
 
@@ -544,7 +549,7 @@ static void membrane_return_one(struct crossing *x, struct call *c)
         capnp_i_list_remove(&x->link);
         if (!c->canceled && !m->revoked)
                 x->outcome = c->failed ? 1 + (int)capnp_i_call_exception(c).kind : 0;
-        if (!c->failed && c->results &&
+        if (!c->failed && c->results && c->results->msg.ncaps &&
             membrane_cross_caps(m, &c->results->msg, !x->inward, &why)) {
                 x->outcome = 1 + (int)why.kind;
                 c->results = capnp_i_frame_unref(c->results);
@@ -581,6 +586,7 @@ static void wrap_tell(struct wrap *w)
 
         capnp_cap_ref(&p->cap);
         capnp_i_promise_tell(p);
+        capnp_i_waits_end(p->cap.vat, &p->waits);
         capnp_cap_unref(&p->cap);
 }
 
@@ -632,7 +638,7 @@ void capnp_membrane_revoke(capnp_membrane *m, capnp_exception why)
                 return;
 
         b = capnp_cap_new_broken(m->vat, why);
-        m->refs++;
+        capnp_i_refs_take(&m->refs);
         m->revoked = b ? capnp_i_cap_broken(b) : m->spare;
         if (!b)
                 capnp_cap_ref(&m->spare->cap);

@@ -9,8 +9,6 @@
 
 #include <stdlib.h>
 
-#include "rpc-proto.h"
-
 enum { TRACE_BYTES = 16 * 1024, DETAIL_BYTES = 16 * 1024, DETAILS_MOST = 16 };
 
 struct more {
@@ -75,14 +73,14 @@ struct more *capnp_i_more_new(const struct capnp_exception_more *from)
 struct more *capnp_i_more_ref(struct more *m)
 {
         if (m)
-                m->refs++;
+                capnp_i_refs_take(&m->refs);
 
         return m;
 }
 
 struct more *capnp_i_more_unref(struct more *m)
 {
-        if (m && --m->refs == 0)
+        if (m && capnp_i_refs_drop(&m->refs))
                 free(m);
 
         return NULL;
@@ -101,45 +99,43 @@ struct capnp_exception_more capnp_i_more_peek(const struct more *m)
         return (struct capnp_exception_more){m->trace, m->details, m->n};
 }
 
-struct more *capnp_i_more_read(capnp_reader e)
+struct more *capnp_i_more_read(rpc_exception_reader e)
 {
-        capnp_list list = capnp_any_list(capnp_reader_any(e, EXCEPTION_DETAILS_PTR),
-                                         CAPNP_SIZE_COMPOSITE, NULL);
+        rpc_exception_detail_list list = rpc_exception_details(e);
         struct capnp_detail details[DETAILS_MOST];
         struct capnp_exception_more from = {
-                .trace = capnp_reader_text(e, EXCEPTION_TRACE_PTR).p,
+                .trace = rpc_exception_trace(e).p,
                 .details = details,
         };
 
-        for (; from.ndetails < list.len && from.ndetails < DETAILS_MOST; from.ndetails++) {
-                capnp_reader d = capnp_list_struct(list, from.ndetails);
+        for (; from.ndetails < list.l.len && from.ndetails < DETAILS_MOST; from.ndetails++) {
+                rpc_exception_detail_reader d = rpc_exception_detail_list_get(list, from.ndetails);
 
-                details[from.ndetails] = (struct capnp_detail){
-                        capnp_reader_u64(d, 0, 0),
-                        capnp_any_data(capnp_reader_any(d, 0), (capnp_data){0})};
+                details[from.ndetails] = (struct capnp_detail){rpc_exception_detail_detail_id(d),
+                                                               rpc_exception_detail_data(d)};
         }
 
         return capnp_i_more_new(&from);
 }
 
-void capnp_i_more_write(const struct more *m, capnp_builder e)
+void capnp_i_more_write(const struct more *m, rpc_exception_builder e)
 {
-        capnp_lbuilder list;
+        rpc_exception_detail_list_builder list;
         uint32_t i;
 
         if (!m)
                 return;
 
         if (*m->trace)
-                capnp_builder_set_text(e, EXCEPTION_TRACE_PTR, m->trace);
+                rpc_exception_set_trace(e, m->trace);
         if (!m->n)
                 return;
 
-        list = capnp_abuilder_init_structs(capnp_builder_any(e, EXCEPTION_DETAILS_PTR), m->n, 1, 1);
+        list = rpc_exception_init_details(e, m->n);
         for (i = 0; i < m->n; i++) {
-                capnp_builder d = capnp_lbuilder_struct(list, i);
+                rpc_exception_detail_builder d = rpc_exception_detail_list_builder_get(list, i);
 
-                capnp_builder_set_u64(d, 0, m->details[i].id, 0);
-                capnp_abuilder_set_data(capnp_builder_any(d, 0), m->details[i].data);
+                rpc_exception_detail_set_detail_id(d, m->details[i].id);
+                rpc_exception_detail_set_data(d, m->details[i].data);
         }
 }

@@ -18,11 +18,14 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#include "rpc-proto.h"
 #include "wire.h"
 
-/* A message longer than OUT_SMALL is queued as it is; the rest are rooms of blocks. */
-enum { OUT_FIRST = 896, OUT_SMALL = 4096, OUT_BLOCK = 65536 - 256 };
+/* A message of at most OUT_ONE words in one segment is written at once, one longer than OUT_SMALL
+ * is queued as it is; the rest are rooms of blocks. */
+enum { OUT_ONE = 64, OUT_FIRST = 896, OUT_SMALL = 4096, OUT_BLOCK = 65536 - 256 };
+
+/* The segment table of a message of one segment. */
+enum { TABLE_BYTES = 8 };
 
 void capnp_i_fds_close(struct fds *f)
 {
@@ -35,6 +38,7 @@ static void out_free(capnp_rpc *r, struct out *o)
 {
         bool eased = o->notes && r->out_notes > r->limits.out_bytes;
 
+        assert(r->out_replies >= o->replies && r->out_notes >= o->notes);
         r->out_replies -= o->replies;
         r->out_notes -= o->notes;
         capnp_i_list_remove(&o->link);
@@ -42,19 +46,30 @@ static void out_free(capnp_rpc *r, struct out *o)
         capnp_i_frame_unref(o->frame);
         if (o->secret && o->room)
                 explicit_bzero(o->bytes, o->room < o->len ? o->room : o->len);
-        free(o);
+        if (o->pooled)
+                capnp_i_recycle_free(&r->vat->pools[POOL_OUT], o);
+        else
+                free(o);
         if (eased)
                 capnp_i_rpc_eased(r);
 }
 
 static struct out *out_new(capnp_rpc *r, uint32_t room)
 {
-        struct out *o = malloc(sizeof(*o) + room);
+        struct recycle *pool = &r->vat->pools[POOL_OUT];
+        bool pooled = room <= OUT_FIRST;
+        struct out *o = pooled ? capnp_i_recycle_take(pool, sizeof(*o) + OUT_FIRST)
+                               : malloc(sizeof(*o) + room);
 
         if (!o)
                 return NULL;
 
-        *o = (struct out){.room = room};
+        o->frame = NULL;
+        o->len = o->sent = o->replies = o->notes = 0;
+        o->room = room;
+        o->secret = false;
+        o->pooled = pooled;
+        o->fds.n = 0;
         capnp_i_list_append(&r->outq, &o->link);
         return o;
 }
@@ -131,17 +146,17 @@ static bool out_is_long(const capnp_rpc *r, const struct frame *f, size_t bytes)
  * Counts a message. What is neither a Return nor our own initiative is a consequence of what the
  * peer sent; there is no bound to it but this one.
  */
-static inline void out_count(capnp_rpc *r, uint16_t tag, bool refusal, uint32_t bytes)
+static inline void out_count(capnp_rpc *r, enum rpc_message_which tag, bool refusal, uint32_t bytes)
 {
         struct out *o = CAPNP_I_OF(r->outq.prev, struct out, link);
 
         r->out_bytes += bytes;
         if (r->out_bytes > r->most_out)
                 r->most_out = r->out_bytes;
-        if (tag == MESSAGE_CALL || tag == MESSAGE_BOOTSTRAP || tag == MESSAGE_ABORT)
+        if (tag == RPC_MESSAGE_CALL || tag == RPC_MESSAGE_BOOTSTRAP || tag == RPC_MESSAGE_ABORT)
                 return;
 
-        if (tag == MESSAGE_RETURN && !refusal) {
+        if (tag == RPC_MESSAGE_RETURN && !refusal) {
                 r->out_replies += bytes;
                 o->replies += bytes;
                 return;
@@ -158,16 +173,59 @@ static inline void out_count(capnp_rpc *r, uint16_t tag, bool refusal, uint32_t 
                         false);
 }
 
+/* Every message of ours begins with its Message struct behind the root pointer. */
+static inline enum rpc_message_which out_tag(const uint64_t *words)
+{
+        return rpc_message_which(
+                (rpc_message_reader){capnp_i_at_word(&words[MESSAGE_WORD], RPC_MESSAGE_WORDS)});
+}
+
+static void out_queued(capnp_rpc *r, struct frame *f, uint32_t bytes, uint32_t header)
+{
+        out_count(r, out_tag(f->words), f->refusal, bytes);
+        if (bytes - header > r->longest)
+                r->longest = bytes - header;
+        if (r->trace)
+                r->trace(r->trace_arg, false, &f->msg);
+        capnp_i_rpc_dirty(r);
+}
+
+/* One segment and not much in it, as nearly every message is. */
+static int out_one(capnp_rpc *r, struct frame *f, uint32_t words)
+{
+        uint32_t bytes = 8 + words * 8;
+        struct out *o = out_block(r, bytes);
+
+        if (!o)
+                return -ENOMEM;
+
+        f->secret |= r->limits.wipe;
+        capnp_i_frame_table_one(o->bytes + o->len, words);
+        memcpy(o->bytes + o->len + 8, f->words, bytes - 8);
+        o->len += bytes;
+        o->secret |= f->secret;
+        out_queued(r, f, bytes, 8);
+        return 0;
+}
+
 int capnp_i_out_frame(capnp_rpc *r, struct frame *f, bool give, const struct fds *fds)
 {
-        size_t bytes = capnp_msg_size(&f->msg);
+        const struct capnp_i_segment *s = &f->msg.segs[0];
+        size_t bytes;
         int k;
 
+        if (f->msg.nsegs == 1 && s->base == f->words && s->words <= OUT_ONE &&
+            s->words * 8 <= r->limits.message_bytes && !(fds && fds->n))
+                return out_one(r, f, s->words);
+
+        bytes = capnp_msg_size(&f->msg);
         if (bytes > UINT32_MAX / 2 || f->msg.nsegs > CAPNP_I_MAX_SEGMENTS ||
             out_is_long(r, f, bytes))
                 return CAPNP_E_LIMIT;
 
         f->secret |= r->limits.wipe;
+        if (f->before)
+                f->before->secret |= f->secret;
         if (fds && !fds->n)
                 fds = NULL;
         if (give && !fds && bytes > OUT_SMALL)
@@ -177,45 +235,52 @@ int capnp_i_out_frame(capnp_rpc *r, struct frame *f, bool give, const struct fds
         if (k)
                 return k;
 
-        /* Every message of ours begins with its Message struct behind the root pointer. */
-        out_count(r, (uint16_t)f->words[1], f->refusal, (uint32_t)bytes);
-        bytes -= capnp_i_frame_header(f->msg.nsegs);
-        if (bytes > r->longest)
-                r->longest = bytes;
-        if (r->trace)
-                r->trace(r->trace_arg, false, &f->msg);
-        capnp_i_rpc_dirty(r);
+        out_queued(r, f, (uint32_t)bytes, (uint32_t)capnp_i_frame_header(f->msg.nsegs));
         return 0;
 }
 
-static void out_trace_words(capnp_rpc *r, uint64_t *words, uint32_t n)
+static void out_trace(capnp_rpc *r, const uint64_t *words, uint32_t n)
 {
+        uint64_t copy[OUT_ONE];
         capnp_msg m;
 
-        if (!capnp_i_msg_init_received(&m, words, &n, 1, &r->limits))
+        memcpy(copy, words, n * sizeof(*words));
+        if (!capnp_i_msg_init_received(&m, copy, &n, 1, &r->limits))
                 r->trace(r->trace_arg, false, &m);
         capnp_i_msg_deinit(&m);
 }
 
-int capnp_i_out_word(capnp_rpc *r, uint16_t tag, uint64_t body)
+uint64_t *capnp_i_out_begin(capnp_rpc *r, uint32_t words)
 {
-        enum { WORDS = 4 };
-        /* The segment table; root; Message; its body. */
-        uint64_t w[1 + WORDS] = {(uint64_t)WORDS << 32, UINT64_C(1) << 32 | UINT64_C(1) << 48, tag,
-                                 UINT64_C(1) << 32, body};
-        struct out *o = out_block(r, sizeof(w));
+        struct out *o;
 
+        if (words > OUT_ONE)
+                return NULL;
+
+        o = out_block(r, TABLE_BYTES + words * 8);
         if (!o)
-                return -ENOMEM;
+                return NULL;
 
-        memcpy(o->bytes + o->len, w, sizeof(w));
-        o->len += sizeof(w);
-        o->secret |= r->limits.wipe;
-        out_count(r, tag, false, sizeof(w));
+        capnp_i_frame_table_one(o->bytes + o->len, words);
+        return (uint64_t *)(void *)(o->bytes + o->len + TABLE_BYTES);
+}
+
+void capnp_i_out_end(capnp_rpc *r, enum rpc_message_which tag, const uint64_t *words, uint32_t n,
+                     bool secret)
+{
+        struct out *o = CAPNP_I_OF(r->outq.prev, struct out, link);
+        uint32_t bytes = TABLE_BYTES + n * 8;
+
+        assert((const uint8_t *)words == o->bytes + o->len + TABLE_BYTES);
+        o->len += bytes;
+        o->secret |= secret;
+        out_count(r, tag, false, bytes);
+        if (n * 8 > r->longest)
+                r->longest = n * 8;
         if (r->trace)
-                out_trace_words(r, w + 1, WORDS);
-        capnp_i_rpc_dirty(r);
-        return 0;
+                out_trace(r, words, n);
+        if (r->out_bytes == bytes) /* whoever sends knows already of what was there before */
+                capnp_i_rpc_dirty(r);
 }
 
 void capnp_i_out_clear(capnp_rpc *r)
@@ -283,8 +348,14 @@ bool capnp_i_rpc_has_out(const capnp_rpc *r)
         return !capnp_i_list_empty(&r->outq);
 }
 
+bool capnp_i_rpc_has_much_out(const capnp_rpc *r)
+{
+        return r->out_bytes > OUT_BLOCK;
+}
+
 void capnp_rpc_out_sent(capnp_rpc *r, size_t bytes)
 {
+        assert(bytes <= r->out_bytes);
         r->out_bytes -= bytes;
         r->progress++;
         while (bytes) {

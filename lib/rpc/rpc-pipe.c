@@ -127,7 +127,7 @@ void capnp_i_pipes_remove(struct promise *p)
         if (s->index.used)
                 pipes_unindex(s, p);
         p->in = NULL;
-        s->n--;
+        (void)capnp_i_refs_drop(&s->n);
         if (!s->n && s->index.slots)
                 capnp_i_map_deinit(&s->index);
 }

@@ -25,7 +25,7 @@
 
 struct promise *capnp_i_promise_make(capnp_vat *v)
 {
-        struct promise *p = calloc(1, sizeof(*p));
+        struct promise *p = capnp_i_recycle_new(&v->pools[POOL_PROMISES], sizeof(*p));
 
         if (!p)
                 return NULL;
@@ -33,6 +33,7 @@ struct promise *capnp_i_promise_make(capnp_vat *v)
         capnp_i_cap_init(&p->cap, v, CAP_PROMISE);
         capnp_i_list_init(&p->fifo);
         capnp_i_list_init(&p->watchers);
+        capnp_i_list_init(&p->waits);
         capnp_i_list_init(&p->source_link);
         return p;
 }
@@ -159,6 +160,7 @@ static void promise_pass_on(struct promise *p)
                 promise_flush(p, capnp_i_cap_final(&p->cap));
         if (!capnp_i_list_empty(&p->watchers))
                 capnp_i_promise_tell(p);
+        capnp_i_waits_end(p->cap.vat, &p->waits);
         capnp_cap_unref(&p->cap);
 }
 
@@ -210,7 +212,7 @@ static void promise_finish(struct promise *p)
         capnp_vat *v = p->cap.vat;
 
         capnp_cap_ref(&p->cap);
-        p->state = PROMISE_SETTLED;
+        capnp_i_promise_move(p, PROMISE_SETTLED);
         p->embargo_rpc = NULL;
         capnp_i_table_import_release(&p->wire);
         if (p->cap.narrow)
@@ -232,7 +234,7 @@ static void promise_embargo(struct promise *p)
         }
 
         capnp_i_send_disembargo(r, p, id);
-        p->state = PROMISE_EMBARGOED;
+        capnp_i_promise_move(p, PROMISE_EMBARGOED);
         p->embargo = id;
         p->embargo_rpc = r;
         promise_detach(p);

@@ -19,7 +19,7 @@ static capnp_question *question_new(capnp_vat *v, capnp_cap *target)
         if (!c)
                 return NULL;
 
-        c->params = capnp_i_frame_new();
+        c->params = capnp_i_frame_new(c->vat);
         if (!c->params) {
                 capnp_i_call_unref(c);
                 return NULL;
@@ -67,7 +67,7 @@ capnp_abuilder capnp_question_params_any(capnp_question *q)
         if (!c || c->state != CALL_NEW || !c->params)
                 return (capnp_abuilder){0};
 
-        return capnp_i_msg_slot(&c->params->msg, CONTENT_WORD);
+        return capnp_i_frame_content(c->params);
 }
 
 capnp_builder capnp_question_params(capnp_question *q)
@@ -115,7 +115,7 @@ static void question_send_one(struct call *c)
         r = capnp_msg_check(&c->params->msg);
         if (r) {
                 capnp_i_call_ref(c); /* as delivering would */
-                c->state = CALL_QUEUED;
+                capnp_i_call_move(c, CALL_QUEUED);
                 capnp_i_call_fail_error(c, r);
                 return;
         }
@@ -260,6 +260,27 @@ int capnp_question_check(const capnp_question *q)
         return capnp_msg_check(&c->results->msg);
 }
 
+static struct peek *question_new_peek(struct call *c, unsigned n)
+{
+        struct recycle *pool = &c->vat->pools[POOL_PEEKS];
+        struct peek *k =
+                n <= PATH_SHORT
+                        ? capnp_i_recycle_take(pool, sizeof(*k) + PATH_SHORT * sizeof(*k->path))
+                        : malloc(sizeof(*k) + n * sizeof(*k->path));
+
+        if (k)
+                k->npath = (uint16_t)n;
+        return k;
+}
+
+static void question_free_peek(struct call *c, struct peek *k)
+{
+        if (k->npath <= PATH_SHORT)
+                capnp_i_recycle_free(&c->vat->pools[POOL_PEEKS], k);
+        else
+                free(k);
+}
+
 static struct peek *question_find_peek(struct call *c, const uint16_t *path, uint16_t n)
 {
         struct peek *k;
@@ -290,17 +311,16 @@ capnp_cap *capnp_question_cap_peek(capnp_question *q, const uint16_t *path, unsi
         if (k)
                 return k->cap;
 
-        k = malloc(sizeof(*k) + n * sizeof(*path));
+        k = question_new_peek(c, n);
         if (!k)
                 return NULL;
 
         k->cap = capnp_i_call_pipe_outer(c, path, (uint16_t)n);
         if (capnp_i_call_pipe_failed(c, k->cap)) {
-                free(k);
+                question_free_peek(c, k);
                 return NULL;
         }
 
-        k->npath = (uint16_t)n;
         if (n)
                 memcpy(k->path, path, n * sizeof(*path));
         k->next = c->peeks;
@@ -333,7 +353,7 @@ capnp_question *capnp_question_free(capnp_question *q)
         while ((k = c->peeks)) {
                 c->peeks = k->next;
                 capnp_cap_unref(k->cap);
-                free(k);
+                question_free_peek(c, k);
         }
 
         if (c->state == CALL_NEW && !c->done && !(c->due & DUE_SEND))

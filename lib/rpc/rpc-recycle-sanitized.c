@@ -6,16 +6,16 @@
 
 #include <stdlib.h>
 
+/* There is room for none. */
+void capnp_i_recycle_init(struct recycle *r)
+{
+        (void)r;
+}
+
 void *capnp_i_recycle_new(struct recycle *r, size_t bytes)
 {
         (void)r;
         return calloc(1, bytes);
-}
-
-void capnp_i_recycle_free(struct recycle *r, void *block)
-{
-        (void)r;
-        free(block);
 }
 
 void capnp_i_recycle_clear(struct recycle *r)

@@ -12,36 +12,18 @@
 
 #include <stdlib.h>
 
-enum { RECYCLE_MAX = 64 };
+enum { RECYCLE_MAX = 256 };
 
-struct recycled {
-        struct recycled *next;
-};
+void capnp_i_recycle_init(struct recycle *r)
+{
+        r->room = RECYCLE_MAX;
+}
 
 void *capnp_i_recycle_new(struct recycle *r, size_t bytes)
 {
-        struct recycled *b = r->first;
+        void *b = capnp_i_recycle_take(r, bytes);
 
-        if (!b)
-                return calloc(1, bytes);
-
-        r->first = b->next;
-        r->n--;
-        return memset(b, 0, bytes);
-}
-
-void capnp_i_recycle_free(struct recycle *r, void *block)
-{
-        struct recycled *b = block;
-
-        if (r->n >= RECYCLE_MAX) {
-                free(b);
-                return;
-        }
-
-        b->next = r->first;
-        r->first = b;
-        r->n++;
+        return b ? memset(b, 0, bytes) : NULL;
 }
 
 void capnp_i_recycle_clear(struct recycle *r)
@@ -52,5 +34,5 @@ void capnp_i_recycle_clear(struct recycle *r)
                 r->first = b->next;
                 free(b);
         }
-        r->n = 0;
+        r->room = 0;
 }

@@ -10,8 +10,6 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "rpc-proto.h"
-
 static void send_broken(capnp_rpc *r)
 {
         capnp_i_rpc_starve(r, false);
@@ -19,19 +17,13 @@ static void send_broken(capnp_rpc *r)
 
 /* ---- small messages ------------------------------------------------------------------------- */
 
-/* Begins a message; *ret_body is its body struct. NULL: no memory. */
-static struct frame *message_new(enum message_tag tag, uint16_t words, uint16_t ptrs,
-                                 capnp_builder *ret_body)
+/* Begins a message. NULL: no memory. */
+static struct frame *message_new(capnp_rpc *r, rpc_message_builder *ret_m)
 {
-        struct frame *f = capnp_i_frame_new_plain();
-        capnp_builder m;
+        struct frame *f = capnp_i_frame_new_plain(r->vat);
 
-        if (!f)
-                return NULL;
-
-        m = capnp_abuilder_init_struct(capnp_msg_build(&f->msg), 1, 1);
-        capnp_builder_set_u16(m, 0, (uint16_t)tag, 0);
-        *ret_body = capnp_abuilder_init_struct(capnp_builder_any(m, 0), words, ptrs);
+        if (f)
+                *ret_m = rpc_message_build(&f->msg);
         return f;
 }
 
@@ -52,71 +44,99 @@ static void message_send(capnp_rpc *r, struct frame *f)
         message_send_fds(r, f, &none);
 }
 
-static void message_set_exception(capnp_abuilder slot, capnp_exception why, const struct more *more)
+static void message_set_exception(rpc_exception_builder b, capnp_exception why,
+                                  const struct more *more)
 {
-        capnp_builder b = capnp_abuilder_init_struct(slot, 1, 3);
-
-        capnp_builder_set_u16(b, EXCEPTION_TYPE_AT, (uint16_t)why.kind, 0);
-        capnp_builder_set_text(b, 0, why.reason);
+        rpc_exception_set_type(b, (enum rpc_exception_type)why.kind);
+        rpc_exception_set_reason(b, why.reason);
         capnp_i_more_write(more, b);
 }
 
 void capnp_i_send_bootstrap(capnp_rpc *r, uint32_t id)
 {
-        capnp_builder b;
-        struct frame *f = message_new(MESSAGE_BOOTSTRAP, 1, 1, &b);
+        rpc_message_builder m;
+        struct frame *f = message_new(r, &m);
 
         if (f)
-                capnp_builder_set_u32(b, ID_AT, id, 0);
+                rpc_bootstrap_set_question_id(rpc_message_init_bootstrap(m), id);
         message_send(r, f);
 }
 
-static void send_word(capnp_rpc *r, enum message_tag tag, uint64_t body)
+/* Begins one of a few words, that begins as this. NULL: there is nobody to send it to. */
+static uint64_t *small_begin(capnp_rpc *r, const uint64_t envelope[SMALL_WORDS])
 {
-        if (!r->closed && capnp_i_out_word(r, (uint16_t)tag, body))
+        uint64_t *words = r->closed ? NULL : capnp_i_out_begin(r, SMALL_WORDS);
+
+        if (words)
+                memcpy(words, envelope, SMALL_WORDS * 8);
+        else if (!r->closed)
                 send_broken(r);
+        return words;
 }
 
-/* The defaults of both flags are true, and are stored as 0. */
+static void small_end(capnp_rpc *r, enum rpc_message_which tag, const uint64_t *words)
+{
+        capnp_i_out_end(r, tag, words, SMALL_WORDS, r->limits.wipe);
+}
+
+static capnp_builder small_body(uint64_t words[SMALL_WORDS])
+{
+        return (capnp_builder){.d = (uint8_t *)&words[BODY_WORD],
+                               .bytes = (SMALL_WORDS - BODY_WORD) * 8};
+}
+
 void capnp_i_send_finish(capnp_rpc *r, uint32_t id, bool release, bool workaround)
 {
-        send_word(r, MESSAGE_FINISH,
-                  id | (uint64_t)!release << FINISH_RELEASE_BIT |
-                          (uint64_t)!workaround << FINISH_WORKAROUND_BIT);
+        uint64_t *words = small_begin(r, r->vat->envelopes.finish);
+        rpc_finish_builder b;
+
+        if (!words)
+                return;
+
+        b.b = small_body(words);
+        rpc_finish_set_question_id(b, id);
+        rpc_finish_set_release_result_caps(b, release);
+        rpc_finish_set_require_early_cancellation_workaround(b, workaround);
+        small_end(r, RPC_MESSAGE_FINISH, words);
 }
 
 void capnp_i_send_release(capnp_rpc *r, uint32_t id, uint32_t count)
 {
-        send_word(r, MESSAGE_RELEASE, id | (uint64_t)count << (RELEASE_COUNT_AT * 8));
+        uint64_t *words = small_begin(r, r->vat->envelopes.release);
+        rpc_release_builder b;
+
+        if (!words)
+                return;
+
+        b.b = small_body(words);
+        rpc_release_set_id(b, id);
+        rpc_release_set_reference_count(b, count);
+        small_end(r, RPC_MESSAGE_RELEASE, words);
 }
 
 void capnp_i_send_abort(capnp_rpc *r, enum capnp_kind kind, const char *reason)
 {
-        struct frame *f = capnp_i_frame_new_plain();
-        capnp_builder m;
+        rpc_message_builder m;
+        struct frame *f = message_new(r, &m);
 
         if (!f)
                 return;
 
-        m = capnp_abuilder_init_struct(capnp_msg_build(&f->msg), 1, 1);
-        capnp_builder_set_u16(m, 0, MESSAGE_ABORT, 0);
-        message_set_exception(capnp_builder_any(m, 0), (capnp_exception){kind, reason}, NULL);
+        message_set_exception(rpc_message_init_abort(m), (capnp_exception){kind, reason}, NULL);
         if (!capnp_msg_check(&f->msg))
                 (void)!capnp_i_out_frame(r, f, true, NULL);
         capnp_i_frame_unref(f);
 }
 
-void capnp_i_send_unimplemented(capnp_rpc *r, capnp_reader message)
+void capnp_i_send_unimplemented(capnp_rpc *r, rpc_message_reader message)
 {
-        struct frame *f = capnp_i_frame_new_plain();
-        capnp_builder m;
+        rpc_message_builder m;
+        struct frame *f = message_new(r, &m);
 
-        if (f) {
-                m = capnp_abuilder_init_struct(capnp_msg_build(&f->msg), 1, 1);
-                capnp_builder_set_u16(m, 0, MESSAGE_UNIMPLEMENTED, 0);
-                capnp_abuilder_set_struct(capnp_builder_any(m, 0), message);
-        }
-        if (capnp_msg_check(message.m)) { /* copying it is the first time it was read to its end */
+        if (f)
+                rpc_message_set_unimplemented(m, message);
+        if (capnp_msg_check(
+                    message.r.m)) { /* copying it is the first time it was read to its end */
                 (void)capnp_i_rpc_violation(r, "a message is malformed");
                 capnp_i_frame_unref(f);
                 return;
@@ -124,41 +144,50 @@ void capnp_i_send_unimplemented(capnp_rpc *r, capnp_reader message)
         message_send(r, f);
 }
 
+static struct frame *resolve_new(struct export *e, capnp_cap *to, struct wire_ids *ids,
+                                 struct fds *fds)
+{
+        static const capnp_exception FULL = {CAPNP_OVERLOADED,
+                                             "over-quota.references: too many references"};
+        struct broken *broken = to && to->kind == CAP_BROKEN ? capnp_i_cap_broken(to) : NULL;
+        rpc_cap_descriptor_builder d;
+        rpc_message_builder m;
+        struct frame *f = message_new(e->rpc, &m);
+        rpc_resolve_builder b;
+
+        if (!f)
+                return NULL;
+
+        b = rpc_message_init_resolve(m);
+        rpc_resolve_set_promise_id(b, e->id);
+        if (broken) {
+                capnp_i_charge(&e->charge, e->rpc, capnp_i_broken_bytes(broken), FOR_ANYTHING);
+                message_set_exception(rpc_resolve_init_exception(b),
+                                      (capnp_exception){broken->kind, broken->reason},
+                                      broken->more);
+                return f;
+        }
+
+        d = rpc_resolve_init_cap(b);
+        if (capnp_i_desc_write_one(e->rpc, to, d, ids))
+                message_set_exception(rpc_resolve_init_exception(b), FULL, NULL);
+        else if (ids->n)
+                capnp_i_desc_write_fd(e->rpc, to, d, fds);
+        return f;
+}
+
 void capnp_i_send_resolve(struct export *e, capnp_cap *to)
 {
         capnp_rpc *r = e->rpc;
         struct wire_ids ids = {0};
         struct fds fds = {0};
-        capnp_builder b, d;
         struct frame *f;
 
         e->resolved = true;
         if (r->closed)
                 return;
 
-        f = message_new(MESSAGE_RESOLVE, 1, 1, &b);
-        if (f) {
-                capnp_builder_set_u32(b, ID_AT, e->id, 0);
-                if (to && to->kind == CAP_BROKEN) {
-                        capnp_i_charge(&e->charge, r, capnp_i_broken_bytes(capnp_i_cap_broken(to)),
-                                       FOR_ANYTHING);
-                        capnp_builder_set_u16(b, RESOLVE_TAG_AT, RESOLVE_EXCEPTION, 0);
-                        message_set_exception(capnp_builder_any(b, 0),
-                                              (capnp_exception){capnp_i_cap_broken(to)->kind,
-                                                                capnp_i_cap_broken(to)->reason},
-                                              capnp_i_cap_broken(to)->more);
-                } else if (d = capnp_abuilder_init_struct(capnp_builder_any(b, 0), 1, 1),
-                           capnp_i_desc_write_one(r, to, d, &ids)) {
-                        capnp_builder_set_u16(b, RESOLVE_TAG_AT, RESOLVE_EXCEPTION, 0);
-                        message_set_exception(
-                                capnp_builder_any(b, 0),
-                                (capnp_exception){CAPNP_OVERLOADED,
-                                                  "over-quota.references: too many references"},
-                                NULL);
-                } else if (ids.n) {
-                        capnp_i_desc_write_fd(r, to, d, &fds);
-                }
-        }
+        f = resolve_new(e, to, &ids, &fds);
 
         e->reflects = to && capnp_i_cap_is_on(to, r);
         e->reflects_import =
@@ -169,14 +198,14 @@ void capnp_i_send_resolve(struct export *e, capnp_cap *to)
 
 void capnp_i_send_disembargo(capnp_rpc *r, struct promise *target, uint32_t id)
 {
-        capnp_builder b;
-        struct frame *f = message_new(MESSAGE_DISEMBARGO, 1, 2, &b);
+        rpc_message_builder m;
+        struct frame *f = message_new(r, &m);
+        rpc_disembargo_builder b;
 
         if (f) {
-                capnp_builder_set_u32(b, ID_AT, id, 0);
-                capnp_builder_set_u16(b, DISEMBARGO_TAG_AT, DISEMBARGO_SENDER, 0);
-                capnp_i_desc_write_target(
-                        &target->cap, capnp_abuilder_init_struct(capnp_builder_any(b, 0), 1, 1));
+                b = rpc_message_init_disembargo(m);
+                rpc_disembargo_context_set_sender_loopback(rpc_disembargo_build_context(b), id);
+                capnp_i_desc_write_target(&target->cap, rpc_disembargo_init_target(b));
         }
         message_send(r, f);
 }
@@ -184,21 +213,23 @@ void capnp_i_send_disembargo(capnp_rpc *r, struct promise *target, uint32_t id)
 /* target: where the promise led, when that is still on r; NULL: what Resolve named. */
 void capnp_i_send_disembargo_reply(capnp_rpc *r, capnp_cap *target, uint32_t import, uint32_t id)
 {
-        capnp_builder b, t;
+        rpc_message_target_builder t;
+        rpc_disembargo_builder b;
+        rpc_message_builder m;
         struct frame *f;
 
         if (r->closed)
                 return;
 
-        f = message_new(MESSAGE_DISEMBARGO, 1, 2, &b);
+        f = message_new(r, &m);
         if (f) {
-                capnp_builder_set_u32(b, ID_AT, id, 0);
-                capnp_builder_set_u16(b, DISEMBARGO_TAG_AT, DISEMBARGO_RECEIVER, 0);
-                t = capnp_abuilder_init_struct(capnp_builder_any(b, 0), 1, 1);
+                b = rpc_message_init_disembargo(m);
+                rpc_disembargo_context_set_receiver_loopback(rpc_disembargo_build_context(b), id);
+                t = rpc_disembargo_init_target(b);
                 if (target)
                         capnp_i_desc_write_target(target, t);
                 else
-                        capnp_builder_set_u32(t, ID_AT, import, 0);
+                        rpc_message_target_set_imported_cap(t, import);
         }
         message_send(r, f);
 }
@@ -247,11 +278,6 @@ void capnp_i_disembargo_deliver(struct disembargo *d, capnp_cap *target)
 
 /* ---- Call ----------------------------------------------------------------------------------- */
 
-static uint64_t envelope_struct(uint32_t offset, uint64_t words, uint64_t ptrs)
-{
-        return (uint64_t)offset << 2 | words << 32 | ptrs << 48;
-}
-
 const char *capnp_i_send_why(int k)
 {
         switch (k) {
@@ -270,34 +296,128 @@ const char *capnp_i_send_why(int k)
         }
 }
 
-/* A frame of ours that can be sent: what was received, or is shared, is copied. */
-static struct frame *envelope_frame(struct frame *f, int *ret_r)
+/* A frame of ours that can be sent: what was received, or is shared, is copied, or, if it is long,
+ * goes on as it is behind a new envelope. most: bytes that such a message may have; 0: not this. */
+static struct frame *envelope_frame(struct call *c, struct frame *f, uint64_t most, int *ret_r)
 {
+        struct frame *g;
+
         *ret_r = 0;
         if (f && !f->received && f->refs == 1)
                 return capnp_i_frame_ref(f);
 
-        return capnp_i_frame_copy(f, ret_r);
+        g = f && most ? capnp_i_relay_new(c->vat, f, most) : NULL;
+        return g ? g : capnp_i_frame_copy(c->vat, f, ret_r);
+}
+
+static void call_fields(struct call *c, rpc_call_builder b)
+{
+        rpc_call_set_question_id(b, c->out_id);
+        rpc_call_set_interface_id(b, c->iface);
+        rpc_call_set_method_id(b, c->method);
+        rpc_call_set_no_promise_pipelining(b, c->unpiped);
+        /* A peer that wants us to keep the results says nothing about who gives them to us. */
+        if (c->yourself && !c->peer)
+                rpc_call_send_results_to_set_yourself(rpc_call_build_send_results_to(b));
 }
 
 static void call_envelope(struct call *c, struct frame *f, capnp_cap *target)
 {
-        /* A peer that wants us to keep the results says nothing about who gives them to us. */
-        bool keep = c->yourself && !c->peer;
-        capnp_builder t = {&f->msg, (uint8_t *)&f->words[9], 0, 8, 1};
-        uint64_t *w = f->words;
+        rpc_message_target_builder t = {capnp_i_frame_at(f, TARGET_WORD, RPC_MESSAGE_TARGET_WORDS,
+                                                         RPC_MESSAGE_TARGET_PTRS)};
 
-        w[0] = envelope_struct(0, 1, 1);
-        w[1] = MESSAGE_CALL;
-        w[2] = envelope_struct(0, 3, 3);
-        w[3] = (uint64_t)c->out_id | (uint64_t)c->method << 32 |
-               (uint64_t)(keep ? CALL_TO_YOURSELF : CALL_TO_CALLER) << 48;
-        w[4] = c->iface;
-        w[5] = c->unpiped ? 1u << (CALL_NO_PIPELINING_BIT - 128) : 0;
-        w[6] = envelope_struct(2, 1, 1);
-        w[7] = envelope_struct(3, 0, 2);
-        w[8] = 0;
+        memcpy(f->words, c->vat->envelopes.call, CONTENT_WORD * 8);
+        call_fields(c, (rpc_call_builder){
+                               capnp_i_frame_at(f, BODY_WORD, RPC_CALL_WORDS, RPC_CALL_PTRS)});
         capnp_i_desc_write_target(target, t);
+}
+
+/* ---- short payloads ------------------------------------------------------------------------- */
+
+/* Begins a message with such a payload, that begins as this. NULL: too long, or no memory. */
+static uint64_t *body_begin(capnp_rpc *r, const uint64_t envelope[ENVELOPE_WORDS],
+                            const struct body *b)
+{
+        uint32_t n = ENVELOPE_WORDS + b->n;
+        uint64_t *words = n * 8 <= r->limits.message_bytes ? capnp_i_out_begin(r, n) : NULL;
+
+        if (!words)
+                return NULL;
+
+        memcpy(words, envelope, ENVELOPE_WORDS * 8);
+        words[CONTENT_WORD] = b->content;
+        if (b->n && b->words)
+                memcpy(&words[ENVELOPE_WORDS], b->words, b->n * 8);
+        else if (b->n)
+                memset(&words[ENVELOPE_WORDS], 0, b->n * 8);
+        return words;
+}
+
+static inline void body_end(capnp_rpc *r, enum rpc_message_which tag, const uint64_t *words,
+                            const struct body *b, struct frame *from)
+{
+        bool secret = r->limits.wipe;
+
+        if (from)
+                secret |= from->secret |= secret;
+        capnp_i_out_end(r, tag, words, ENVELOPE_WORDS + b->n, secret);
+}
+
+static capnp_builder body_at(uint64_t *words, uint32_t at, uint32_t n)
+{
+        return (capnp_builder){.d = (uint8_t *)&words[at], .bytes = n * 8};
+}
+
+bool capnp_i_send_body(struct call *c, const struct body *b, struct frame *from)
+{
+        capnp_rpc *r = c->peer;
+        uint64_t *words = body_begin(r, c->vat->envelopes.last, b);
+
+        if (!words)
+                return false;
+
+        rpc_return_set_answer_id((rpc_return_builder){body_at(words, BODY_WORD, RPC_RETURN_WORDS)},
+                                 c->peer_id);
+        body_end(r, RPC_MESSAGE_RETURN, words, b, from);
+        return true;
+}
+
+/* A call of an import. 0; 1: the general way knows better; or why it can not be sent. */
+static int send_call_body(capnp_rpc *r, struct call *c, capnp_cap *target)
+{
+        struct body b;
+        uint64_t *words;
+        int k;
+
+        if (target->kind != CAP_IMPORT || !capnp_i_frame_body(c->params, &b))
+                return 1;
+
+        k = capnp_i_table_question_new(r, c, &c->out_id);
+        if (k)
+                return k;
+
+        words = body_begin(r, c->vat->envelopes.call, &b);
+        if (!words) {
+                capnp_i_table_question_drop(r, c->out_id);
+                return 1;
+        }
+
+        call_fields(c, (rpc_call_builder){body_at(words, BODY_WORD, RPC_CALL_WORDS)});
+        rpc_message_target_set_imported_cap(
+                (rpc_message_target_builder){body_at(words, TARGET_WORD, RPC_MESSAGE_TARGET_WORDS)},
+                capnp_i_cap_import(target)->wire.id);
+        body_end(r, RPC_MESSAGE_CALL, words, &b, c->params);
+        return 0;
+}
+
+/* Whether a policy has: then what arrives is what it has seen, wherever that lay. */
+static bool call_is_looked_into(const struct call *c)
+{
+        const struct crossing *x = c->crossings;
+
+        while (x && !x->membrane->looks)
+                x = x->outer;
+        return x;
 }
 
 static int send_call_frame(capnp_rpc *r, struct call *c, capnp_cap *target)
@@ -306,15 +426,19 @@ static int send_call_frame(capnp_rpc *r, struct call *c, capnp_cap *target)
         struct frame *f;
         int k;
 
-        f = envelope_frame(c->params, &k);
+        f = envelope_frame(
+                c, c->params,
+                target->kind == CAP_IMPORT && !call_is_looked_into(c) ? r->limits.message_bytes : 0,
+                &k);
         if (!f)
                 return k;
 
-        k = capnp_i_desc_write(r, &f->msg, &c->param_ids, &fds);
+        k = capnp_i_desc_write(r, f, &c->param_ids, &fds);
         if (!k)
                 k = capnp_i_table_question_new(r, c, &c->out_id);
         if (!k) {
                 call_envelope(c, f, target);
+                capnp_i_relay_seal(f);
                 k = capnp_msg_check(&f->msg);
                 if (!k)
                         k = capnp_i_out_frame(r, f, true, &fds);
@@ -340,7 +464,9 @@ void capnp_i_send_call(capnp_rpc *r, struct call *c, capnp_cap *target)
                 return;
         }
 
-        k = send_call_frame(r, c, target);
+        k = send_call_body(r, c, target);
+        if (k > 0)
+                k = send_call_frame(r, c, target);
         if (k) {
                 if (k < 0 || k == CAPNP_E_LIMIT)
                         capnp_i_call_refuse(c, capnp_i_send_why(k));
@@ -350,59 +476,76 @@ void capnp_i_send_call(capnp_rpc *r, struct call *c, capnp_cap *target)
 
         r->calls_out++;
         c->out = capnp_i_rpc_ref(r);
-        c->state = CALL_REMOTE;
+        capnp_i_call_move(c, CALL_REMOTE);
         params = c->params;
         c->params = NULL;
         c->params_root = (capnp_builder){0};
         capnp_i_frame_unref(params);
-        capnp_i_desc_resolve_broken(r, &c->param_ids);
-        capnp_i_promise_flush_results(c);
+        if (c->param_ids.n)
+                capnp_i_desc_resolve_broken(r, &c->param_ids);
+        if (c->pipes.n)
+                capnp_i_promise_flush_results(c);
 }
 
 /* ---- Return --------------------------------------------------------------------------------- */
 
-/* A Return without a payload; tag says which. */
-static struct frame *return_new(uint32_t id, uint16_t tag, bool no_finish, capnp_builder *ret_b)
+/* A Return without a payload. */
+static struct frame *return_new(capnp_rpc *r, uint32_t id, bool no_finish,
+                                rpc_return_builder *ret_b)
 {
-        struct frame *f = message_new(MESSAGE_RETURN, 2, 1, ret_b);
+        rpc_message_builder m;
+        struct frame *f = message_new(r, &m);
 
         if (!f)
                 return NULL;
 
-        capnp_builder_set_u32(*ret_b, ID_AT, id, 0);
-        capnp_builder_set_bool(*ret_b, RETURN_RELEASE_BIT, false, true);
-        capnp_builder_set_bool(*ret_b, RETURN_NO_FINISH_BIT, no_finish, false);
-        capnp_builder_set_u16(*ret_b, RETURN_TAG_AT, tag, 0);
+        *ret_b = rpc_message_init_return(m);
+        rpc_return_set_answer_id(*ret_b, id);
+        rpc_return_set_release_param_caps(*ret_b, false);
+        rpc_return_set_no_finish_needed(*ret_b, no_finish);
         return f;
 }
 
-static void send_return_tag(capnp_rpc *r, uint32_t id, uint16_t tag, bool no_finish)
+static void send_canceled(capnp_rpc *r, uint32_t id)
 {
-        capnp_builder b;
+        rpc_return_builder b;
+        struct frame *f = return_new(r, id, true, &b);
 
-        message_send(r, return_new(id, tag, no_finish, &b));
+        if (f)
+                rpc_return_set_canceled(b);
+        message_send(r, f);
+}
+
+static void send_elsewhere(capnp_rpc *r, uint32_t id)
+{
+        rpc_return_builder b;
+        struct frame *f = return_new(r, id, false, &b);
+
+        if (f)
+                rpc_return_set_results_sent_elsewhere(b);
+        message_send(r, f);
 }
 
 /* Answers c with an exception. last: nothing is kept of it, so there is no need of a Finish. */
 static void send_return_exception(struct call *c, capnp_exception why, struct more *more, bool last)
 {
-        capnp_builder b;
-        struct frame *f = return_new(c->peer_id, RETURN_EXCEPTION, last, &b);
+        rpc_return_builder b;
+        struct frame *f = return_new(c->peer, c->peer_id, last, &b);
 
         if (f)
-                message_set_exception(capnp_builder_any(b, 0), why, more);
+                message_set_exception(rpc_return_init_exception(b), why, more);
         message_send(c->peer, f);
 }
 
 static void send_refusal(capnp_rpc *r, uint32_t id, capnp_exception why, bool release)
 {
-        capnp_builder b;
-        struct frame *f = return_new(id, RETURN_EXCEPTION, true, &b);
+        rpc_return_builder b;
+        struct frame *f = return_new(r, id, true, &b);
 
         if (f) {
                 f->refusal = true;
-                capnp_builder_set_bool(b, RETURN_RELEASE_BIT, release, true);
-                message_set_exception(capnp_builder_any(b, 0), why, NULL);
+                rpc_return_set_release_param_caps(b, release);
+                message_set_exception(rpc_return_init_exception(b), why, NULL);
         }
         message_send(r, f);
 }
@@ -421,11 +564,11 @@ void capnp_i_send_declined(capnp_rpc *r, uint32_t id)
 
 void capnp_i_send_take_from(struct call *c, const struct call *q)
 {
-        capnp_builder b;
-        struct frame *f = return_new(c->peer_id, RETURN_TAKE, false, &b);
+        rpc_return_builder b;
+        struct frame *f = return_new(c->peer, c->peer_id, false, &b);
 
         if (f)
-                capnp_builder_set_u32(b, RETURN_TAKE_AT, q->out_id, 0);
+                rpc_return_set_take_from_other_question(b, q->out_id);
         message_send(c->peer, f);
         c->answered = true;
 }
@@ -437,20 +580,16 @@ void capnp_i_send_taken(struct call *t)
                 return;
 
         t->answered = true;
-        send_return_tag(t->peer, t->peer_id, RETURN_ELSEWHERE, false);
+        send_elsewhere(t->peer, t->peer_id);
 }
 
 static void return_envelope(struct call *c, struct frame *f, bool no_finish)
 {
-        uint64_t *w = f->words;
+        rpc_return_builder b = {capnp_i_frame_at(f, BODY_WORD, RPC_RETURN_WORDS, RPC_RETURN_PTRS)};
 
-        w[0] = envelope_struct(0, 1, 1);
-        w[1] = MESSAGE_RETURN;
-        w[2] = envelope_struct(0, 2, 1);
-        w[3] = (uint64_t)c->peer_id | UINT64_C(1) << RETURN_RELEASE_BIT |
-               (uint64_t)no_finish << RETURN_NO_FINISH_BIT;
-        w[4] = 0;
-        w[5] = envelope_struct(CONTENT_WORD - 6, 0, 2);
+        memcpy(f->words, c->vat->envelopes.ret, CONTENT_WORD * 8);
+        rpc_return_set_answer_id(b, c->peer_id);
+        rpc_return_set_no_finish_needed(b, no_finish);
 }
 
 /* Sends c->results. ret_caps: whether there were any references in it. */
@@ -458,14 +597,19 @@ static int send_results(capnp_rpc *r, struct call *c, bool *ret_caps)
 {
         struct fds fds = {0};
         struct frame *f;
+        struct body b;
         int k;
 
-        f = envelope_frame(c->results, &k);
+        if (c->results && capnp_i_frame_body(c->results, &b) &&
+            capnp_i_send_body(c, &b, c->results))
+                return 0;
+
+        f = envelope_frame(c, c->results, r->limits.message_bytes, &k);
         if (!f)
                 return k;
 
         *ret_caps = f->msg.ncaps > 0;
-        k = capnp_i_desc_write(r, &f->msg, &c->result_ids, &fds);
+        k = capnp_i_desc_write(r, f, &c->result_ids, &fds);
         c->reflects = c->result_ids.n < f->msg.ncaps; /* or there is a null: no harm in that */
         if (k) {
                 capnp_i_frame_unref(f);
@@ -473,6 +617,7 @@ static int send_results(capnp_rpc *r, struct call *c, bool *ret_caps)
         }
 
         return_envelope(c, f, !*ret_caps);
+        capnp_i_relay_seal(f);
         k = capnp_i_out_frame(r, f, !*ret_caps, &fds);
         if (k) {
                 capnp_i_wire_ids_release(r, &c->result_ids);
@@ -493,7 +638,7 @@ static void return_keep(capnp_rpc *r, struct call *c)
         if (c->reason)
                 bytes += strlen(c->reason);
         bytes += capnp_i_more_bytes(c->more);
-        capnp_i_charge(&c->charge, r, bytes, FOR_ANYTHING);
+        capnp_i_charge(&c->charge.kept, r, bytes, FOR_ANYTHING);
 }
 
 /* What has been sent is kept small: a result of ten words does not need the room of a message. */
@@ -501,7 +646,7 @@ static void return_keep_sent(capnp_rpc *r, struct call *c)
 {
         c->results_root = (capnp_builder){0};
         if (c->results)
-                c->results = capnp_i_frame_shrink(c->results);
+                c->results = capnp_i_frame_shrink(c->vat, c->results);
         return_keep(r, c);
         capnp_i_desc_resolve_broken(r, &c->result_ids);
 }
@@ -535,7 +680,7 @@ void capnp_i_send_return(struct call *c)
 
         if (c->finished) {
                 if (!c->answered && !c->silent)
-                        send_return_tag(r, c->peer_id, RETURN_CANCELED, true);
+                        send_canceled(r, c->peer_id);
                 c->answered = true;
                 capnp_i_call_forget(c);
         } else if (c->answered) { /* passed on: see capnp_answer_tail() */
@@ -544,7 +689,7 @@ void capnp_i_send_return(struct call *c)
                 return_keep_sent(r, c);
         } else if (c->yourself) {
                 return_keep(r, c);
-                send_return_tag(r, c->peer_id, RETURN_ELSEWHERE, false);
+                send_elsewhere(r, c->peer_id);
         } else if (c->failed) {
                 return_keep(r, c);
                 send_return_exception(c, capnp_i_call_exception(c), c->more, false);
@@ -557,13 +702,13 @@ void capnp_i_call_forget(struct call *c)
 {
         capnp_rpc *r = c->peer;
 
-        if (capnp_i_map_get(&r->answers, c->peer_id) != c)
+        if (capnp_i_ids_get(&r->answers, c->peer_id) != c)
                 return;
 
-        (void)capnp_i_map_take(&r->answers, c->peer_id);
+        (void)capnp_i_ids_take(&r->answers, c->peer_id);
         if (!c->finished) {
                 c->finished = true;
-                c->callers--; /* it is done: nothing to cancel */
+                (void)capnp_i_refs_drop(&c->callers); /* it is done: nothing to cancel */
         }
         capnp_i_call_unref(c);
         capnp_i_rpc_check_idle(r);

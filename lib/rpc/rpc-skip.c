@@ -17,7 +17,6 @@
  */
 #include "rpc-internal.h"
 
-#include "rpc-proto.h"
 #include "wire.h"
 
 /* skip.what: the word that is looked at. */
@@ -53,7 +52,7 @@ static bool skip_enter(struct skip *s, uint64_t ptr, int64_t from)
         uint16_t words = (uint16_t)(ptr >> 32), ptrs = (uint16_t)(ptr >> 48);
 
         if ((ptr & 3) != 0 || off < 0 || off > INT32_MAX || !words ||
-            ((s->what == SKIP_ROOT || s->tag == MESSAGE_ABORT) && !ptrs))
+            ((s->what == SKIP_ROOT || s->tag == RPC_MESSAGE_ABORT) && !ptrs))
                 return false;
 
         /* The pointer to the body lies behind the data of the Message; so does that to a reason. */
@@ -97,13 +96,14 @@ static bool skip_word(capnp_rpc *r, uint64_t w)
 
         switch (s->what) {
         case SKIP_TAG:
-                s->tag = (uint16_t)w;
+                s->tag = rpc_message_which(
+                        (rpc_message_reader){capnp_i_at_word(&w, RPC_MESSAGE_WORDS)});
                 s->off = s->to_off;
                 s->what = SKIP_BODY_PTR;
-                return s->tag == MESSAGE_CALL || s->tag == MESSAGE_RETURN ||
-                       s->tag == MESSAGE_ABORT;
+                return s->tag == RPC_MESSAGE_CALL || s->tag == RPC_MESSAGE_RETURN ||
+                       s->tag == RPC_MESSAGE_ABORT;
         case SKIP_BODY:
-                s->found = s->tag != MESSAGE_ABORT;
+                s->found = s->tag != RPC_MESSAGE_ABORT;
                 s->off = s->to_off;
                 s->what = SKIP_REASON;
                 return true;
@@ -165,8 +165,8 @@ static int skip_follow(capnp_rpc *r, const uint8_t *b, uint64_t from, size_t len
                 if (!skip_word(r, w))
                         return skip_lost(r);
                 if (s->found)
-                        return s->tag == MESSAGE_ABORT ? skip_abort(r, w)
-                                                       : capnp_i_in_long_message(r, s->tag, w);
+                        return s->tag == RPC_MESSAGE_ABORT ? skip_abort(r, w)
+                                                           : capnp_i_in_long_message(r, s->tag, w);
         }
 
         return 0;

@@ -112,7 +112,7 @@ static struct writer *flow_ready(struct flow *f)
 static void flow_hold(struct flow *f, struct call *c)
 {
         capnp_i_call_ref(c); /* as delivering would */
-        c->state = CALL_QUEUED;
+        capnp_i_call_move(c, CALL_QUEUED);
         c->held = true;
         capnp_i_list_append(&f->held, &c->waiter.link);
 }

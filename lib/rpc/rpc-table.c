@@ -2,13 +2,15 @@
  * The four tables of a connection, and the embargoes.
  *
  * Ids we choose (questions, exports, embargoes) index an array with a free list. Ids the peer
- * chooses (answers, imports) are any u32 and live in a map: their number is bounded, not their
+ * chooses (answers, imports) are any u32 (base-ids.h; a map): their number is bounded, not their
  * value.
  */
 #include "rpc-internal.h"
 
 #include <errno.h>
 #include <stdlib.h>
+
+enum { SLOTS_KEPT = 64 };
 
 static int slots_new(struct slots *s, void *p, uint32_t *ret_id)
 {
@@ -36,16 +38,18 @@ static int slots_new(struct slots *s, void *p, uint32_t *ret_id)
         return 0;
 }
 
-static struct slot *slots_get(const struct slots *s, uint32_t id)
-{
-        return id < s->n && s->v[id].live ? &s->v[id] : NULL;
-}
-
+/* A table that has become empty gives back what it had grown to. */
 static void slots_drop(struct slots *s, uint32_t id)
 {
+        assert(id < s->n && s->v[id].live && s->live);
         s->v[id] = (struct slot){.next_free = s->free};
         s->free = id;
         s->live--;
+        if (s->live || s->n <= SLOTS_KEPT)
+                return;
+
+        free(s->v);
+        *s = (struct slots){.most = s->most};
 }
 
 static void slots_deinit(struct slots *s)
@@ -64,27 +68,21 @@ int capnp_i_table_question_new(capnp_rpc *r, struct call *c, uint32_t *ret_id)
         return slots_new(&r->questions, c, ret_id);
 }
 
-struct call *capnp_i_table_question(const capnp_rpc *r, uint32_t id)
-{
-        struct slot *s = slots_get(&r->questions, id);
-
-        return s ? s->p : NULL;
-}
-
 /* Nothing is owed for it any more. What a peer has asked for it pays for until it has its answer.
  */
 static void table_question_take(capnp_rpc *r, uint32_t id)
 {
-        struct call *c = r->questions.v[id].p;
+        struct call *c = capnp_i_table_question(r, id);
 
-        if (c->charge.rpc && (!c->peer || c->peer->closed))
-                capnp_i_charge_end(&c->charge);
+        assert(c && c->out_id == id);
+        if (c->charge.kept.rpc && (!c->peer || c->peer->closed))
+                capnp_i_charge_end(&c->charge.kept);
         slots_drop(&r->questions, id);
 }
 
 void capnp_i_table_question_drop(capnp_rpc *r, uint32_t id)
 {
-        if (!slots_get(&r->questions, id))
+        if (!capnp_i_slots_get(&r->questions, id))
                 return;
 
         table_question_take(r, id);
@@ -92,13 +90,6 @@ void capnp_i_table_question_drop(capnp_rpc *r, uint32_t id)
 }
 
 /* ---- exports -------------------------------------------------------------------------------- */
-
-struct export *capnp_i_table_export(const capnp_rpc *r, uint32_t id)
-{
-        struct slot *s = slots_get(&r->exports, id);
-
-        return s ? s->p : NULL;
-}
 
 static struct export *table_export_new(capnp_rpc *r, capnp_cap *c)
 {
@@ -111,12 +102,12 @@ static struct export *table_export_new(capnp_rpc *r, capnp_cap *c)
         if (!broken && capnp_i_map_reserve(&r->exported))
                 return NULL;
 
-        e = calloc(1, sizeof(*e));
+        e = capnp_i_recycle_new(&r->vat->pools[POOL_EXPORTS], sizeof(*e));
         if (!e)
                 return NULL;
 
         if (slots_new(&r->exports, e, &e->id)) {
-                free(e);
+                capnp_i_recycle_free(&r->vat->pools[POOL_EXPORTS], e);
                 return NULL;
         }
 
@@ -141,7 +132,7 @@ struct export *capnp_i_table_export_cap(capnp_rpc *r, capnp_cap *c)
         if (!e || e->refs == UINT32_MAX)
                 return table_export_new(r, c);
 
-        e->refs++;
+        capnp_i_refs_take(&e->refs);
         return e;
 }
 
@@ -155,6 +146,7 @@ void capnp_i_table_export_watch(struct export *e)
 
 static void table_export_drop(capnp_rpc *r, struct export *e)
 {
+        assert(e->rpc == r && (!e->refs || r->closed));
         if (capnp_i_map_get(&r->exported, (uintptr_t)e->cap) == e)
                 (void)capnp_i_map_take(&r->exported, (uintptr_t)e->cap);
         capnp_i_list_remove(&e->watch);
@@ -162,7 +154,7 @@ static void table_export_drop(capnp_rpc *r, struct export *e)
         capnp_i_gate_forget(r, e->cap);
         capnp_i_uncharge(&e->charge);
         capnp_cap_unref(e->cap);
-        free(e);
+        capnp_i_recycle_free(&r->vat->pools[POOL_EXPORTS], e);
         capnp_i_rpc_check_idle(r);
 }
 
@@ -196,7 +188,7 @@ static capnp_cap *table_import_new(capnp_rpc *r, bool promise)
                 return p ? &p->cap : NULL;
         }
 
-        i = calloc(1, sizeof(*i));
+        i = capnp_i_recycle_new(&r->vat->pools[POOL_IMPORTS], sizeof(*i));
         if (!i)
                 return NULL;
 
@@ -224,7 +216,7 @@ capnp_cap *capnp_i_table_import(capnp_rpc *r, uint32_t id, bool promise)
                 w = table_wire(c);
                 if (w->refs == UINT32_MAX)
                         return NULL;
-                w->refs++;
+                capnp_i_refs_take(&w->refs);
                 return capnp_cap_ref(c);
         }
 
@@ -252,20 +244,23 @@ void capnp_i_table_import_more(struct wire *w, uint64_t bytes)
 void capnp_i_table_import_decided(struct wire *w)
 {
         if (w->awaited)
-                w->rpc->awaited--;
+                (void)capnp_i_refs_drop(&w->rpc->awaited);
         w->awaited = false;
 }
 
 void capnp_i_table_import_release(struct wire *w)
 {
         capnp_rpc *r = w->rpc;
+        capnp_cap *c;
 
         if (!r)
                 return;
 
         capnp_i_table_import_decided(w);
         w->rpc = NULL;
-        (void)capnp_i_map_take(&r->imports, w->id);
+        c = capnp_i_map_take(&r->imports, w->id);
+        assert(w->refs && (c ? table_wire(c) == w : r->closed));
+        (void)c;
         capnp_i_send_release(r, w->id, w->refs);
         capnp_i_rpc_check_idle(r);
         capnp_i_rpc_unref(r);
@@ -299,7 +294,7 @@ int capnp_i_table_embargo_new(capnp_rpc *r, struct promise *p, uint32_t *ret_id)
 
 bool capnp_i_table_embargo_take(capnp_rpc *r, uint32_t id, struct promise **ret_p)
 {
-        struct slot *s = slots_get(&r->embargoes, id);
+        struct slot *s = capnp_i_slots_get(&r->embargoes, id);
 
         if (!s)
                 return false;
@@ -311,7 +306,7 @@ bool capnp_i_table_embargo_take(capnp_rpc *r, uint32_t id, struct promise **ret_
 
 void capnp_i_table_embargo_forget(capnp_rpc *r, uint32_t id)
 {
-        struct slot *s = slots_get(&r->embargoes, id);
+        struct slot *s = capnp_i_slots_get(&r->embargoes, id);
 
         if (s)
                 s->p = NULL;
@@ -355,12 +350,12 @@ static void table_close_questions(capnp_rpc *r)
 
 static void table_close_answers(capnp_rpc *r)
 {
-        struct capnp_i_map answers = r->answers;
+        struct capnp_i_ids answers = r->answers;
         uint32_t pos = 0;
         struct call *c;
 
-        r->answers = (struct capnp_i_map){0};
-        while ((c = capnp_i_map_next(&answers, &pos, NULL))) {
+        r->answers = (struct capnp_i_ids){.most = answers.most};
+        while ((c = capnp_i_ids_next(&answers, &pos, NULL))) {
                 bool waiting = !c->finished;
 
                 c->finished = c->answered = true;
@@ -369,7 +364,7 @@ static void table_close_answers(capnp_rpc *r)
                 capnp_i_call_give_up(c);
                 capnp_i_call_unref(c);
         }
-        capnp_i_map_deinit(&answers);
+        capnp_i_ids_deinit(&answers);
 }
 
 static void table_close_exports(capnp_rpc *r)

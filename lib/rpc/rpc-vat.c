@@ -30,6 +30,9 @@ int capnp_vat_new_bare(capnp_vat **ret_v)
         capnp_i_list_init(&v->sent);
         capnp_i_list_init(&v->stale);
         capnp_i_event_init(&v->freshen, capnp_i_cap_freshen);
+        capnp_i_envelopes_init(&v->envelopes);
+        for (unsigned i = 0; i < POOL_COUNT; i++)
+                capnp_i_recycle_init(&v->pools[i]);
         v->bad_index = capnp_cap_new_broken(
                 v, (capnp_exception){CAPNP_FAILED, "the message has no such capability"});
         if (!v->bad_index) {
@@ -42,21 +45,13 @@ int capnp_vat_new_bare(capnp_vat **ret_v)
         return 0;
 }
 
-capnp_vat *capnp_i_vat_ref(capnp_vat *v)
-{
-        v->refs++;
-        return v;
-}
-
-void capnp_i_vat_unref(capnp_vat *v)
+void capnp_i_vat_last(capnp_vat *v)
 {
         capnp_cap *bad = v->bad_index;
 
-        if (--v->refs > 0)
-                return;
-
         if (!bad) {
-                capnp_i_recycle_clear(&v->calls);
+                for (unsigned i = 0; i < POOL_COUNT; i++)
+                        capnp_i_recycle_clear(&v->pools[i]);
                 free(v);
                 return;
         }
@@ -136,24 +131,18 @@ capnp_vat *capnp_vat_free(capnp_vat *v)
 
 uint64_t capnp_vat_held_bytes(const capnp_vat *v)
 {
-        return v->held;
+        const struct capnp_i_list *l;
+        uint64_t bytes = 0;
+
+        for (l = v->rpcs.next; l != &v->rpcs; l = l->next)
+                bytes += CAPNP_I_OF(l, capnp_rpc, link)->held;
+        return bytes;
 }
 
 void capnp_i_event_init(struct event *e, void (*run)(struct event *e))
 {
         capnp_i_list_init(&e->link);
         e->run = run;
-}
-
-bool capnp_i_event_queued(const struct event *e)
-{
-        return !capnp_i_list_empty(&e->link);
-}
-
-void capnp_i_event_queue(capnp_vat *v, struct event *e)
-{
-        if (!capnp_i_event_queued(e))
-                capnp_i_list_append(&v->events, &e->link);
 }
 
 bool capnp_rpc_step(capnp_vat *v)

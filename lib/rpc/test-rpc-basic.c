@@ -6,7 +6,7 @@
 
 #include <stdio.h>
 
-enum { ADD_ONE, MAKE, ECHO, HANG, FAIL, LATER, TAIL, CALL_IT, SILENT };
+enum { ADD_ONE, MAKE, ECHO, HANG, FAIL, LATER, TAIL, CALL_IT, SILENT, PIPED };
 
 struct host {
         capnp_vat *vat;
@@ -46,6 +46,21 @@ static int host_make(struct host *h, capnp_answer *a)
         return r;
 }
 
+/* An object at once, and a word later. */
+static int host_piped(struct host *h, capnp_answer *a)
+{
+        capnp_builder b = capnp_abuilder_init_struct(capnp_answer_results_any(a), 1, 2);
+        capnp_cap *c = NULL;
+
+        CHECK_OK(capnp_cap_new_dispatch(h->vat, host_serve, host_gone, h, &c));
+        h->made++;
+        capnp_abuilder_set_cap(capnp_builder_any(b, 0), c);
+        capnp_cap_unref(c);
+        capnp_answer_pipeline(a);
+        h->kept = a;
+        return capnp_answer_keep(a, host_canceled, h);
+}
+
 static int host_later(struct host *h, capnp_answer *a)
 {
         capnp_cap *c = NULL;
@@ -81,6 +96,8 @@ static int host_serve(void *self, capnp_answer *a)
                 return capnp_answer_fail(a, (enum capnp_kind)asked_word(a), "reason %d", 7);
         case LATER:
                 return host_later(h, a);
+        case PIPED:
+                return host_piped(h, a);
         case TAIL:
                 q = ask(h->vat, asked_cap(a), (uint16_t)asked_word(a), 41, NULL);
                 return capnp_answer_tail(a, q);
@@ -265,6 +282,11 @@ TEST(embargo_keeps_order)
         finish();
 }
 
+static void note_end(void *arg)
+{
+        *(unsigned *)arg = ha.served;
+}
+
 /* An object of ours that is under embargo is not ours yet: looking through it would overtake. */
 TEST(embargoed_object_is_not_looked_at)
 {
@@ -300,9 +322,119 @@ TEST(embargoed_object_is_not_looked_at)
         finish();
 }
 
-static void note_end(void *arg)
+/* Who waits is told when the last call before has been served, and then finds the object. */
+TEST(own_object_is_found_after_its_embargo)
 {
-        *(unsigned *)arg = ha.served;
+        void *serve = (void *)(uintptr_t)host_serve;
+        capnp_cap *mine = NULL, *held;
+        unsigned served = 0;
+        capnp_wait *w;
+        capnp_question *q, *c;
+
+        CHECK_OK(start());
+        CHECK_OK(capnp_cap_new_dispatch(g.a.vat, host_serve, host_gone, &ha, &mine));
+        ha.made++;
+        q = ask(g.a.vat, root, ECHO, 0, mine);
+        held = capnp_cap_ref(result_cap(q));
+        CHECK_OK(capnp_wait_new(held, note_end, &served, &w));
+        c = ask(g.a.vat, held, ADD_ONE, 1, NULL);
+        capnp_question_send(c, NULL, NULL);
+        rig_run(&g);
+        CHECK_EQ(ha.served, 1);
+        CHECK_EQ(served, 1);
+        CHECK_EQ((uintptr_t)capnp_cap_self_peek(held, serve), (uintptr_t)&ha);
+        capnp_wait_free(w);
+        capnp_question_free(c);
+        capnp_question_free(q);
+        capnp_cap_unref(held);
+        capnp_cap_unref(mine);
+        finish();
+}
+
+/* One that ends its wait when it is told. */
+struct told {
+        capnp_wait *w;
+        unsigned n;
+};
+
+static void note_told(void *arg)
+{
+        struct told *t = arg;
+
+        t->n++;
+        t->w = capnp_wait_free(t->w);
+}
+
+static void wait_for(capnp_cap *c, struct told *t)
+{
+        *t = (struct told){.n = 0};
+        CHECK_OK(capnp_wait_new(c, note_told, t, &t->w));
+}
+
+TEST(waits_end_when_all_is_known)
+{
+        capnp_cap *first = NULL, *second = NULL;
+        capnp_promise *p1, *p2;
+        struct told one, other, gone, now;
+
+        CHECK_OK(start());
+        CHECK_OK(capnp_promise_new(g.a.vat, &p1, &first));
+        CHECK_OK(capnp_promise_new(g.a.vat, &p2, &second));
+        wait_for(first, &one);
+        wait_for(first, &other);
+        wait_for(first, &gone);
+        CHECK(!capnp_wait_free(NULL));
+        rig_run(&g);
+        gone.w = capnp_wait_free(gone.w);
+        capnp_promise_resolve(p1, second);
+        rig_run(&g);
+        CHECK_EQ(one.n + other.n, 0);
+        other.w = capnp_wait_free(other.w);
+        wait_for(first, &other);
+        capnp_promise_break(p2, (capnp_exception){CAPNP_FAILED, "never"});
+        wait_for(second, &now);
+        CHECK_EQ(one.n + other.n + now.n, 0); /* nothing is called from here */
+        rig_run(&g);
+        CHECK_EQ(one.n, 1);
+        CHECK_EQ(other.n, 1);
+        CHECK_EQ(now.n, 1);
+        CHECK_EQ(gone.n, 0);
+        capnp_cap_unref(first);
+        capnp_cap_unref(second);
+        finish();
+}
+
+/* What is behind a membrane is waited for, until that is cut: others go on waiting. */
+TEST(waits_behind_a_membrane)
+{
+        static const struct capnp_membrane_ops ops;
+        capnp_cap *inside = NULL, *outside;
+        struct told in, out, twice;
+        capnp_membrane *m;
+        capnp_promise *p;
+
+        CHECK_OK(start());
+        CHECK_OK(capnp_membrane_new(g.a.vat, &ops, NULL, &m));
+        CHECK_OK(capnp_promise_new(g.a.vat, &p, &inside));
+        outside = capnp_membrane_wrap(m, inside);
+        wait_for(inside, &in);
+        wait_for(outside, &out);
+        rig_run(&g);
+        capnp_membrane_revoke(m, (capnp_exception){CAPNP_FAILED, "cut"});
+        rig_run(&g);
+        CHECK_EQ(in.n, 0);
+        CHECK_EQ(out.n, 1);
+        capnp_promise_resolve(p, root);
+        rig_run(&g);
+        CHECK_EQ(in.n, 1);
+        CHECK_EQ(out.n, 1);
+        wait_for(outside, &twice);
+        rig_run(&g);
+        CHECK_EQ(twice.n, 1);
+        capnp_cap_unref(inside);
+        capnp_cap_unref(outside);
+        capnp_membrane_unref(m);
+        finish();
 }
 
 /* Stream calls on a promise of one's own object: when they have ended, all have been served. */
@@ -329,6 +461,70 @@ TEST(stream_then_unwrap)
         capnp_question_free(q);
         capnp_cap_unref(held);
         capnp_cap_unref(mine);
+        finish();
+}
+
+/* What is called on results that are known is served, before the answer and in order. */
+static void pipe_early(capnp_vat *v, capnp_cap *to, bool fails)
+{
+        static const uint16_t none[] = {1};
+        capnp_question *q, *c[3], *null;
+        struct host *h = &hb;
+
+        hb.served = 0;
+        q = ask(v, to, PIPED, 0, NULL);
+        c[0] = ask(v, result_cap(q), ADD_ONE, 1, NULL);
+        null = ask(v, capnp_question_cap_peek(q, none, 1), ADD_ONE, 9, NULL);
+        CHECK_OK(run(c[0]));
+        CHECK_EQ(word(c[0]), 2);
+        c[1] = ask(v, result_cap(q), ADD_ONE, 2, NULL);
+        CHECK_OK(run(c[1]));
+        CHECK(!capnp_question_is_done(q));
+        CHECK_EQ(run(null), CAPNP_E_EXCEPTION);
+        CHECK(!strcmp(capnp_question_exception(null).reason, "called a null capability"));
+        if (fails) {
+                CHECK_OK(capnp_answer_fail(h->kept, CAPNP_FAILED, "after all"));
+        } else {
+                capnp_builder_set_u64(capnp_answer_results(h->kept), 0, 0, 0);
+                CHECK_OK(capnp_answer_return(h->kept));
+        }
+        CHECK_EQ(run(q), fails ? CAPNP_E_EXCEPTION : 0);
+        c[2] = ask(v, result_cap(q), ADD_ONE, 3, NULL);
+        CHECK_EQ(run(c[2]), fails ? CAPNP_E_EXCEPTION : 0);
+        CHECK_EQ(h->served, fails ? 3 : 4);
+        for (int i = 0; i < 3; i++)
+                capnp_question_free(c[i]);
+        capnp_question_free(null);
+        capnp_question_free(q);
+}
+
+TEST(results_are_called_before_they_return)
+{
+        capnp_cap *here = NULL;
+
+        CHECK_OK(start());
+        pipe_early(g.a.vat, root, false);
+        pipe_early(g.a.vat, root, true);
+        CHECK_OK(capnp_cap_new_dispatch(g.b.vat, host_serve, host_gone, &hb, &here));
+        hb.made++;
+        pipe_early(g.b.vat, here, false);
+        capnp_cap_unref(here);
+        finish();
+}
+
+/* … and who has nothing but a call on them has the call canceled when that is over. */
+TEST(called_early_and_canceled)
+{
+        capnp_question *q, *c;
+
+        CHECK_OK(start());
+        q = ask(g.a.vat, root, PIPED, 0, NULL);
+        c = ask(g.a.vat, result_cap(q), ADD_ONE, 1, NULL);
+        CHECK_OK(run(c));
+        capnp_question_free(c);
+        capnp_question_free(q);
+        rig_run(&g);
+        CHECK_EQ(hb.canceled, 1);
         finish();
 }
 

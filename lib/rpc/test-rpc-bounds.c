@@ -426,6 +426,62 @@ TEST(a_promise_that_becomes_a_known_one)
         promise_close(&v, &h);
 }
 
+/* ---- what many references took --------------------------------------------------------------- */
+
+static int make_serve(void *self, capnp_answer *a)
+{
+        struct vat *v = self;
+        capnp_cap *c = NULL;
+        int r;
+
+        CHECK_OK(capnp_cap_new_dispatch(v->vat, make_serve, NULL, v, &c));
+        r = reply(a, 0, c);
+        capnp_cap_unref(c);
+        return r;
+}
+
+static void release_one(struct hand *h, uint32_t id)
+{
+        capnp_builder b;
+        capnp_msg *m = hand_message(MESSAGE_RELEASE, 1, 0, &b);
+
+        capnp_builder_set_u32(b, ID_AT, id, 0);
+        capnp_builder_set_u32(b, RELEASE_COUNT_AT, 1, 0);
+        CHECK_OK(hand_feed(h, m));
+}
+
+/* Tables grow with what a peer holds, and are as small as before when it has let go of it. */
+TEST(tables_shrink_when_they_are_empty)
+{
+        enum { MANY = 1000 };
+        struct vat v = {.kept = NULL};
+        struct hand h;
+
+        CHECK_OK(capnp_vat_new_bare(&v.vat));
+        CHECK_OK(capnp_cap_new_dispatch(v.vat, make_serve, NULL, &v, &v.root));
+        hand_open(&h, v.vat, v.root);
+        CHECK_OK(hand_bootstrap(&h, 0));
+        for (uint32_t i = 1; i <= MANY; i++) {
+                CHECK_OK(hand_call(&h, i, to_bootstrap(0), 0));
+                hand_run(&h);
+                hand_listen(&h);
+                h.nsaid = 0;
+        }
+        CHECK_EQ(h.rpc->exports.live, MANY + 1);
+        for (uint32_t i = 0; i <= MANY; i++) {
+                CHECK_OK(hand_finish_keeping(&h, i));
+                release_one(&h, i);
+        }
+        hand_run(&h);
+        CHECK_EQ(h.rpc->exports.live, 0);
+        CHECK(h.rpc->exports.n <= 64);
+        CHECK(h.rpc->exported.room <= 64);
+        CHECK(h.rpc->answers.n <= 1024 && h.rpc->answers.rest.room <= 64);
+        CHECK_EQ(held(&h), 0);
+        hand_close(&h);
+        vat_close(&v);
+}
+
 /* ---- the references of one message ---------------------------------------------------------- */
 
 static void return_many(struct hand *h, uint32_t id, uint16_t tag, uint32_t n)

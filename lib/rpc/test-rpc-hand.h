@@ -9,7 +9,7 @@
 
 #include <stdlib.h>
 
-#include "rpc-proto.h"
+#include "test-rpc-numbers.h"
 
 /* A core, and the bytes it has said that nobody has read yet. */
 struct hand {
@@ -148,7 +148,7 @@ static inline int hand_bootstrap(struct hand *h, uint32_t id)
         return hand_feed(h, m);
 }
 
-/* A reference among parameters: enum of rpc-proto.h, and the id of what it names. */
+/* A reference among parameters: enum of test-rpc-numbers.h, and the id of what it names. */
 struct arg {
         uint16_t tag;
         uint32_t id;
@@ -186,6 +186,17 @@ static inline int hand_finish(struct hand *h, uint32_t id, bool workaround)
 
         capnp_builder_set_u32(b, ID_AT, id, 0);
         capnp_builder_set_bool(b, FINISH_WORKAROUND_BIT, workaround, true);
+        return hand_feed(h, m);
+}
+
+/* … whose results' references are kept. */
+static inline int hand_finish_keeping(struct hand *h, uint32_t id)
+{
+        capnp_builder b;
+        capnp_msg *m = hand_message(MESSAGE_FINISH, 1, 0, &b);
+
+        capnp_builder_set_u32(b, ID_AT, id, 0);
+        capnp_builder_set_bool(b, FINISH_RELEASE_BIT, false, true);
         return hand_feed(h, m);
 }
 

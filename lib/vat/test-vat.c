@@ -34,6 +34,59 @@ TEST(calls_over_abstract_unix)
         serve_and_call(own_address());
 }
 
+/* An object for each connection, of which the first two are served, and who they are of. */
+struct offers {
+        capnp_vat *vat;
+        struct site sites[2];
+        struct capnp_peer peers[3];
+        unsigned n;
+};
+
+static capnp_cap *offers_make(void *self, const struct capnp_peer *peer)
+{
+        struct offers *o = self;
+        unsigned i = o->n++;
+        capnp_cap *c = NULL;
+
+        CHECK(i < 3);
+        o->peers[i] = *peer;
+        if (i < 2)
+                CHECK_OK(capnp_cap_new_dispatch(o->vat, site_call, site_gone, &o->sites[i], &c));
+        return c;
+}
+
+TEST(an_object_for_each_connection)
+{
+        struct offers o = {.n = 0};
+        capnp_cap *c[3];
+
+        CHECK_OK(capnp_vat_new(&o.vat));
+        CHECK_OK(capnp_vat_listen_each(o.vat, own_address(), NULL, offers_make, &o));
+        CHECK_EQ(capnp_vat_listen_each(o.vat, own_address(), NULL, offers_make, &o), -EADDRINUSE);
+        for (unsigned i = 0; i < 3; i++)
+                CHECK_OK(capnp_vat_connect(o.vat, own_address(), NULL, &c[i]));
+        for (unsigned i = 0; i < 2; i++)
+                check_echo(o.vat, c[i], "mine", 4);
+        for (unsigned i = 0; i < 2; i++)
+                CHECK_EQ(o.sites[i].calls, 1);
+        while (!capnp_cap_is_broken(c[2], NULL))
+                CHECK_OK(capnp_vat_process(o.vat));
+        for (unsigned i = 0; i < 3; i++) {
+                CHECK(o.peers[i].known);
+                CHECK_EQ(o.peers[i].pid, getpid());
+                CHECK_EQ(o.peers[i].uid, geteuid());
+                CHECK_EQ(o.peers[i].gid, getegid());
+        }
+        capnp_cap_unref(c[0]); /* and with it the connection, and its object */
+        while (!o.sites[0].gone)
+                CHECK_OK(capnp_vat_process(o.vat));
+        CHECK_EQ(o.sites[1].gone, 0);
+        capnp_cap_unref(c[1]);
+        capnp_cap_unref(c[2]);
+        capnp_vat_free(o.vat);
+        CHECK_EQ(o.sites[1].gone, 1);
+}
+
 struct listening {
         unsigned accepted;
         capnp_vat *vat;

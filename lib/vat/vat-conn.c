@@ -87,11 +87,17 @@ static void conn_close_socket(capnp_conn *c)
         c->fd = -1;
 }
 
+static void conn_forget_attempt(capnp_conn *c)
+{
+        free(c->attempt);
+        c->attempt = NULL;
+}
+
 /* Everything but the struct itself. */
 static void conn_deinit(capnp_conn *c)
 {
         conn_close_socket(c);
-        capnp_i_connect_forget(c);
+        conn_forget_attempt(c);
         capnp_i_filter_free(c);
         capos_io_timer_deinit(&c->timer);
         capos_io_task_deinit(&c->settle);
@@ -107,11 +113,6 @@ void capnp_i_conn_discard(capnp_conn *c)
         free(c);
 }
 
-void capnp_i_conn_note(capnp_conn *c)
-{
-        capos_io_task_add(&c->settle, &c->io->loop);
-}
-
 int capnp_i_conn_watch(capnp_conn *c, uint32_t events)
 {
         return capos_io_watch_init(&c->watch, &c->io->loop, c->fd, events, conn_on_event);
@@ -119,7 +120,7 @@ int capnp_i_conn_watch(capnp_conn *c, uint32_t events)
 
 /* ---- state -------------------------------------------------------------------------------- */
 
-static void conn_set_state(capnp_conn *c, enum conn_state to)
+static void conn_move(capnp_conn *c, enum conn_state to)
 {
         static const uint8_t may[] = {
                 [CONN_CONNECTING] = 1 << CONN_OPEN | 1 << CONN_CLOSED,
@@ -135,18 +136,18 @@ static void conn_set_state(capnp_conn *c, enum conn_state to)
 
 void capnp_i_conn_set_open(capnp_conn *c)
 {
-        capnp_i_connect_forget(c);
-        conn_set_state(c, CONN_OPEN);
+        conn_forget_attempt(c);
+        conn_move(c, CONN_OPEN);
         capnp_i_conn_note(c);
 }
 
 static void conn_set_closed(capnp_conn *c)
 {
         conn_close_socket(c);
-        capnp_i_connect_forget(c);
+        conn_forget_attempt(c);
         capos_io_timer_stop(&c->timer);
         if (c->state != CONN_CLOSED)
-                conn_set_state(c, CONN_CLOSED);
+                conn_move(c, CONN_CLOSED);
         capnp_i_conn_note(c);
 }
 
@@ -165,7 +166,7 @@ static void conn_set_closing(capnp_conn *c)
                 conn_set_closed(c);
                 return;
         }
-        conn_set_state(c, CONN_CLOSING);
+        conn_move(c, CONN_CLOSING);
         capos_io_timer_start(&c->timer, CLOSE_MS);
 }
 
@@ -213,6 +214,14 @@ static uint32_t conn_events(const capnp_conn *c)
 
 /* ---- the end of a round ------------------------------------------------------------------- */
 
+static void conn_read(capnp_conn *c)
+{
+        int r = capnp_i_stream_read(c);
+
+        if (r)
+                capnp_i_conn_break(c, "read", r);
+}
+
 static void conn_send(capnp_conn *c)
 {
         int r = capnp_i_stream_write(c);
@@ -221,7 +230,7 @@ static void conn_send(capnp_conn *c)
                 return;
         /* What the peer sent before it went may say why. */
         if (c->state == CONN_OPEN) {
-                capnp_i_stream_read(c);
+                conn_read(c);
                 c->blocked = !capnp_i_stream_end_counts(c);
                 if (c->blocked)
                         return;
@@ -241,7 +250,7 @@ static void conn_linger(capnp_conn *c)
                 conn_set_closed(c);
                 return;
         }
-        conn_set_state(c, CONN_LINGERING);
+        conn_move(c, CONN_LINGERING);
 }
 
 /* No event tells of bytes that have been read already. While the kernel takes no output a filter
@@ -252,7 +261,7 @@ static void conn_read_on(capnp_conn *c)
                 capnp_i_stream_turn(c);
         if (c->filter && c->state == CONN_OPEN && !c->blocked && capnp_i_filter_is_full(c) &&
             capnp_rpc_wants_input(c->rpc))
-                capnp_i_stream_read(c);
+                conn_read(c);
 }
 
 /* A pause that nothing but time would end is ended by time. */
@@ -342,7 +351,7 @@ static void conn_on_event(struct capos_io_watch *w, uint32_t events)
         capnp_conn *c = CAPNP_I_OF(w, capnp_conn, watch);
 
         if (c->state == CONN_CONNECTING) {
-                capnp_i_connect_on_event(c, events);
+                c->attempt->on_event(c);
                 return;
         }
         if (c->state == CONN_LINGERING) {
@@ -356,7 +365,7 @@ static void conn_on_event(struct capos_io_watch *w, uint32_t events)
         }
         if (c->state == CONN_OPEN && conn_wants_input(c)) {
                 if (events & (EPOLLIN | EPOLLHUP | EPOLLERR))
-                        capnp_i_stream_read(c);
+                        conn_read(c);
         } else if (events & (EPOLLHUP | EPOLLERR)) {
                 conn_hang_up(c);
         }
@@ -367,7 +376,7 @@ static void conn_on_timer(struct capos_io_timer *t)
         capnp_conn *c = CAPNP_I_OF(t, capnp_conn, timer);
 
         if (c->state == CONN_CONNECTING)
-                capnp_i_connect_on_timer(c);
+                c->attempt->on_timer(c);
         else if (c->state == CONN_OPEN)
                 conn_pause_over(c);
         else

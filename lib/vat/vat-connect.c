@@ -17,12 +17,6 @@
 
 enum { BUSY_RETRY_MS = 20, BUSY_GIVE_UP_MS = 10 * 1000 };
 
-void capnp_i_connect_forget(capnp_conn *c)
-{
-        free(c->attempt);
-        c->attempt = NULL;
-}
-
 static bool connect_is_our_want(int r)
 {
         return r == -EMFILE || r == -ENFILE || r == -ENOMEM || r == -ENOBUFS;
@@ -97,11 +91,10 @@ static void connect_fail(capnp_conn *c, int r)
         capnp_i_conn_break(c, what, r);
 }
 
-void capnp_i_connect_on_event(capnp_conn *c, uint32_t events)
+static void connect_on_event(capnp_conn *c)
 {
         int r = capos_io_socket_error(c->fd);
 
-        (void)events;
         if (!r)
                 r = connect_check(c);
         if (!r) {
@@ -117,7 +110,7 @@ void capnp_i_connect_on_event(capnp_conn *c, uint32_t events)
                 connect_fail(c, r);
 }
 
-void capnp_i_connect_on_timer(capnp_conn *c)
+static void connect_on_timer(capnp_conn *c)
 {
         int r = connect_go_on(c, 0);
 
@@ -133,6 +126,8 @@ static int connect_begin(capnp_conn *c, const struct capos_io_addresses *as, boo
         if (!c->attempt)
                 return -ENOMEM;
 
+        c->attempt->on_event = connect_on_event;
+        c->attempt->on_timer = connect_on_timer;
         c->attempt->addresses = *as;
         c->attempt->check = check;
         r = connect_go_on(c, 0);

@@ -8,6 +8,7 @@
 #include "rpc-loop.h"
 
 #include <capos/capnp-vat.h>
+#include <errno.h>
 
 enum {
         READ_BYTES = 64 * 1024,         /* one read */
@@ -40,7 +41,18 @@ struct vat_io {
 
 /* The loop of a vat that can take something new. 0; -EOPNOTSUPP: a bare vat; -ESHUTDOWN: it ends.
  */
-int capnp_i_vat_io(capnp_vat *v, struct vat_io **ret_io) CAPNP_MUST_USE;
+static inline int CAPNP_MUST_USE capnp_i_vat_io(capnp_vat *v, struct vat_io **ret_io)
+{
+        struct vat_io *io = capnp_i_vat_loop(v);
+
+        if (!io)
+                return -EOPNOTSUPP;
+        if (io->ending)
+                return -ESHUTDOWN;
+
+        *ret_io = io;
+        return 0;
+}
 
 enum conn_state {
         CONN_CONNECTING, /* no socket yet, or one that is not connected */
@@ -50,8 +62,10 @@ enum conn_state {
         CONN_CLOSED,    /* no socket */
 };
 
-/* A connect() that has not succeeded yet. */
+/* A connect() that has not succeeded yet. What happens meanwhile is told who has begun it. */
 struct conn_attempt {
+        void (*on_event)(capnp_conn *c); /* of the socket */
+        void (*on_timer)(capnp_conn *c);
         struct capos_io_addresses addresses;
         bool (*check)(int fd); /* whether the peer is the right one; NULL: anybody is */
         unsigned at;           /* the address being tried */
@@ -96,7 +110,11 @@ int capnp_i_conn_adopt(struct vat_io *io, int fd, const struct capnp_limits *l,
 /* Undoes capnp_i_conn_make(); closes the socket. */
 void capnp_i_conn_discard(capnp_conn *c);
 /* Puts the connection on the list of those to be looked at when the round ends. */
-void capnp_i_conn_note(capnp_conn *c);
+static inline void capnp_i_conn_note(capnp_conn *c)
+{
+        capos_io_task_add(&c->settle, &c->io->loop);
+}
+
 /* Begins to watch the socket of a connection. 0, or -errno. */
 int capnp_i_conn_watch(capnp_conn *c, uint32_t events) CAPNP_MUST_USE;
 /* The socket is connected: from now on bytes move. */
@@ -107,7 +125,8 @@ void capnp_i_conn_break(capnp_conn *c, const char *what, int error);
 void capnp_i_conn_end(capnp_conn *c);
 
 /* vat-stream.c */
-void capnp_i_stream_read(capnp_conn *c);
+/* Reads, and feeds what has come. 0; -errno: the socket is of no more use. */
+int capnp_i_stream_read(capnp_conn *c) CAPNP_MUST_USE;
 /* Goes on with what the core has left over, if it is time. */
 void capnp_i_stream_turn(capnp_conn *c);
 /* The timer io->turns: every connection that waits for it is looked at. */
@@ -121,11 +140,6 @@ bool capnp_i_stream_end_counts(capnp_conn *c);
 void capnp_i_stream_on_refs(struct capos_io_timer *t);
 /* Throws away what the peer still sends. false: it has ended its side. */
 bool capnp_i_stream_discard(capnp_conn *c);
-
-/* vat-connect.c */
-void capnp_i_connect_on_event(capnp_conn *c, uint32_t events);
-void capnp_i_connect_on_timer(capnp_conn *c);
-void capnp_i_connect_forget(capnp_conn *c);
 
 /* vat-listen.c, vat-watch.c: ends all of a vat */
 void capnp_i_listeners_end(struct vat_io *io);

@@ -40,8 +40,10 @@ struct capnp_listener {
         unsigned n;
         struct listener_socket sockets[CAPOS_IO_ADDRESSES];
         char text[CAPOS_IO_ADDRESS_TEXT];
-        /* of capnp_vat_listen() */
+        /* of capnp_vat_listen() and capnp_vat_listen_each() */
         capnp_cap *bootstrap;
+        capnp_cap *(*offer)(void *self, const struct capnp_peer *peer);
+        void *offer_self;
         struct capnp_limits limits;
 };
 
@@ -253,31 +255,76 @@ capnp_listener *capnp_listener_free(capnp_listener *l)
 
 /* ---- serving ------------------------------------------------------------------------------ */
 
+/* Without memory this connection is lost and the next one may not be. */
+static void serve(capnp_listener *l, int fd, capnp_cap *bootstrap)
+{
+        capnp_conn *c;
+
+        if (capnp_i_conn_adopt(l->io, fd, &l->limits, bootstrap, &c))
+                (void)close(fd);
+}
+
 static void serve_accept(void *self, int fd)
 {
         capnp_listener *l = self;
-        capnp_conn *c;
 
-        /* Without memory this connection is lost and the next one may not be. */
-        if (capnp_i_conn_adopt(l->io, fd, &l->limits, l->bootstrap, &c))
+        serve(l, fd, l->bootstrap);
+}
+
+static void serve_each_accept(void *self, int fd)
+{
+        CAPNP_AUTO(capnp_cap_unrefp) capnp_cap *own = NULL;
+        capnp_listener *l = self;
+        struct capnp_peer peer = {0};
+        struct ucred who;
+
+        if (!capos_io_socket_peer(fd, &who))
+                peer = (struct capnp_peer){true, who.pid, who.uid, who.gid};
+        own = l->offer(l->offer_self, &peer);
+        if (own)
+                serve(l, fd, own);
+        else
                 (void)close(fd);
 }
 
 static const struct capnp_listener_ops serve_ops = {.accept = serve_accept};
+static const struct capnp_listener_ops serve_each_ops = {.accept = serve_each_accept};
+
+static int listener_serve(capnp_vat *v, const char *addr, const struct capnp_limits *l,
+                          const struct capnp_listener_ops *o, capnp_listener **ret_s)
+{
+        int r = listener_make(v, addr, o, NULL, ret_s);
+
+        if (r)
+                return r;
+
+        (*ret_s)->self = *ret_s;
+        if (l)
+                (*ret_s)->limits = *l;
+        return 0;
+}
 
 int capnp_vat_listen(capnp_vat *v, const char *addr, const struct capnp_limits *l,
                      capnp_cap *bootstrap)
 {
         capnp_listener *s;
-        int r;
+        int r = listener_serve(v, addr, l, &serve_ops, &s);
 
-        r = listener_make(v, addr, &serve_ops, NULL, &s);
-        if (r)
-                return r;
+        if (!r)
+                s->bootstrap = capnp_cap_ref(bootstrap);
+        return r;
+}
 
-        s->self = s;
-        s->bootstrap = capnp_cap_ref(bootstrap);
-        if (l)
-                s->limits = *l;
-        return 0;
+int capnp_vat_listen_each(capnp_vat *v, const char *addr, const struct capnp_limits *l,
+                          capnp_cap *(*offer)(void *self, const struct capnp_peer *peer),
+                          void *self)
+{
+        capnp_listener *s;
+        int r = listener_serve(v, addr, l, &serve_each_ops, &s);
+
+        if (!r) {
+                s->offer = offer;
+                s->offer_self = self;
+        }
+        return r;
 }

@@ -1,8 +1,9 @@
 /*
  * The loop of a vat.
  *
- * A round is: wait, move bytes in, run timers and watches, run events, move bytes out. Bytes go out
- * at the end, so that everything a round has caused on one connection leaves in one write. With one
+ * A round is: wait, move bytes in, run timers and watches, run events, move bytes out. Of a read
+ * that has brought many messages some events are run in between (vat-stream.c). Bytes go out at the
+ * end, so that everything a round has caused on one connection leaves in one write. With one
  * call in flight that makes three system calls for each side: epoll_wait, read, write.
  *
  * Events are bounded by what the round has read, a step for each 32 bytes and 1,024 beyond that.
@@ -136,19 +137,6 @@ int capnp_vat_new(capnp_vat **ret_v)
         capnp_i_vat_set_loop(v, &vat_io_loop, io);
         *ret_v = v;
         v = NULL;
-        return 0;
-}
-
-int capnp_i_vat_io(capnp_vat *v, struct vat_io **ret_io)
-{
-        struct vat_io *io = capnp_i_vat_loop(v);
-
-        if (!io)
-                return -EOPNOTSUPP;
-        if (io->ending)
-                return -ESHUTDOWN;
-
-        *ret_io = io;
         return 0;
 }
 

@@ -62,6 +62,35 @@ bool capnp_i_stream_end_counts(capnp_conn *c)
         return c->io->rounds > c->end_round + 1;
 }
 
+/*
+ * A few messages, then what they have caused, then the next: calls that end at once have gone
+ * before the next ones come, and what is touched stays in the cache. How many events that is has a
+ * bound; what is left of them is run at the end of the round. So is all of it once much is to be
+ * sent: what one read has brought is judged by what waited before it, not by its own results.
+ * Messages that came with descriptors are fed at once, for these are bound to the last of them.
+ */
+enum { FEED_MESSAGES = 16, FEED_STEPS = 64 };
+
+static int stream_feed(capnp_conn *c, size_t n, const int *fds, unsigned nfds)
+{
+        const uint8_t *b = c->io->in;
+        size_t left;
+        int r;
+
+        if (n == 0 || nfds)
+                return capnp_rpc_feed(c->rpc, b, n, fds, nfds);
+
+        do {
+                r = capnp_i_rpc_feed_some(c->rpc, b, n, FEED_MESSAGES, &left);
+                b += n - left;
+                n = left;
+                for (unsigned i = 0; n && i < FEED_STEPS && !capnp_i_rpc_has_much_out(c->rpc); i++)
+                        if (!capnp_rpc_step(c->io->vat))
+                                break;
+        } while (!r && n);
+        return r;
+}
+
 /* One read and its feed. 1: there may be more; 0: not now; -errno: the socket is of no more use. */
 static int stream_read_once(capnp_conn *c)
 {
@@ -84,7 +113,7 @@ static int stream_read_once(capnp_conn *c)
         c->io->read_bytes += (uint64_t)n;
         c->peer_ended = n == 0;
         wipe = capnp_i_rpc_wipes(c->rpc);
-        r = stream_fed(c, capnp_rpc_feed(c->rpc, c->io->in, (size_t)n, fds, nfds));
+        r = stream_fed(c, stream_feed(c, (size_t)n, fds, nfds));
         if (wipe)
                 explicit_bzero(c->io->in, (size_t)n);
         if (r || n == 0) {
@@ -129,25 +158,24 @@ void capnp_i_stream_on_turns(struct capos_io_timer *t)
                         capnp_i_conn_note(CAPNP_I_OF(l, capnp_conn, link));
 }
 
-void capnp_i_stream_read(capnp_conn *c)
+int capnp_i_stream_read(capnp_conn *c)
 {
         size_t left = READ_ROUND_BYTES;
         bool wants;
         int r;
 
         if (capnp_i_rpc_takes_turns(c->rpc) && !stream_take_turn(c))
-                return;
+                return 0;
         do {
                 r = c->filter ? capnp_i_filter_read(c) : stream_read_once(c);
                 wants = capnp_rpc_wants_input(c->rpc);
                 left -= READ_BYTES;
         } while (r > 0 && left > 0 && wants);
-        if (r < 0)
-                capnp_i_conn_break(c, "read", r);
-        else if (!wants || c->filter)
+        if (r >= 0 && (!wants || c->filter))
                 capnp_i_conn_note(c);
         if (!wants)
                 c->left = capnp_i_rpc_stall(c->rpc) != CAPNP_I_GOES_ON;
+        return r < 0 ? r : 0;
 }
 
 /* Once: up to 64 pieces. 1: all taken, and there is more; 0: nothing left or no room; -errno. */

@@ -15,14 +15,6 @@
 
 #include <string.h>
 
-static uint32_t frame_u32(const uint8_t *b)
-{
-        uint32_t v;
-
-        memcpy(&v, b, sizeof(v));
-        return v;
-}
-
 int capnp_i_frame_size(const uint8_t *b, size_t len, uint32_t max_segments, uint64_t max_bytes,
                        size_t *ret_header, uint64_t *ret_total)
 {
@@ -34,7 +26,7 @@ int capnp_i_frame_size(const uint8_t *b, size_t len, uint32_t max_segments, uint
         if (len < 4)
                 return CAPNP_E_SHORT;
 
-        nsegs = UINT64_C(1) + frame_u32(b);
+        nsegs = UINT64_C(1) + capnp_i_frame_u32(b);
         if (nsegs > max_segments)
                 return CAPNP_E_LIMIT;
 
@@ -44,23 +36,13 @@ int capnp_i_frame_size(const uint8_t *b, size_t len, uint32_t max_segments, uint
                 return CAPNP_E_SHORT;
 
         for (uint64_t i = 0; i < nsegs; i++) {
-                words += frame_u32(b + 4 + 4 * i);
+                words += capnp_i_frame_u32(b + 4 + 4 * i);
                 if (words > max_bytes / 8)
                         return CAPNP_E_LIMIT;
         }
 
         *ret_total = header + words * 8;
         return 0;
-}
-
-uint32_t capnp_i_frame_segments(const uint8_t *b)
-{
-        return frame_u32(b) + 1;
-}
-
-uint32_t capnp_i_frame_words(const uint8_t *b, uint32_t i)
-{
-        return frame_u32(b + 4 + 4 * (size_t)i);
 }
 
 void capnp_i_frame_sizes(const uint8_t *b, uint32_t nsegs, uint32_t *sizes)

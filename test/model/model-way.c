@@ -1,13 +1,19 @@
 /*
  * By which connection a call came: what the program is not told, and the model has to know where
- * order holds for each way apart.
+ * order holds for each way apart. And which way a core takes calls: the next one the general way.
  */
 #include "rpc-internal.h"
 
 /* After the library's own names, some of which are the model's, too. */
 const void *model_way(const capnp_answer *a);
+void model_go_general(capnp_rpc *r);
 
 const void *model_way(const capnp_answer *a)
 {
         return ((const struct call *)(const void *)a)->peer;
+}
+
+void model_go_general(capnp_rpc *r)
+{
+        capnp_i_plain_forget(r);
 }

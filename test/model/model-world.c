@@ -392,6 +392,9 @@ void world_check(struct world *w)
                 for (uint32_t k = 0; k < w->nvats; k++) {
                         if (i == k || !w->vat[i].to[k])
                                 continue;
+                        /* Now and then a call goes the general way (rpc-plain.c). */
+                        if ((i + k) % 4 == 3)
+                                model_go_general(w->vat[i].to[k]);
                         if (capnp_rpc_check(w->vat[i].to[k]) == 0)
                                 continue;
                         capnp_rpc_dump(w->vat[i].to[k], stderr);

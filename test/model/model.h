@@ -310,6 +310,8 @@ void model_trace(void *arg, bool in, capnp_msg *m);
 
 /* The connection that a call came by; NULL: it was made in the vat that serves it. */
 const void *model_way(const capnp_answer *a);
+/* The next call that r takes in goes the general way, also if it is plain. */
+void model_go_general(capnp_rpc *r);
 
 /* ---- model-serve.c -------------------------------------------------------------------------- */
 

@@ -1,59 +1,61 @@
 """Circles of calls: files of one folder that cannot be read one after the other, because each calls the other.
 
-A file is a node with its header: x.c and x.h. A call by name of a function that another file of the folder defines is
-an arrow. A call through a table or a pointer is none: whoever is called that way is not known to the caller.
+A source file is a node. A function that its object file asks for, and that another of the folder has, is an arrow: what
+a macro or an inline function of a header calls counts for who uses it, a static function of the same name does not. A
+call through a table or a pointer is no arrow, for the caller does not know who is called; to put another file's
+function into a table is one. What is not built is not judged.
 """
 
+import json
+import os
+import re
+import subprocess
 from collections import namedtuple
-from types import SimpleNamespace
 
-from . import metrics, rules
-from .lex import Source
+Arrow = namedtuple("Arrow", "path function")
 
-Arrow = namedtuple("Arrow", "path line function")
-
-# Where a circle is a fault. Elsewhere `--circles` prints them.
-FOLDERS = ("app/", "compiler/", "daemon/", "service/")
+# Folders that have circles yet. The list may only become shorter; `--circles` prints what is in them.
+KNOTTED = ("lib/client", "lib/dynamic", "lib/rpc", "lib/tls", "lib/ui")
 
 
-def stem(path):
-    return path.rsplit(".", 1)[0]
+def objects(project, build):
+    """{folder: {source: its object file}}"""
+    with open(os.path.join(build, "compile_commands.json"), encoding="utf-8") as f:
+        commands = json.load(f)
+    wanted = {f.path for f in project.files if f.is_c and not f.is_test and not f.generated}
+    found = {}
+    for c in commands:
+        path = os.path.relpath(os.path.join(c["directory"], c["file"]), project.root)
+        object_file = os.path.join(c["directory"], c["output"])
+        if path in wanted and os.path.exists(object_file):
+            found.setdefault(os.path.dirname(path), {}).setdefault(path, object_file)
+    return found
 
 
-def functions(f):
-    """(name, whether others can call it, its body) of each function of a file."""
-    tokens = Source(f.text).tokens
-    try:
-        found = metrics.functions(tokens)
-    except metrics.Unparsable:  # which is a fault of its own
-        return
-    for fn in found:
-        i = fn.start - 2
-        while i >= 0 and tokens[i].text not in (";", "}"):
-            i -= 1
-        visible = all(t.text != "static" for t in tokens[i + 1 : fn.start])
-        # Of the directives nothing: a macro calls where it is used.
-        yield fn.name, visible, SimpleNamespace(tokens=tokens[fn.start : fn.end], directives=[])
+def symbols(object_files):
+    """{object file: (functions it has, what it asks for)}"""
+    found = {o: (set(), set()) for o in object_files}
+    out = subprocess.run(["nm", "-A", *object_files], capture_output=True, text=True, check=True).stdout
+    for object_file, kind, name in re.findall(r"^(.+?):[0-9a-f ]+ (\w) (\S+)$", out, re.M):
+        if kind in "TWU":
+            found[object_file][kind == "U"].add(name)
+    return found
 
 
-def arrows(files):
-    """{stem: {stem: the first call}} among the files of a folder."""
-    own, shown, bodies = {}, {}, []
-    for f in files:
-        for name, visible, body in functions(f):
-            own.setdefault(stem(f.path), set()).add(name)
-            bodies.append((f, body))
-            if visible:
-                shown.setdefault(name, set()).add(stem(f.path))
+def arrows(sources):
+    """{source: {source: the first call, by name}} among {source: object file} of a folder."""
+    known = symbols(sources.values())
+    owners = {}
+    for path, object_file in sources.items():
+        for name in known[object_file][0]:
+            owners.setdefault(name, set()).add(path)
 
-    graph = {stem(f.path): {} for f in files}
-    for f, body in bodies:
-        node = stem(f.path)
-        for name, line in rules.calls(body):
-            if name in own[node]:
-                continue
-            for other in sorted(shown.get(name, ())):
-                graph[node].setdefault(other, Arrow(f.path, line, name))
+    graph = {path: {} for path in sources}
+    for path, object_file in sources.items():
+        has, asks = known[object_file]
+        for name in sorted(asks - has):
+            for other in sorted(owners.get(name, ())):
+                graph[path].setdefault(other, Arrow(path, name))
     return graph
 
 
@@ -86,21 +88,22 @@ def circles(graph):
     return list(found.values())
 
 
-def folders(project):
-    by_folder = {}
-    for f in project.files:
-        if f.is_c and not f.is_test and not f.generated:
-            by_folder.setdefault(f.path.rpartition("/")[0], []).append(f)
-    return by_folder
+def line_of(root, arrow):
+    """Where its name stands first; 1: it is a macro's."""
+    with open(os.path.join(root, arrow.path), encoding="utf-8") as f:
+        for n, line in enumerate(f, 1):
+            if re.search(rf"\b{arrow.function}\b", line):
+                return n
+    return 1
 
 
-def check(project, everywhere=False):
+def check(project, build, everywhere=False):
     """Faults: (path, line, message)."""
-    for folder, files in sorted(folders(project).items()):
-        if not everywhere and not (folder + "/").startswith(FOLDERS):
+    for folder, sources in sorted(objects(project, build).items()):
+        if not everywhere and folder in KNOTTED:
             continue
-        graph = arrows(files)
+        graph = arrows(sources)
         for circle in circles(graph):
             steps = [graph[a][b] for a, b in zip(circle, circle[1:])]
-            told = ", ".join(f"{s.path.rpartition('/')[2]} calls {s.function}()" for s in steps)
-            yield steps[0].path, steps[0].line, f"a circle of calls: {told}"
+            told = ", ".join(f"{os.path.basename(s.path)} calls {s.function}()" for s in steps)
+            yield steps[0].path, line_of(project.root, steps[0]), f"a circle of calls: {told}"

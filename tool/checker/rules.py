@@ -98,6 +98,20 @@ def function_rules(f, source, functions):
                 yield d.line, f"{fn.name}: #{d.name} inside a body; put it in a second file"
 
 
+# Layers in which a state changes in one function, against a table of what may follow what.
+MOVES = {"rpc", "vat"}
+
+
+def state_rules(f, source, functions):
+    """x->state is set in x_move() alone."""
+    if f.layer not in MOVES or f.is_test:
+        return
+    for fn in functions:
+        for a, b, c in zip(source.tokens[fn.start:], source.tokens[fn.start + 1:fn.end], source.tokens[fn.start + 2:]):
+            if (a.text, b.text, c.text) == ("->", "state", "=") and not fn.name.endswith("_move"):
+                yield a.line, f"{fn.name}: a state is set by a function ..._move() alone"
+
+
 def calls(source):
     """(name, line) of everything that looks like a call of a function by its name."""
     tokens = source.tokens
@@ -213,6 +227,8 @@ def check_c(f, source, project):
     if f.path.startswith("include/"):
         yield from stub_rules(f, source)
     try:
-        yield from function_rules(f, source, metrics.functions(source.tokens))
+        functions = metrics.functions(source.tokens)
+        yield from function_rules(f, source, functions)
+        yield from state_rules(f, source, functions)
     except metrics.Unparsable as e:
         yield e.line, f"cannot be read: {e}"

@@ -1,7 +1,11 @@
-/* rpc.capnp in numbers: where each field of a message lies. The newest schema; older is a subset.
+/*
+ * The RPC protocol in numbers: where each field of a message lies.
+ *
+ * For tests that play a peer by hand. They were written down without our text of the protocol and
+ * our compiler, so the tests would notice if one of those were wrong.
  */
-#ifndef CAPNP_RPC_PROTO_H
-#define CAPNP_RPC_PROTO_H
+#ifndef TEST_RPC_NUMBERS_H
+#define TEST_RPC_NUMBERS_H
 
 /* Message: the tag is the u16 at byte 0, the body pointer 0. */
 enum message_tag {

@@ -1,0 +1,74 @@
+/*
+ * The envelopes that calls, their results and the smallest messages are sent in.
+ *
+ * Parameters and results are built in place behind room for their envelope, so what surrounds them
+ * has to lie where it always does. Where fields are in it is the protocol's to say
+ * (schema/capnp/rpc.capnp): each envelope is built once for a vat, by the accessors that are made
+ * of that, and copied from then on. So no pointer and no offset of a message is written by hand.
+ */
+#include "rpc-internal.h"
+
+#include <assert.h>
+
+static void envelope_begin(capnp_msg *m, uint64_t *words, uint32_t n)
+{
+        capnp_i_msg_init_building(m, words, n, 0);
+}
+
+/* It has come out as long as it was to be, with its body and its payload where they belong. */
+static void envelope_end(capnp_msg *m, const uint64_t *words, capnp_builder body,
+                         const uint8_t *payload)
+{
+        assert(body.d == (const uint8_t *)&words[BODY_WORD]);
+        assert(!payload || payload == (const uint8_t *)&words[CONTENT_WORD]);
+        assert(!capnp_msg_check(m) && m->nsegs == 1 && m->segs[0].words == m->segs[0].room);
+        (void)body;
+        (void)payload;
+        capnp_i_msg_deinit(m);
+}
+
+static void envelope_of_call(uint64_t words[ENVELOPE_WORDS])
+{
+        rpc_message_target_builder target;
+        rpc_payload_builder params;
+        rpc_call_builder call;
+        capnp_msg m;
+
+        envelope_begin(&m, words, ENVELOPE_WORDS);
+        call = rpc_message_init_call(rpc_message_build(&m));
+        target = rpc_call_init_target(call);
+        params = rpc_call_init_params(call);
+        assert(target.b.d == (uint8_t *)&words[TARGET_WORD]);
+        (void)target;
+        envelope_end(&m, words, call.b, params.b.d);
+}
+
+/* It is the shorter one: words of nothing are between it and the results. */
+static void envelope_of_return(uint64_t words[ENVELOPE_WORDS], bool last)
+{
+        rpc_payload_builder results;
+        rpc_return_builder ret;
+        uint32_t seg;
+        capnp_msg m;
+
+        envelope_begin(&m, words, ENVELOPE_WORDS);
+        ret = rpc_message_init_return(rpc_message_build(&m));
+        rpc_return_set_release_param_caps(ret, false);
+        rpc_return_set_no_finish_needed(ret, last);
+        (void)capnp_i_msg_alloc(&m, CONTENT_WORD - m.segs[0].words, &seg);
+        results = rpc_return_init_results(ret);
+        envelope_end(&m, words, ret.b, results.b.d);
+}
+
+void capnp_i_envelopes_init(struct envelopes *e)
+{
+        capnp_msg m;
+
+        envelope_of_call(e->call);
+        envelope_of_return(e->ret, false);
+        envelope_of_return(e->last, true);
+        envelope_begin(&m, e->finish, SMALL_WORDS);
+        envelope_end(&m, e->finish, rpc_message_init_finish(rpc_message_build(&m)).b, NULL);
+        envelope_begin(&m, e->release, SMALL_WORDS);
+        envelope_end(&m, e->release, rpc_message_init_release(rpc_message_build(&m)).b, NULL);
+}

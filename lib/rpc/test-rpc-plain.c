@@ -1,0 +1,417 @@
+/*
+ * Plain calls and the general way do the same: two cores are told the same, one of which has to
+ * take every call the general way, and after each message they have said the same bytes, hold the
+ * same, and their objects have seen the same.
+ */
+#include "test-rpc-hand.h"
+
+enum { ECHO, FAIL, KEEP, GIVE, POISON, NMETHODS };
+enum { PLAIN, GENERAL, SIDES };
+enum { KEPT = 4 };
+
+struct side {
+        capnp_vat *vat;
+        capnp_cap *root;
+        struct hand h;
+        capnp_answer *kept[KEPT];
+        uint64_t seen; /* of all calls: interface, method, word */
+        uint64_t served;
+};
+
+static int side_serve(void *self, capnp_answer *a)
+{
+        struct side *s = self;
+        uint64_t x = asked_word(a);
+
+        s->served++;
+        s->seen = (s->seen ^ capnp_answer_interface(a) ^ capnp_answer_method(a) << 8 ^ x) *
+                  0x9e3779b1;
+        switch (capnp_answer_method(a)) {
+        case ECHO:
+                return reply(a, x + 1, NULL);
+        case FAIL:
+                return capnp_answer_fail(a, CAPNP_FAILED, "no");
+        case GIVE:
+                return reply(a, x, s->root);
+        case KEEP:
+                for (unsigned i = 0; i < KEPT; i++)
+                        if (!s->kept[i]) {
+                                s->kept[i] = a;
+                                return capnp_answer_keep(a, NULL, NULL);
+                        }
+                return capnp_answer_fail(a, CAPNP_OVERLOADED, "too many");
+        default: /* nothing is filled in */
+                return capnp_answer_return(a);
+        }
+}
+
+static void side_open(struct side *s)
+{
+        *s = (struct side){0};
+        CHECK_OK(capnp_vat_new_bare(&s->vat));
+        CHECK_OK(capnp_cap_new_dispatch(s->vat, side_serve, NULL, s, &s->root));
+        hand_open(&s->h, s->vat, s->root);
+}
+
+static void side_close(struct side *s)
+{
+        for (unsigned i = 0; i < KEPT; i++)
+                if (s->kept[i])
+                        (void)reply(s->kept[i], 0, NULL);
+        hand_close(&s->h);
+        capnp_cap_unref(s->root);
+        capnp_vat_free(s->vat);
+}
+
+static void sides_open(struct side s[SIDES])
+{
+        side_open(&s[PLAIN]);
+        side_open(&s[GENERAL]);
+}
+
+static void sides_close(struct side s[SIDES])
+{
+        side_close(&s[PLAIN]);
+        side_close(&s[GENERAL]);
+}
+
+/* Both have come to the same. */
+static void sides_compare(struct side s[SIDES])
+{
+        struct hand *p = &s[PLAIN].h, *g = &s[GENERAL].h;
+
+        for (unsigned i = 0; i < SIDES; i++) {
+                hand_run(&s[i].h);
+                hand_listen(&s[i].h);
+        }
+        CHECK_EQ(p->fed, g->fed);
+        CHECK_EQ(p->nsaid, g->nsaid);
+        CHECK_MEM(p->said, g->said, g->nsaid);
+        CHECK_EQ(p->rpc->closed, g->rpc->closed);
+        CHECK_EQ(p->rpc->held, g->rpc->held);
+        CHECK_EQ(p->rpc->charges, g->rpc->charges);
+        CHECK_EQ(p->rpc->answers.used, g->rpc->answers.used);
+        CHECK_EQ(p->rpc->exports.live, g->rpc->exports.live);
+        CHECK_EQ(p->rpc->imports.used, g->rpc->imports.used);
+        CHECK_EQ(p->rpc->calls_in, g->rpc->calls_in);
+        CHECK_EQ(s[PLAIN].served, s[GENERAL].served);
+        CHECK_EQ(s[PLAIN].seen, s[GENERAL].seen);
+        p->nsaid = g->nsaid = 0;
+}
+
+static void sides_feed(struct side s[SIDES], const uint8_t *b, size_t len)
+{
+        capnp_i_plain_forget(s[GENERAL].h.rpc);
+        for (unsigned i = 0; i < SIDES; i++)
+                s[i].h.fed = capnp_rpc_feed(s[i].h.rpc, b, len, NULL, 0);
+        sides_compare(s);
+}
+
+/* The message that the other side would be sent, as bytes. */
+static size_t call_bytes(uint8_t *b, size_t room, uint32_t id, uint16_t method, uint64_t x)
+{
+        capnp_builder call, to, params;
+        capnp_msg *m = hand_message(MESSAGE_CALL, 3, 3, &call);
+        size_t len = capnp_msg_size(m);
+
+        capnp_builder_set_u32(call, ID_AT, id, 0);
+        capnp_builder_set_u16(call, CALL_METHOD_AT, method, 0);
+        capnp_builder_set_u64(call, CALL_INTERFACE_AT, 7, 0);
+        to = capnp_abuilder_init_struct(capnp_builder_any(call, CALL_TARGET_PTR), 1, 1);
+        capnp_builder_set_u32(to, ID_AT, 0, 0);
+        params = capnp_abuilder_init_struct(capnp_builder_any(call, CALL_PARAMS_PTR), 0, 2);
+        params = capnp_abuilder_init_struct(capnp_builder_any(params, 0), 1, 1);
+        capnp_builder_set_u64(params, 0, x, 0);
+        len = capnp_msg_size(m);
+        CHECK(len <= room);
+        CHECK_OK(capnp_msg_write(m, b, len));
+        capnp_msg_free(m);
+        return len;
+}
+
+static void sides_call(struct side s[SIDES], uint32_t id, uint16_t method, uint64_t x)
+{
+        uint8_t b[256];
+
+        sides_feed(s, b, call_bytes(b, sizeof(b), id, method, x));
+}
+
+static void sides_begin(struct side s[SIDES])
+{
+        sides_open(s);
+        for (unsigned i = 0; i < SIDES; i++)
+                CHECK_OK(hand_bootstrap(&s[i].h, 0));
+        sides_compare(s);
+        sides_call(s, 1, ECHO, 1);
+        CHECK(s[PLAIN].h.rpc->shapes[SHAPE_CALL]);
+}
+
+TEST(a_second_call_is_plain)
+{
+        struct side s[SIDES];
+
+        sides_begin(s);
+        for (uint32_t i = 1; i < 100; i++)
+                sides_call(s, i, ECHO, i);
+        CHECK_EQ(s[PLAIN].served, 100);
+        sides_close(s);
+}
+
+static const uint64_t CHANGES[] = {1,
+                                   2,
+                                   4,
+                                   1 << 8,
+                                   1 << 16,
+                                   UINT64_C(1) << 31,
+                                   UINT64_C(1) << 32,
+                                   UINT64_C(1) << 33,
+                                   UINT64_C(1) << 47,
+                                   UINT64_C(1) << 48,
+                                   UINT64_C(1) << 49,
+                                   UINT64_C(1) << 63,
+                                   UINT64_MAX};
+enum { NCHANGES = sizeof(CHANGES) / sizeof(*CHANGES) };
+
+static void change(uint8_t *b, size_t at, uint64_t bits)
+{
+        uint64_t w;
+
+        memcpy(&w, b + at, 8);
+        w ^= bits;
+        memcpy(b + at, &w, 8);
+}
+
+/* Each word of a call, changed in each of some ways: what is not as it was is no plain call, and
+ * what it is the general way says. */
+TEST(whatever_is_changed_comes_to_the_same)
+{
+        size_t len = 256;
+
+        for (size_t at = 8; at < len; at += 8)
+                for (size_t i = 0; i < NCHANGES; i++) {
+                        struct side s[SIDES];
+                        uint8_t b[256];
+
+                        sides_begin(s);
+                        len = call_bytes(b, sizeof(b), 2, ECHO, 3);
+                        change(b, at, CHANGES[i]);
+                        sides_feed(s, b, len);
+                        if (!s[PLAIN].h.rpc->closed)
+                                sides_call(s, 3, ECHO, 4);
+                        sides_close(s);
+                }
+}
+
+/* One that is shorter than it says. */
+TEST(what_is_cut_off_comes_to_the_same)
+{
+        for (uint32_t words = 1; words < 15; words++) {
+                struct side s[SIDES];
+                uint8_t b[256];
+
+                sides_begin(s);
+                (void)call_bytes(b, sizeof(b), 2, ECHO, 3);
+                memcpy(b + 4, &words, 4);
+                sides_feed(s, b, 8 + (size_t)words * 8);
+                sides_close(s);
+        }
+}
+
+static void sides_limits(struct side s[SIDES], const struct capnp_limits *l)
+{
+        for (unsigned i = 0; i < SIDES; i++)
+                capnp_rpc_set_limits(s[i].h.rpc, l);
+}
+
+TEST(limits_hold_for_plain_calls)
+{
+        struct side s[SIDES];
+
+        sides_begin(s);
+        sides_call(s, 2, KEEP, 0);
+        sides_call(s, 3, KEEP, 0);
+        sides_limits(s, &(struct capnp_limits){.answers = 2});
+        sides_call(s, 4, ECHO, 0);
+        sides_call(s, 5, ECHO, 0);
+        sides_limits(s, &(struct capnp_limits){.held_bytes = 100});
+        sides_call(s, 6, ECHO, 0);
+        sides_call(s, 7, ECHO, 0);
+        sides_limits(s, &(struct capnp_limits){.traversal = 64});
+        sides_call(s, 8, ECHO, 0);
+        sides_call(s, 9, ECHO, 0);
+        sides_limits(s, &(struct capnp_limits){.depth = 3});
+        sides_call(s, 10, ECHO, 0);
+        sides_close(s);
+}
+
+/* ---- results -------------------------------------------------------------------------------- */
+
+enum { ASKED = 4 };
+
+/* What a side has asked, and what became of it. */
+struct asker {
+        capnp_cap *peer;
+        capnp_question *q[ASKED];
+};
+
+static void asker_done(capnp_question *q, int r, void *arg)
+{
+        struct side *s = arg;
+        uint64_t x = r ? (uint64_t)r : capnp_reader_u64(capnp_question_response(q), 0, 0);
+
+        s->served++;
+        s->seen = (s->seen ^ x) * 0x9e3779b1;
+}
+
+/* The peer's object is its export 5, and has been called: questions 1 to ASKED are open. */
+static void askers_open(struct asker a[SIDES], struct side s[SIDES])
+{
+        sides_open(s);
+        for (unsigned i = 0; i < SIDES; i++) {
+                CHECK_OK(capnp_rpc_bootstrap(s[i].h.rpc, &a[i].peer));
+                hand_run(&s[i].h);
+                CHECK_OK(hand_return_bootstrap(&s[i].h, 0, 5));
+                hand_run(&s[i].h);
+                for (unsigned k = 0; k < ASKED; k++) {
+                        a[i].q[k] = ask(s[i].vat, a[i].peer, ECHO, k, NULL);
+                        capnp_question_send(a[i].q[k], asker_done, &s[i]);
+                }
+        }
+        sides_compare(s);
+        CHECK_EQ(s[PLAIN].h.rpc->questions.live, ASKED);
+}
+
+static void askers_close(struct asker a[SIDES], struct side s[SIDES])
+{
+        for (unsigned i = 0; i < SIDES; i++) {
+                for (unsigned k = 0; k < ASKED; k++)
+                        capnp_question_free(a[i].q[k]);
+                capnp_cap_unref(a[i].peer);
+        }
+        sides_close(s);
+}
+
+static size_t return_bytes(uint8_t *b, size_t room, uint32_t id, uint64_t x)
+{
+        capnp_builder ret;
+        capnp_msg *m = hand_message(MESSAGE_RETURN, 2, 1, &ret);
+        size_t len;
+
+        capnp_builder_set_u32(ret, ID_AT, id, 0);
+        capnp_builder_set_bool(ret, RETURN_NO_FINISH_BIT, id & 1, false);
+        hand_payload(NULL, capnp_builder_any(ret, 0), x, DESC_NONE, 0);
+        len = capnp_msg_size(m);
+        CHECK(len <= room);
+        CHECK_OK(capnp_msg_write(m, b, len));
+        capnp_msg_free(m);
+        return len;
+}
+
+static void askers_return(struct side s[SIDES], uint32_t id, uint64_t x)
+{
+        uint8_t b[256];
+
+        sides_feed(s, b, return_bytes(b, sizeof(b), id, x));
+}
+
+TEST(results_come_to_the_same)
+{
+        struct asker a[SIDES];
+        struct side s[SIDES];
+
+        askers_open(a, s);
+        for (uint32_t i = 0; i < ASKED; i++)
+                askers_return(s, i, i);
+        CHECK(s[PLAIN].h.rpc->shapes[SHAPE_RETURN]);
+        CHECK_EQ(s[PLAIN].served, ASKED);
+        CHECK_EQ(s[PLAIN].h.rpc->questions.live, 0);
+        askers_close(a, s);
+}
+
+TEST(changed_results_come_to_the_same)
+{
+        size_t len = 256;
+
+        for (size_t at = 8; at < len; at += 8)
+                for (size_t i = 0; i < NCHANGES; i++) {
+                        struct asker a[SIDES];
+                        struct side s[SIDES];
+                        uint8_t b[256];
+
+                        askers_open(a, s);
+                        askers_return(s, 0, 1);
+                        len = return_bytes(b, sizeof(b), 1, 2);
+                        change(b, at, CHANGES[i]);
+                        sides_feed(s, b, len);
+                        if (!s[PLAIN].h.rpc->closed)
+                                askers_return(s, 2, 3);
+                        askers_close(a, s);
+                }
+}
+
+/* ---- many, at random ------------------------------------------------------------------------ */
+
+static uint32_t draw(uint64_t *state, uint32_t n)
+{
+        *state = *state * UINT64_C(6364136223846793005) + 1442695040888963407;
+        return (uint32_t)(*state >> 33) % n;
+}
+
+static void answer_one(struct side s[SIDES], uint32_t i, bool give)
+{
+        for (unsigned k = 0; k < SIDES; k++) {
+                capnp_answer *a = s[k].kept[i];
+
+                s[k].kept[i] = NULL;
+                if (a)
+                        (void)reply(a, i, give ? s[k].root : NULL);
+        }
+        sides_compare(s);
+}
+
+static void act(struct side s[SIDES], uint64_t *state)
+{
+        uint32_t id = 1 + draw(state, 12);
+
+        switch (draw(state, 6)) {
+        case 0:
+                answer_one(s, draw(state, KEPT), draw(state, 2));
+                break;
+        case 1:
+                for (unsigned k = 0; k < SIDES; k++) {
+                        capnp_i_plain_forget(s[GENERAL].h.rpc);
+                        (void)hand_finish(&s[k].h, id, id & 1);
+                }
+                sides_compare(s);
+                break;
+        case 2: /* with a reference, or on the result of another call */
+                if (s[PLAIN].h.rpc->answers.used && capnp_i_ids_get(&s[PLAIN].h.rpc->answers, id))
+                        break;
+                for (unsigned k = 0; k < SIDES; k++) {
+                        capnp_i_plain_forget(s[GENERAL].h.rpc);
+                        (void)hand_call_with(&s[k].h, id,
+                                             id & 1 ? to_export(0) : to_answer(1 + id % 12), ECHO,
+                                             (struct arg){DESC_RECEIVER_HOSTED, 0});
+                }
+                sides_compare(s);
+                break;
+        default:
+                if (!capnp_i_ids_get(&s[PLAIN].h.rpc->answers, id))
+                        sides_call(s, id, (uint16_t)draw(state, NMETHODS), *state >> 40);
+                break;
+        }
+}
+
+TEST(many_acts_come_to_the_same)
+{
+        for (uint64_t seed = 1; seed <= 20; seed++) {
+                uint64_t state = seed;
+                struct side s[SIDES];
+
+                sides_begin(s);
+                for (unsigned i = 0; i < 500 && !s[PLAIN].h.rpc->closed; i++)
+                        act(s, &state);
+                CHECK(!s[PLAIN].h.rpc->closed);
+                sides_close(s);
+        }
+}
