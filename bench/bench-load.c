@@ -132,6 +132,14 @@ void bench_load_done(capnp_question *q, int r, void *load)
                 capnp_vat_stop(l->vat);
 }
 
+static int bench_load_run(struct bench_load *l)
+{
+        l->open = l->in_flight;
+        for (int i = 0; i < l->in_flight; i++)
+                l->start(l);
+        return capnp_vat_run(l->vat) || l->failed;
+}
+
 static struct round measure(struct bench_load *l, const struct bench_options *o)
 {
         struct round m = {0};
@@ -141,15 +149,12 @@ static struct round measure(struct bench_load *l, const struct bench_options *o)
         l->calls = 0;
         l->failed = 0;
         l->over = false;
-        l->open = l->in_flight;
         for (i = 0; i < o->npids; i++)
                 m.server_cpu_s[i] = -process_cpu(o->pids[i]);
         client = own_cpu();
         wall = wall_now();
         l->end = wall + o->seconds;
-        for (i = 0; i < l->in_flight; i++)
-                l->start(l);
-        if (capnp_vat_run(l->vat) || l->failed) {
+        if (l->run ? l->run(l) : bench_load_run(l)) {
                 fprintf(stderr, "%s: calls failed\n", l->what);
                 exit(1);
         }

@@ -22,6 +22,8 @@ struct bench_load {
         const char *what;
         /* Starts one call, whose callback is bench_load_done() with the load as its argument. */
         void (*start)(struct bench_load *l);
+        /* Or all of a round, until bench_load_next() says so; 0, or that calls have failed. */
+        int (*run)(struct bench_load *l);
         int in_flight;
         /* During a round. */
         uint64_t calls;

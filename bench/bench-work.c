@@ -12,139 +12,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <capos/capnp-dynamic.h>
 #include <capos/capnp-vat.h>
 
 #include "bench-clips.h"
 #include "bench-record.h"
+#include "bench-stage.h"
 #include "bench-tls.h"
 
-/* ---- vats ----------------------------------------------------------------------------------- */
-
-enum { SERVER, RELAY, CLIENT, VATS, CHAIN = 10 };
-
-struct stage {
-        capnp_vat *vats[VATS];
-        capnp_cap *served, *wrapped, *target;
-        capnp_membrane *membrane;
-        uint64_t left;      /* calls to be made yet */
-        uint32_t in_flight; /* calls under way */
-};
-
-static void must(int r, const char *what)
-{
-        if (!r)
-                return;
-
-        fprintf(stderr, "bench-work: %s: %s\n", what, capnp_strerror(r));
-        exit(1);
-}
-
-static int stage_on_null(void *self, capnp_answer *a)
-{
-        (void)self;
-        return capnp_answer_return(a);
-}
-
-static int stage_on_self(void *self, capnp_answer *a)
-{
-        struct stage *s = self;
-
-        echo_self_results_set_cap(a, (echo_client){s->served});
-        return capnp_answer_return(a);
-}
-
-static const struct echo_ops stage_ops = {.null = stage_on_null, .self = stage_on_self};
-static const struct capnp_membrane_ops membrane_ops;
-
-/* The counting tool can be told to count inside of one of these alone (bench/instructions). */
-static __attribute__((noinline)) int stage_turn_server(struct stage *s)
-{
-        return capnp_vat_process(s->vats[SERVER]);
-}
-
-static __attribute__((noinline)) int stage_turn_relay(struct stage *s)
-{
-        return capnp_vat_process(s->vats[RELAY]);
-}
-
-static void stage_turn(struct stage *s)
-{
-        must(capnp_vat_process(s->vats[CLIENT]), "a turn");
-        must(stage_turn_relay(s), "a turn");
-        must(stage_turn_server(s), "a turn");
-}
-
-static void stage_null_done(capnp_question *q, int r, void *arg);
-
-static void stage_null(struct stage *s)
-{
-        s->left--;
-        s->in_flight++;
-        capnp_question_send(echo_null((echo_client){s->target}), stage_null_done, s);
-}
-
-static void stage_null_done(capnp_question *q, int r, void *arg)
-{
-        struct stage *s = arg;
-
-        must(r, "a call");
-        capnp_question_free(q);
-        s->in_flight--;
-        if (s->left)
-                stage_null(s);
-}
-
-static void stage_calls(struct stage *s, uint64_t count, uint32_t in_flight)
-{
-        s->left = count;
-        while (s->left && s->in_flight < in_flight)
-                stage_null(s);
-        while (s->in_flight)
-                stage_turn(s);
-}
-
-static void stage_init(struct stage *s, bool relay)
-{
-        char address[2][64];
-
-        *s = (struct stage){0};
-        for (int i = SERVER; i < VATS; i++) {
-                must(capnp_vat_new(&s->vats[i]), "a vat");
-                if (i < CLIENT)
-                        snprintf(address[i], sizeof(address[i]), "unix-abstract:bench-work-%d-%d",
-                                 (int)getpid(), i);
-        }
-
-        must(echo_serve(s->vats[SERVER], &stage_ops, s, &s->served), "an object");
-        must(capnp_vat_listen(s->vats[SERVER], address[SERVER], NULL, s->served), "listening");
-        if (relay) {
-                CAPNP_AUTO(capnp_cap_unrefp) capnp_cap *inside = NULL;
-
-                must(capnp_vat_connect(s->vats[RELAY], address[SERVER], NULL, &inside),
-                     "connecting");
-                must(capnp_membrane_new(s->vats[RELAY], &membrane_ops, NULL, &s->membrane),
-                     "a membrane");
-                s->wrapped = capnp_membrane_wrap(s->membrane, inside);
-                must(capnp_vat_listen(s->vats[RELAY], address[RELAY], NULL, s->wrapped),
-                     "listening");
-        }
-        must(capnp_vat_connect(s->vats[CLIENT], address[relay ? RELAY : SERVER], NULL, &s->target),
-             "connecting");
-        stage_calls(s, 100, 1);
-}
-
-static void stage_deinit(struct stage *s)
-{
-        s->target = capnp_cap_unref(s->target);
-        s->wrapped = capnp_cap_unref(s->wrapped);
-        s->served = capnp_cap_unref(s->served);
-        s->membrane = capnp_membrane_unref(s->membrane);
-        for (int i = CLIENT; i >= SERVER; i--)
-                s->vats[i] = capnp_vat_free(s->vats[i]);
-}
+enum { CHAIN = 10 };
 
 /* ---- rows: calls ---------------------------------------------------------------------------- */
 
@@ -152,7 +29,7 @@ static void work_null_with(uint64_t count, uint32_t in_flight, bool relay)
 {
         struct stage s;
 
-        stage_init(&s, relay);
+        stage_init(&s, &stage_ops, NULL, relay);
         stage_calls(&s, count, in_flight);
         stage_deinit(&s);
 }
@@ -163,8 +40,8 @@ static void work_tls_with(uint64_t count, uint32_t in_flight)
         struct stage s = {0};
 
         for (int i = SERVER; i < VATS; i++)
-                must(capnp_vat_new(&s.vats[i]), "a vat");
-        must(echo_serve(s.vats[SERVER], &stage_ops, &s, &s.served), "an object");
+                stage_must(capnp_vat_new(&s.vats[i]), "a vat");
+        stage_must(echo_serve(s.vats[SERVER], &stage_ops, &s, &s.served), "an object");
         bench_tls_join(s.vats[SERVER], s.served, s.vats[CLIENT], &s.target);
         stage_calls(&s, 100, 1);
         stage_calls(&s, count, in_flight);
@@ -209,7 +86,7 @@ static void work_relay(uint64_t count)
 static void chain_done(capnp_question *q, int r, void *arg)
 {
         (void)q;
-        must(r, "a chain");
+        stage_must(r, "a chain");
         *(bool *)arg = true;
 }
 
@@ -218,7 +95,7 @@ static void work_chain(uint64_t count)
 {
         struct stage s;
 
-        stage_init(&s, false);
+        stage_init(&s, &stage_ops, NULL, false);
         for (uint64_t n = 0; n < count; n++) {
                 capnp_question *self[CHAIN], *last;
                 echo_client at = {s.target};
@@ -251,10 +128,10 @@ static size_t record_flat(uint32_t blob_bytes)
         capnp_msg *m = NULL;
         size_t len;
 
-        must(capnp_msg_new(&m), "a message");
+        stage_must(capnp_msg_new(&m), "a message");
         bench_record_fill(record_build(m), blob_bytes);
         len = capnp_msg_size(m);
-        must(capnp_msg_write(m, flat, sizeof(flat)), "writing");
+        stage_must(capnp_msg_write(m, flat, sizeof(flat)), "writing");
         capnp_msg_free(m);
         return len;
 }
@@ -263,7 +140,7 @@ static void work_build(uint64_t count)
 {
         capnp_msg *m = NULL;
 
-        must(capnp_msg_new(&m), "a message");
+        stage_must(capnp_msg_new(&m), "a message");
         while (count--) {
                 capnp_msg_clear(m);
                 bench_record_fill(record_build(m), BENCH_BLOB_BYTES);
@@ -279,9 +156,9 @@ static void work_read(uint64_t count)
         while (count--) {
                 capnp_msg *m = NULL;
 
-                must(capnp_msg_parse(flat, len, NULL, &m), "reading");
+                stage_must(capnp_msg_parse(flat, len, NULL, &m), "reading");
                 sink += bench_record_sum(record_root(m));
-                must(capnp_msg_check(m), "reading");
+                stage_must(capnp_msg_check(m), "reading");
                 capnp_msg_free(m);
         }
 }
@@ -292,9 +169,9 @@ static void work_pack(uint64_t count)
         size_t len = record_flat(BENCH_BLOB_BYTES), packed_len, again_len;
 
         while (count--) {
-                must(capnp_pack(flat, len, packed, sizeof(packed), &packed_len), "packing");
-                must(capnp_unpack(packed, packed_len, again, sizeof(again), &again_len),
-                     "unpacking");
+                stage_must(capnp_pack(flat, len, packed, sizeof(packed), &packed_len), "packing");
+                stage_must(capnp_unpack(packed, packed_len, again, sizeof(again), &again_len),
+                           "unpacking");
                 sink += again_len;
         }
 }
@@ -306,21 +183,22 @@ static void work_json(uint64_t count)
         capnp_schema *schema = NULL;
         capnp_msg *m = NULL, *copy = NULL;
 
-        must(capnp_schema_new(&schema), "a registry");
-        must(capnp_schema_add_file(schema, &bench_capnp_schema), "the schema");
-        must(capnp_msg_new(&copy), "a message");
+        stage_must(capnp_schema_new(&schema), "a registry");
+        stage_must(capnp_schema_add_file(schema, &bench_capnp_schema), "the schema");
+        stage_must(capnp_msg_new(&copy), "a message");
         while (count--) {
                 struct capnp_buf text;
 
-                must(capnp_msg_parse(flat, len, NULL, &m), "reading");
+                stage_must(capnp_msg_parse(flat, len, NULL, &m), "reading");
 
                 capnp_buf_init(&text, 1 << 20);
-                must(capnp_json_print(schema, RECORD_ID, record_root(m).r, NULL, &text),
-                     "printing");
+                stage_must(capnp_json_print(schema, RECORD_ID, record_root(m).r, NULL, &text),
+                           "printing");
                 capnp_msg_clear(copy);
-                must(capnp_json_parse(schema, RECORD_ID, (capnp_text){text.p, (uint32_t)text.len},
-                                      NULL, capnp_msg_build(copy), NULL),
-                     "parsing");
+                stage_must(capnp_json_parse(schema, RECORD_ID,
+                                            (capnp_text){text.p, (uint32_t)text.len}, NULL,
+                                            capnp_msg_build(copy), NULL),
+                           "parsing");
                 sink += text.len;
                 capnp_buf_deinit(&text);
                 m = capnp_msg_free(m);

@@ -114,6 +114,40 @@ void field_default(struct gen *g, const struct field *f)
 
 /* ---- reading --------------------------------------------------------------------------------- */
 
+/*
+ * How large a struct's data is by its type: a builder has all of that or nothing, a reader nearly
+ * always. Should a broken request have a field outside, then as large as that field demands.
+ */
+static uint32_t whole_bytes(const struct node *owner, uint64_t end)
+{
+        uint64_t bytes = node_words(owner) * UINT64_C(8);
+
+        bytes = bytes > end ? bytes : end;
+        return bytes < UINT32_MAX ? (uint32_t)bytes : UINT32_MAX;
+}
+
+/* Where a primitive field is: how large the struct is, and the offset, as two arguments. */
+static const char *place(struct gen *g, const struct field *f)
+{
+        uint64_t end = f->t.bits > 1 ? (uint64_t)f->offset + f->t.bits / 8 : f->offset / 8 + 1;
+
+        return mem_fmt(g->mem, "%" PRIu32 ", %" PRIu32, whole_bytes(f->owner, end), f->offset);
+}
+
+/* Where the discriminant of the field's union lies. */
+static uint64_t union_at(const struct node *owner)
+{
+        return (uint64_t)node_struct_discriminant_offset(node_struct(owner->r)) * 2;
+}
+
+const char *field_which_value(struct gen *g, const struct node *owner, const char *reader)
+{
+        uint64_t at = union_at(owner);
+
+        return mem_fmt(g->mem, "capnp_i_get_u16(%s, %" PRIu32 ", %" PRIu64 ", 0)", reader,
+                       whole_bytes(owner, at + 2), at);
+}
+
 /* The C type of a group. */
 static const char *group_type(struct gen *g, const struct field *f, const char *what)
 {
@@ -144,7 +178,8 @@ static const char *text_value(struct gen *g, const struct field *f)
         capnp_text t = value_text(field_slot_default_value(field_slot(f->r)));
 
         if (!t.len)
-                return mem_fmt(g->mem, "capnp_reader_text(r.r, %" PRIu32 ")", f->offset);
+                return mem_fmt(g->mem, "capnp_i_string(capnp_reader_any(r.r, %" PRIu32 "))",
+                               f->offset);
 
         return mem_fmt(g->mem,
                        "capnp_any_text(capnp_reader_any(r.r, %" PRIu32
@@ -191,7 +226,7 @@ static const char *field_value(struct gen *g, const struct field *f)
         case TYPE_LIST:
                 return list_value(g, f);
         case TYPE_ENUM:
-                return mem_fmt(m, "(%s)capnp_reader_u16(r.r, %" PRIu32 ", %s)", f->t.read, at,
+                return mem_fmt(m, "(%s)capnp_i_get_u16(r.r, %s, %s)", f->t.read, place(g, f),
                                f->dflt);
         case TYPE_STRUCT:
                 v = mem_fmt(m, "capnp_any_struct(capnp_reader_any(r.r, %" PRIu32 "), %s)", at,
@@ -206,15 +241,8 @@ static const char *field_value(struct gen *g, const struct field *f)
                                        at);
                 return mem_fmt(m, "capnp_reader_any(r.r, %" PRIu32 ")", at);
         default:
-                return mem_fmt(m, "capnp_reader_%s(r.r, %" PRIu32 ", %s)", f->t.access, at,
-                               f->dflt);
+                return mem_fmt(m, "capnp_i_get_%s(r.r, %s, %s)", f->t.access, place(g, f), f->dflt);
         }
-}
-
-/* Where the discriminant of the field's union lies. */
-static uint64_t union_at(const struct node *owner)
-{
-        return (uint64_t)node_struct_discriminant_offset(node_struct(owner->r)) * 2;
 }
 
 /* A statement that makes `r.r` read as defaults while another member is active; "" elsewhere. */
@@ -223,9 +251,8 @@ static const char *guard(struct gen *g, const struct field *f)
         if (!f->in_union)
                 return "";
 
-        return mem_fmt(g->mem,
-                       "if (capnp_reader_u16(r.r, %" PRIu64 ", 0) != %s) r.r = capnp_i_none(r.r); ",
-                       union_at(f->owner), f->constant);
+        return mem_fmt(g->mem, "if (%s != %s) r.r = capnp_i_none(r.r); ",
+                       field_which_value(g, f->owner, "r.r"), f->constant);
 }
 
 const char *field_get(struct gen *g, const struct field *f)
@@ -243,21 +270,40 @@ const char *field_has(struct gen *g, const struct field *f)
 
 /* ---- changing -------------------------------------------------------------------------------- */
 
+/* The slot of a pointer. */
+static const char *slot(struct gen *g, const struct field *f)
+{
+        uint32_t ptrs = node_ptrs(f->owner);
+
+        if (ptrs <= f->offset)
+                ptrs = f->offset < UINT32_MAX ? f->offset + 1 : UINT32_MAX;
+
+        return mem_fmt(g->mem, "capnp_i_slot(b.b, %" PRIu32 ", %" PRIu32 ")", ptrs, f->offset);
+}
+
+/* The statement that sets the discriminant of a union. */
+static const char *discriminate(struct gen *g, const struct node *owner, const char *value)
+{
+        uint64_t at = union_at(owner);
+
+        return mem_fmt(g->mem, "capnp_i_put_u16(b.b, %" PRIu32 ", %" PRIu64 ", %s, 0);",
+                       whole_bytes(owner, at + 2), at, value);
+}
+
 /* The statement that makes a union member the active one, with a space behind; "" elsewhere. */
 static const char *activate(struct gen *g, const struct field *f)
 {
         if (!f->in_union)
                 return "";
 
-        return mem_fmt(g->mem, "capnp_builder_set_u16(b.b, %" PRIu64 ", %s, 0); ",
-                       union_at(f->owner), f->constant);
+        return mem_fmt(g->mem, "%s ", discriminate(g, f->owner, f->constant));
 }
 
 /* Whether another member is the active one. */
 static const char *inactive(struct gen *g, const struct field *f)
 {
-        return mem_fmt(g->mem, "capnp_reader_u16(capnp_builder_reader(b.b), %" PRIu64 ", 0) != %s",
-                       union_at(f->owner), f->constant);
+        return mem_fmt(g->mem, "%s != %s",
+                       field_which_value(g, f->owner, "capnp_builder_reader(b.b)"), f->constant);
 }
 
 /* Likewise, and what another member left in the slot goes. */
@@ -266,9 +312,8 @@ static const char *activate_slot(struct gen *g, const struct field *f)
         if (!f->in_union)
                 return "";
 
-        return mem_fmt(g->mem,
-                       "if (%s) { capnp_abuilder_clear(capnp_builder_any(b.b, %" PRIu32 ")); %s} ",
-                       inactive(g, f), f->offset, activate(g, f));
+        return mem_fmt(g->mem, "if (%s) { capnp_abuilder_clear(%s); %s} ", inactive(g, f),
+                       slot(g, f), activate(g, f));
 }
 
 static struct change change_of(struct gen *g, const struct field *f, const char *verb)
@@ -284,8 +329,7 @@ static struct change change_set(struct gen *g, const struct field *f, const char
 
         c.param = mem_fmt(g->mem, "%sv", gen_spaced(g, f->t.read));
         c.arg = "v";
-        c.body = mem_fmt(g->mem, "%s%s(capnp_builder_any(b.b, %" PRIu32 "), %s);", activate(g, f),
-                         fn, f->offset, value);
+        c.body = mem_fmt(g->mem, "%s%s(%s, %s);", activate(g, f), fn, slot(g, f), value);
         return c;
 }
 
@@ -295,8 +339,7 @@ static struct change change_make(struct gen *g, const struct field *f, const cha
 {
         bool init = verb[0] == 'i';
         struct change c = change_of(g, f, verb);
-        const char *v = mem_fmt(g->mem, "%s(capnp_builder_any(b.b, %" PRIu32 ")%s%s)", fn,
-                                f->offset, *args ? ", " : "", args);
+        const char *v = mem_fmt(g->mem, "%s(%s%s%s)", fn, slot(g, f), *args ? ", " : "", args);
 
         c.ret = f->t.build;
         if (f->t.wrapped || f->t.which == TYPE_STRUCT)
@@ -350,8 +393,7 @@ static unsigned text_changes(struct gen *g, const struct field *f, struct change
         v[0] = change_of(g, f, "set");
         v[0].param = "const char *s";
         v[0].arg = "s";
-        v[0].body = mem_fmt(g->mem, "%scapnp_builder_set_text(b.b, %" PRIu32 ", s);",
-                            activate(g, f), f->offset);
+        v[0].body = mem_fmt(g->mem, "%scapnp_i_set_string(%s, s);", activate(g, f), slot(g, f));
         v[1] = change_set(g, f, "capnp_abuilder_set_text", "v");
         v[1].verb = mem_fmt(g->mem, "%s_n", v[1].verb);
         return 2;
@@ -367,8 +409,7 @@ static unsigned any_changes(struct gen *g, const struct field *f, struct change 
         v[0] = change_set(g, f, "capnp_abuilder_set", "v");
         v[1] = change_of(g, f, "build");
         v[1].ret = "capnp_abuilder";
-        v[1].body = mem_fmt(g->mem, "%sreturn capnp_builder_any(b.b, %" PRIu32 ");",
-                            activate_slot(g, f), f->offset);
+        v[1].body = mem_fmt(g->mem, "%sreturn %s;", activate_slot(g, f), slot(g, f));
         return 2;
 }
 
@@ -379,9 +420,8 @@ static unsigned primitive_changes(struct gen *g, const struct field *f, struct c
         v[0] = change_of(g, f, "set");
         v[0].param = mem_fmt(g->mem, "%s v", f->t.read);
         v[0].arg = "v";
-        v[0].body = mem_fmt(g->mem, "%scapnp_builder_set_%s(b.b, %" PRIu32 ", %sv, %s);",
-                            activate(g, f), f->t.access, f->offset, is_enum ? "(uint16_t)" : "",
-                            f->dflt);
+        v[0].body = mem_fmt(g->mem, "%scapnp_i_put_%s(b.b, %s, %sv, %s);", activate(g, f),
+                            f->t.access, place(g, f), is_enum ? "(uint16_t)" : "", f->dflt);
         return 1;
 }
 
@@ -391,8 +431,7 @@ static unsigned void_changes(struct gen *g, const struct field *f, struct change
                 return 0;
 
         v[0] = change_of(g, f, "set");
-        v[0].body = mem_fmt(g->mem, "capnp_builder_set_u16(b.b, %" PRIu64 ", %s, 0);",
-                            union_at(f->owner), f->constant);
+        v[0].body = discriminate(g, f->owner, f->constant);
         return 1;
 }
 
@@ -402,7 +441,7 @@ static unsigned void_changes(struct gen *g, const struct field *f, struct change
 static void zero_fields(struct gen *g, struct node *group, struct out *o)
 {
         if (node_struct_discriminant_count(node_struct(group->r)))
-                out_f(o, "capnp_builder_set_u16(b.b, %" PRIu64 ", 0, 0); ", union_at(group));
+                out_f(o, "%s ", discriminate(g, group, "0"));
 
         for (uint32_t i = 0; i < group->nmembers; i++) {
                 struct field f = field_of(g, group, i);
@@ -410,11 +449,9 @@ static void zero_fields(struct gen *g, struct node *group, struct out *o)
                 if (f.group)
                         zero_fields(g, f.group, o);
                 else if (f.t.pointer)
-                        out_f(o, "capnp_abuilder_clear(capnp_builder_any(b.b, %" PRIu32 ")); ",
-                              f.offset);
+                        out_f(o, "capnp_abuilder_clear(%s); ", slot(g, &f));
                 else if (f.t.bits)
-                        out_f(o, "capnp_builder_set_%s(b.b, %" PRIu32 ", 0, 0); ", f.t.access,
-                              f.offset);
+                        out_f(o, "capnp_i_put_%s(b.b, %s, 0, 0); ", f.t.access, place(g, &f));
         }
 }
 

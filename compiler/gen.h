@@ -111,6 +111,8 @@ const char *field_type(struct gen *g, const struct field *f);
 /* Statements that return its value in `r.r`; whether its pointer is not null. They set `r.r` to
  * zeros when another member of a union is active. */
 const char *field_get(struct gen *g, const struct field *f);
+/* An expression for the discriminant of a struct's union. */
+const char *field_which_value(struct gen *g, const struct node *owner, const char *reader);
 const char *field_has(struct gen *g, const struct field *f);
 /* Where the default of a pointer is, when it has one. */
 void field_default(struct gen *g, const struct field *f);

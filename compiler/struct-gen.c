@@ -133,12 +133,10 @@ static void list_functions(struct gen *g, struct node *n)
 
 static void which_function(struct gen *g, struct node *n)
 {
-        uint64_t at = (uint64_t)node_struct_discriminant_offset(node_struct(n->r)) * 2;
-
         if (node_struct_discriminant_count(node_struct(n->r)))
                 gen_fn(g, mem_fmt(g->mem, "enum %s_which", n->name), name(g, n, "which"),
-                       name(g, n, "reader r"),
-                       "return (enum %s_which)capnp_reader_u16(r.r, %" PRIu64 ", 0);", n->name, at);
+                       name(g, n, "reader r"), "return (enum %s_which)%s;", n->name,
+                       field_which_value(g, n, "r.r"));
 }
 
 /* ---- functions of a field -------------------------------------------------------------------- */

@@ -269,3 +269,52 @@ TEST(primitive_defaults_are_built)
                 "uint16 = 65535, uint32 = 2, uint64 = 18446744073709551615, float32 = -0.1, "
                 "float64 = 0.25, infinite = inf, below = 0, unknown = 2, color = red, whole = 3)");
 }
+
+/* What somebody with an older schema has made: fields that it has, and defaults for the rest. */
+TEST(a_shorter_struct_is_read_field_by_field)
+{
+        CAPNP_AUTO(capnp_msg_freep) capnp_msg *m = NULL;
+        primitive_defaults_reader d;
+        primitives_reader r;
+        capnp_builder b;
+
+        CHECK_OK(capnp_msg_new(&m));
+        b = capnp_abuilder_init_struct(capnp_msg_build(m), 1, 0);
+        capnp_builder_set_u64(b, 0, UINT64_MAX, 0);
+        r = primitives_root(m);
+        CHECK(primitives_bool(r));
+        CHECK_EQ(primitives_int8(r), -1);
+        CHECK_EQ(primitives_int16(r), -1);
+        CHECK_EQ(primitives_int32(r), -1);
+        CHECK_EQ(primitives_int64(r), 0);
+        CHECK_EQ(primitives_uint8(r), 0);
+        CHECK(primitives_float64(r) == 0);
+        d = primitive_defaults_root(m);
+        CHECK(!primitive_defaults_bool(d));
+        CHECK_EQ(primitive_defaults_int8(d), 127);
+        CHECK_EQ(primitive_defaults_int32(d), INT32_MAX);
+        CHECK(primitive_defaults_int64(d) == INT64_MIN);
+        CHECK_EQ(primitive_defaults_color(d), PRIMITIVE_DEFAULTS_COLOR_BLUE);
+        CHECK_OK(capnp_msg_check(m));
+}
+
+/* What is not there would be the next object's. */
+TEST(a_smaller_struct_is_not_set)
+{
+        CAPNP_AUTO(capnp_msg_freep) capnp_msg *m = NULL;
+        primitives_builder b;
+        capnp_builder small;
+        uint64_t words[3];
+
+        CHECK_OK(capnp_msg_new(&m));
+        small = capnp_abuilder_init_struct(capnp_msg_build(m), 1, 1);
+        memcpy(words, small.d - 8, sizeof(words));
+        b = (primitives_builder){small};
+        primitives_set_bool(b, true);
+        primitives_set_int8(b, 1);
+        primitives_set_int64(b, 2);
+        primitives_set_float64(b, 3);
+        CHECK_MEM(small.d - 8, words, sizeof(words));
+        primitives_set_bool((primitives_builder){{0}}, true); /* there was no memory */
+        CHECK_OK(capnp_msg_check(m));
+}

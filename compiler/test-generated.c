@@ -85,6 +85,23 @@ static void check_pointer_defaults(pointer_defaults_reader r)
         CHECK_EQ(pointer_defaults_grid_at(pointer_defaults_grid(r), 1).len, 0);
 }
 
+TEST(a_smaller_structs_pointers_are_not_set)
+{
+        CAPNP_AUTO(capnp_msg_freep) capnp_msg *m = NULL;
+        pointers_builder b = {{0}};
+
+        pointers_set_text(b, "there was no memory");
+        CHECK_OK(capnp_msg_new(&m));
+        b.b = capnp_abuilder_init_struct(capnp_msg_build(m), 0, 1);
+        pointers_set_text(b, "a text");
+        pointers_set_data(b, (capnp_data){(const uint8_t *)"data", 4});
+        CHECK(!pointers_init_numbers(b, 3).m);
+        CHECK(!pointers_init_leaf(b).b.m);
+        CHECK_EQ(capnp_any_what(capnp_reader_any(capnp_builder_reader(b.b), 0)), CAPNP_WHAT_NULL);
+        CHECK_EQ(capnp_msg_size(m), 24);
+        CHECK_OK(capnp_msg_check(m));
+}
+
 TEST(null_pointers_read_as_their_defaults)
 {
         CAPNP_AUTO(capnp_msg_freep) capnp_msg *m = NULL;

@@ -304,7 +304,7 @@ typedef struct { capnp_lbuilder l; } code_generator_request_requested_file_impor
 /* ---- Node ---- */
 
 static inline node_reader node_as_reader(node_builder b) { return CAPNP_NEW(node_reader, capnp_builder_reader(b.b)); }
-static inline enum node_which node_which(node_reader r) { return (enum node_which)capnp_reader_u16(r.r, 12, 0); }
+static inline enum node_which node_which(node_reader r) { return (enum node_which)capnp_i_get_u16(r.r, 40, 12, 0); }
 static inline node_reader node_root(capnp_msg *m) { return CAPNP_NEW(node_reader, capnp_any_struct(capnp_msg_root(m), NULL)); }
 static inline node_builder node_build(capnp_msg *m) { return CAPNP_NEW(node_builder, capnp_abuilder_init_struct(capnp_msg_build(m), NODE_WORDS, NODE_PTRS)); }
 static inline node_reader node_of_any(capnp_any a) { return CAPNP_NEW(node_reader, capnp_any_struct(a, NULL)); }
@@ -315,90 +315,90 @@ static inline uint32_t node_list_builder_len(node_list_builder l) { return l.l.l
 static inline node_builder node_list_builder_get(node_list_builder l, uint32_t i) { return CAPNP_NEW(node_builder, capnp_lbuilder_struct(l.l, i)); }
 static inline node_list node_list_as_reader(node_list_builder l) { return CAPNP_NEW(node_list, capnp_lbuilder_list(l.l)); }
 
-static inline uint64_t node_id(node_reader r) { return capnp_reader_u64(r.r, 0, UINT64_C(0)); }
-static inline void node_set_id(node_builder b, uint64_t v) { capnp_builder_set_u64(b.b, 0, v, UINT64_C(0)); }
+static inline uint64_t node_id(node_reader r) { return capnp_i_get_u64(r.r, 40, 0, UINT64_C(0)); }
+static inline void node_set_id(node_builder b, uint64_t v) { capnp_i_put_u64(b.b, 40, 0, v, UINT64_C(0)); }
 
-static inline capnp_text node_display_name(node_reader r) { return capnp_reader_text(r.r, 0); }
+static inline capnp_text node_display_name(node_reader r) { return capnp_i_string(capnp_reader_any(r.r, 0)); }
 static inline bool node_has_display_name(node_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
-static inline void node_set_display_name(node_builder b, const char *s) { capnp_builder_set_text(b.b, 0, s); }
-static inline void node_set_display_name_n(node_builder b, capnp_text v) { capnp_abuilder_set_text(capnp_builder_any(b.b, 0), v); }
+static inline void node_set_display_name(node_builder b, const char *s) { capnp_i_set_string(capnp_i_slot(b.b, 6, 0), s); }
+static inline void node_set_display_name_n(node_builder b, capnp_text v) { capnp_abuilder_set_text(capnp_i_slot(b.b, 6, 0), v); }
 
-static inline uint32_t node_display_name_prefix_length(node_reader r) { return capnp_reader_u32(r.r, 8, 0u); }
-static inline void node_set_display_name_prefix_length(node_builder b, uint32_t v) { capnp_builder_set_u32(b.b, 8, v, 0u); }
+static inline uint32_t node_display_name_prefix_length(node_reader r) { return capnp_i_get_u32(r.r, 40, 8, 0u); }
+static inline void node_set_display_name_prefix_length(node_builder b, uint32_t v) { capnp_i_put_u32(b.b, 40, 8, v, 0u); }
 
-static inline uint64_t node_scope_id(node_reader r) { return capnp_reader_u64(r.r, 16, UINT64_C(0)); }
-static inline void node_set_scope_id(node_builder b, uint64_t v) { capnp_builder_set_u64(b.b, 16, v, UINT64_C(0)); }
+static inline uint64_t node_scope_id(node_reader r) { return capnp_i_get_u64(r.r, 40, 16, UINT64_C(0)); }
+static inline void node_set_scope_id(node_builder b, uint64_t v) { capnp_i_put_u64(b.b, 40, 16, v, UINT64_C(0)); }
 
 static inline node_nested_node_list node_nested_nodes(node_reader r) { return CAPNP_NEW(node_nested_node_list, capnp_any_list(capnp_reader_any(r.r, 1), CAPNP_SIZE_COMPOSITE, NULL)); }
 static inline bool node_has_nested_nodes(node_reader r) { return capnp_any_what(capnp_reader_any(r.r, 1)) != CAPNP_WHAT_NULL; }
-static inline node_nested_node_list_builder node_init_nested_nodes(node_builder b, uint32_t n) { return CAPNP_NEW(node_nested_node_list_builder, capnp_abuilder_init_structs(capnp_builder_any(b.b, 1), n, NODE_NESTED_NODE_WORDS, NODE_NESTED_NODE_PTRS)); }
-static inline node_nested_node_list_builder node_build_nested_nodes(node_builder b) { return CAPNP_NEW(node_nested_node_list_builder, capnp_abuilder_list(capnp_builder_any(b.b, 1), CAPNP_SIZE_COMPOSITE, NODE_NESTED_NODE_WORDS, NODE_NESTED_NODE_PTRS, NULL)); }
-static inline void node_set_nested_nodes(node_builder b, node_nested_node_list v) { capnp_abuilder_set_list(capnp_builder_any(b.b, 1), v.l); }
+static inline node_nested_node_list_builder node_init_nested_nodes(node_builder b, uint32_t n) { return CAPNP_NEW(node_nested_node_list_builder, capnp_abuilder_init_structs(capnp_i_slot(b.b, 6, 1), n, NODE_NESTED_NODE_WORDS, NODE_NESTED_NODE_PTRS)); }
+static inline node_nested_node_list_builder node_build_nested_nodes(node_builder b) { return CAPNP_NEW(node_nested_node_list_builder, capnp_abuilder_list(capnp_i_slot(b.b, 6, 1), CAPNP_SIZE_COMPOSITE, NODE_NESTED_NODE_WORDS, NODE_NESTED_NODE_PTRS, NULL)); }
+static inline void node_set_nested_nodes(node_builder b, node_nested_node_list v) { capnp_abuilder_set_list(capnp_i_slot(b.b, 6, 1), v.l); }
 
 static inline annotation_list node_annotations(node_reader r) { return CAPNP_NEW(annotation_list, capnp_any_list(capnp_reader_any(r.r, 2), CAPNP_SIZE_COMPOSITE, NULL)); }
 static inline bool node_has_annotations(node_reader r) { return capnp_any_what(capnp_reader_any(r.r, 2)) != CAPNP_WHAT_NULL; }
-static inline annotation_list_builder node_init_annotations(node_builder b, uint32_t n) { return CAPNP_NEW(annotation_list_builder, capnp_abuilder_init_structs(capnp_builder_any(b.b, 2), n, ANNOTATION_WORDS, ANNOTATION_PTRS)); }
-static inline annotation_list_builder node_build_annotations(node_builder b) { return CAPNP_NEW(annotation_list_builder, capnp_abuilder_list(capnp_builder_any(b.b, 2), CAPNP_SIZE_COMPOSITE, ANNOTATION_WORDS, ANNOTATION_PTRS, NULL)); }
-static inline void node_set_annotations(node_builder b, annotation_list v) { capnp_abuilder_set_list(capnp_builder_any(b.b, 2), v.l); }
+static inline annotation_list_builder node_init_annotations(node_builder b, uint32_t n) { return CAPNP_NEW(annotation_list_builder, capnp_abuilder_init_structs(capnp_i_slot(b.b, 6, 2), n, ANNOTATION_WORDS, ANNOTATION_PTRS)); }
+static inline annotation_list_builder node_build_annotations(node_builder b) { return CAPNP_NEW(annotation_list_builder, capnp_abuilder_list(capnp_i_slot(b.b, 6, 2), CAPNP_SIZE_COMPOSITE, ANNOTATION_WORDS, ANNOTATION_PTRS, NULL)); }
+static inline void node_set_annotations(node_builder b, annotation_list v) { capnp_abuilder_set_list(capnp_i_slot(b.b, 6, 2), v.l); }
 
-static inline void node_set_file(node_builder b) { capnp_builder_set_u16(b.b, 12, NODE_FILE, 0); }
+static inline void node_set_file(node_builder b) { capnp_i_put_u16(b.b, 40, 12, NODE_FILE, 0); }
 
-static inline node_struct_reader node_struct(node_reader r) { if (capnp_reader_u16(r.r, 12, 0) != NODE_STRUCT) r.r = capnp_i_none(r.r); return CAPNP_NEW(node_struct_reader, r.r); }
-static inline node_struct_builder node_init_struct(node_builder b) { capnp_builder_set_u16(b.b, 14, 0, 0); capnp_builder_set_u16(b.b, 24, 0, 0); capnp_builder_set_u16(b.b, 26, 0, 0); capnp_builder_set_bool(b.b, 224, 0, 0); capnp_builder_set_u16(b.b, 30, 0, 0); capnp_builder_set_u32(b.b, 32, 0, 0); capnp_abuilder_clear(capnp_builder_any(b.b, 3)); capnp_builder_set_u16(b.b, 12, NODE_STRUCT, 0); return CAPNP_NEW(node_struct_builder, b.b); }
-static inline node_struct_builder node_build_struct(node_builder b) { if (capnp_reader_u16(capnp_builder_reader(b.b), 12, 0) != NODE_STRUCT) { capnp_builder_set_u16(b.b, 14, 0, 0); capnp_builder_set_u16(b.b, 24, 0, 0); capnp_builder_set_u16(b.b, 26, 0, 0); capnp_builder_set_bool(b.b, 224, 0, 0); capnp_builder_set_u16(b.b, 30, 0, 0); capnp_builder_set_u32(b.b, 32, 0, 0); capnp_abuilder_clear(capnp_builder_any(b.b, 3)); capnp_builder_set_u16(b.b, 12, NODE_STRUCT, 0); } return CAPNP_NEW(node_struct_builder, b.b); }
+static inline node_struct_reader node_struct(node_reader r) { if (capnp_i_get_u16(r.r, 40, 12, 0) != NODE_STRUCT) r.r = capnp_i_none(r.r); return CAPNP_NEW(node_struct_reader, r.r); }
+static inline node_struct_builder node_init_struct(node_builder b) { capnp_i_put_u16(b.b, 40, 14, 0, 0); capnp_i_put_u16(b.b, 40, 24, 0, 0); capnp_i_put_u16(b.b, 40, 26, 0, 0); capnp_i_put_bool(b.b, 40, 224, 0, 0); capnp_i_put_u16(b.b, 40, 30, 0, 0); capnp_i_put_u32(b.b, 40, 32, 0, 0); capnp_abuilder_clear(capnp_i_slot(b.b, 6, 3)); capnp_i_put_u16(b.b, 40, 12, NODE_STRUCT, 0); return CAPNP_NEW(node_struct_builder, b.b); }
+static inline node_struct_builder node_build_struct(node_builder b) { if (capnp_i_get_u16(capnp_builder_reader(b.b), 40, 12, 0) != NODE_STRUCT) { capnp_i_put_u16(b.b, 40, 14, 0, 0); capnp_i_put_u16(b.b, 40, 24, 0, 0); capnp_i_put_u16(b.b, 40, 26, 0, 0); capnp_i_put_bool(b.b, 40, 224, 0, 0); capnp_i_put_u16(b.b, 40, 30, 0, 0); capnp_i_put_u32(b.b, 40, 32, 0, 0); capnp_abuilder_clear(capnp_i_slot(b.b, 6, 3)); capnp_i_put_u16(b.b, 40, 12, NODE_STRUCT, 0); } return CAPNP_NEW(node_struct_builder, b.b); }
 
-static inline node_enum_reader node_enum(node_reader r) { if (capnp_reader_u16(r.r, 12, 0) != NODE_ENUM) r.r = capnp_i_none(r.r); return CAPNP_NEW(node_enum_reader, r.r); }
-static inline node_enum_builder node_init_enum(node_builder b) { capnp_abuilder_clear(capnp_builder_any(b.b, 3)); capnp_builder_set_u16(b.b, 12, NODE_ENUM, 0); return CAPNP_NEW(node_enum_builder, b.b); }
-static inline node_enum_builder node_build_enum(node_builder b) { if (capnp_reader_u16(capnp_builder_reader(b.b), 12, 0) != NODE_ENUM) { capnp_abuilder_clear(capnp_builder_any(b.b, 3)); capnp_builder_set_u16(b.b, 12, NODE_ENUM, 0); } return CAPNP_NEW(node_enum_builder, b.b); }
+static inline node_enum_reader node_enum(node_reader r) { if (capnp_i_get_u16(r.r, 40, 12, 0) != NODE_ENUM) r.r = capnp_i_none(r.r); return CAPNP_NEW(node_enum_reader, r.r); }
+static inline node_enum_builder node_init_enum(node_builder b) { capnp_abuilder_clear(capnp_i_slot(b.b, 6, 3)); capnp_i_put_u16(b.b, 40, 12, NODE_ENUM, 0); return CAPNP_NEW(node_enum_builder, b.b); }
+static inline node_enum_builder node_build_enum(node_builder b) { if (capnp_i_get_u16(capnp_builder_reader(b.b), 40, 12, 0) != NODE_ENUM) { capnp_abuilder_clear(capnp_i_slot(b.b, 6, 3)); capnp_i_put_u16(b.b, 40, 12, NODE_ENUM, 0); } return CAPNP_NEW(node_enum_builder, b.b); }
 
-static inline node_interface_reader node_interface(node_reader r) { if (capnp_reader_u16(r.r, 12, 0) != NODE_INTERFACE) r.r = capnp_i_none(r.r); return CAPNP_NEW(node_interface_reader, r.r); }
-static inline node_interface_builder node_init_interface(node_builder b) { capnp_abuilder_clear(capnp_builder_any(b.b, 3)); capnp_abuilder_clear(capnp_builder_any(b.b, 4)); capnp_builder_set_u16(b.b, 12, NODE_INTERFACE, 0); return CAPNP_NEW(node_interface_builder, b.b); }
-static inline node_interface_builder node_build_interface(node_builder b) { if (capnp_reader_u16(capnp_builder_reader(b.b), 12, 0) != NODE_INTERFACE) { capnp_abuilder_clear(capnp_builder_any(b.b, 3)); capnp_abuilder_clear(capnp_builder_any(b.b, 4)); capnp_builder_set_u16(b.b, 12, NODE_INTERFACE, 0); } return CAPNP_NEW(node_interface_builder, b.b); }
+static inline node_interface_reader node_interface(node_reader r) { if (capnp_i_get_u16(r.r, 40, 12, 0) != NODE_INTERFACE) r.r = capnp_i_none(r.r); return CAPNP_NEW(node_interface_reader, r.r); }
+static inline node_interface_builder node_init_interface(node_builder b) { capnp_abuilder_clear(capnp_i_slot(b.b, 6, 3)); capnp_abuilder_clear(capnp_i_slot(b.b, 6, 4)); capnp_i_put_u16(b.b, 40, 12, NODE_INTERFACE, 0); return CAPNP_NEW(node_interface_builder, b.b); }
+static inline node_interface_builder node_build_interface(node_builder b) { if (capnp_i_get_u16(capnp_builder_reader(b.b), 40, 12, 0) != NODE_INTERFACE) { capnp_abuilder_clear(capnp_i_slot(b.b, 6, 3)); capnp_abuilder_clear(capnp_i_slot(b.b, 6, 4)); capnp_i_put_u16(b.b, 40, 12, NODE_INTERFACE, 0); } return CAPNP_NEW(node_interface_builder, b.b); }
 
-static inline node_const_reader node_const(node_reader r) { if (capnp_reader_u16(r.r, 12, 0) != NODE_CONST) r.r = capnp_i_none(r.r); return CAPNP_NEW(node_const_reader, r.r); }
-static inline node_const_builder node_init_const(node_builder b) { capnp_abuilder_clear(capnp_builder_any(b.b, 3)); capnp_abuilder_clear(capnp_builder_any(b.b, 4)); capnp_builder_set_u16(b.b, 12, NODE_CONST, 0); return CAPNP_NEW(node_const_builder, b.b); }
-static inline node_const_builder node_build_const(node_builder b) { if (capnp_reader_u16(capnp_builder_reader(b.b), 12, 0) != NODE_CONST) { capnp_abuilder_clear(capnp_builder_any(b.b, 3)); capnp_abuilder_clear(capnp_builder_any(b.b, 4)); capnp_builder_set_u16(b.b, 12, NODE_CONST, 0); } return CAPNP_NEW(node_const_builder, b.b); }
+static inline node_const_reader node_const(node_reader r) { if (capnp_i_get_u16(r.r, 40, 12, 0) != NODE_CONST) r.r = capnp_i_none(r.r); return CAPNP_NEW(node_const_reader, r.r); }
+static inline node_const_builder node_init_const(node_builder b) { capnp_abuilder_clear(capnp_i_slot(b.b, 6, 3)); capnp_abuilder_clear(capnp_i_slot(b.b, 6, 4)); capnp_i_put_u16(b.b, 40, 12, NODE_CONST, 0); return CAPNP_NEW(node_const_builder, b.b); }
+static inline node_const_builder node_build_const(node_builder b) { if (capnp_i_get_u16(capnp_builder_reader(b.b), 40, 12, 0) != NODE_CONST) { capnp_abuilder_clear(capnp_i_slot(b.b, 6, 3)); capnp_abuilder_clear(capnp_i_slot(b.b, 6, 4)); capnp_i_put_u16(b.b, 40, 12, NODE_CONST, 0); } return CAPNP_NEW(node_const_builder, b.b); }
 
-static inline node_annotation_reader node_annotation(node_reader r) { if (capnp_reader_u16(r.r, 12, 0) != NODE_ANNOTATION) r.r = capnp_i_none(r.r); return CAPNP_NEW(node_annotation_reader, r.r); }
-static inline node_annotation_builder node_init_annotation(node_builder b) { capnp_abuilder_clear(capnp_builder_any(b.b, 3)); capnp_builder_set_bool(b.b, 112, 0, 0); capnp_builder_set_bool(b.b, 113, 0, 0); capnp_builder_set_bool(b.b, 114, 0, 0); capnp_builder_set_bool(b.b, 115, 0, 0); capnp_builder_set_bool(b.b, 116, 0, 0); capnp_builder_set_bool(b.b, 117, 0, 0); capnp_builder_set_bool(b.b, 118, 0, 0); capnp_builder_set_bool(b.b, 119, 0, 0); capnp_builder_set_bool(b.b, 120, 0, 0); capnp_builder_set_bool(b.b, 121, 0, 0); capnp_builder_set_bool(b.b, 122, 0, 0); capnp_builder_set_bool(b.b, 123, 0, 0); capnp_builder_set_u16(b.b, 12, NODE_ANNOTATION, 0); return CAPNP_NEW(node_annotation_builder, b.b); }
-static inline node_annotation_builder node_build_annotation(node_builder b) { if (capnp_reader_u16(capnp_builder_reader(b.b), 12, 0) != NODE_ANNOTATION) { capnp_abuilder_clear(capnp_builder_any(b.b, 3)); capnp_builder_set_bool(b.b, 112, 0, 0); capnp_builder_set_bool(b.b, 113, 0, 0); capnp_builder_set_bool(b.b, 114, 0, 0); capnp_builder_set_bool(b.b, 115, 0, 0); capnp_builder_set_bool(b.b, 116, 0, 0); capnp_builder_set_bool(b.b, 117, 0, 0); capnp_builder_set_bool(b.b, 118, 0, 0); capnp_builder_set_bool(b.b, 119, 0, 0); capnp_builder_set_bool(b.b, 120, 0, 0); capnp_builder_set_bool(b.b, 121, 0, 0); capnp_builder_set_bool(b.b, 122, 0, 0); capnp_builder_set_bool(b.b, 123, 0, 0); capnp_builder_set_u16(b.b, 12, NODE_ANNOTATION, 0); } return CAPNP_NEW(node_annotation_builder, b.b); }
+static inline node_annotation_reader node_annotation(node_reader r) { if (capnp_i_get_u16(r.r, 40, 12, 0) != NODE_ANNOTATION) r.r = capnp_i_none(r.r); return CAPNP_NEW(node_annotation_reader, r.r); }
+static inline node_annotation_builder node_init_annotation(node_builder b) { capnp_abuilder_clear(capnp_i_slot(b.b, 6, 3)); capnp_i_put_bool(b.b, 40, 112, 0, 0); capnp_i_put_bool(b.b, 40, 113, 0, 0); capnp_i_put_bool(b.b, 40, 114, 0, 0); capnp_i_put_bool(b.b, 40, 115, 0, 0); capnp_i_put_bool(b.b, 40, 116, 0, 0); capnp_i_put_bool(b.b, 40, 117, 0, 0); capnp_i_put_bool(b.b, 40, 118, 0, 0); capnp_i_put_bool(b.b, 40, 119, 0, 0); capnp_i_put_bool(b.b, 40, 120, 0, 0); capnp_i_put_bool(b.b, 40, 121, 0, 0); capnp_i_put_bool(b.b, 40, 122, 0, 0); capnp_i_put_bool(b.b, 40, 123, 0, 0); capnp_i_put_u16(b.b, 40, 12, NODE_ANNOTATION, 0); return CAPNP_NEW(node_annotation_builder, b.b); }
+static inline node_annotation_builder node_build_annotation(node_builder b) { if (capnp_i_get_u16(capnp_builder_reader(b.b), 40, 12, 0) != NODE_ANNOTATION) { capnp_abuilder_clear(capnp_i_slot(b.b, 6, 3)); capnp_i_put_bool(b.b, 40, 112, 0, 0); capnp_i_put_bool(b.b, 40, 113, 0, 0); capnp_i_put_bool(b.b, 40, 114, 0, 0); capnp_i_put_bool(b.b, 40, 115, 0, 0); capnp_i_put_bool(b.b, 40, 116, 0, 0); capnp_i_put_bool(b.b, 40, 117, 0, 0); capnp_i_put_bool(b.b, 40, 118, 0, 0); capnp_i_put_bool(b.b, 40, 119, 0, 0); capnp_i_put_bool(b.b, 40, 120, 0, 0); capnp_i_put_bool(b.b, 40, 121, 0, 0); capnp_i_put_bool(b.b, 40, 122, 0, 0); capnp_i_put_bool(b.b, 40, 123, 0, 0); capnp_i_put_u16(b.b, 40, 12, NODE_ANNOTATION, 0); } return CAPNP_NEW(node_annotation_builder, b.b); }
 
 static inline node_parameter_list node_parameters(node_reader r) { return CAPNP_NEW(node_parameter_list, capnp_any_list(capnp_reader_any(r.r, 5), CAPNP_SIZE_COMPOSITE, NULL)); }
 static inline bool node_has_parameters(node_reader r) { return capnp_any_what(capnp_reader_any(r.r, 5)) != CAPNP_WHAT_NULL; }
-static inline node_parameter_list_builder node_init_parameters(node_builder b, uint32_t n) { return CAPNP_NEW(node_parameter_list_builder, capnp_abuilder_init_structs(capnp_builder_any(b.b, 5), n, NODE_PARAMETER_WORDS, NODE_PARAMETER_PTRS)); }
-static inline node_parameter_list_builder node_build_parameters(node_builder b) { return CAPNP_NEW(node_parameter_list_builder, capnp_abuilder_list(capnp_builder_any(b.b, 5), CAPNP_SIZE_COMPOSITE, NODE_PARAMETER_WORDS, NODE_PARAMETER_PTRS, NULL)); }
-static inline void node_set_parameters(node_builder b, node_parameter_list v) { capnp_abuilder_set_list(capnp_builder_any(b.b, 5), v.l); }
+static inline node_parameter_list_builder node_init_parameters(node_builder b, uint32_t n) { return CAPNP_NEW(node_parameter_list_builder, capnp_abuilder_init_structs(capnp_i_slot(b.b, 6, 5), n, NODE_PARAMETER_WORDS, NODE_PARAMETER_PTRS)); }
+static inline node_parameter_list_builder node_build_parameters(node_builder b) { return CAPNP_NEW(node_parameter_list_builder, capnp_abuilder_list(capnp_i_slot(b.b, 6, 5), CAPNP_SIZE_COMPOSITE, NODE_PARAMETER_WORDS, NODE_PARAMETER_PTRS, NULL)); }
+static inline void node_set_parameters(node_builder b, node_parameter_list v) { capnp_abuilder_set_list(capnp_i_slot(b.b, 6, 5), v.l); }
 
-static inline bool node_is_generic(node_reader r) { return capnp_reader_bool(r.r, 288, false); }
-static inline void node_set_is_generic(node_builder b, bool v) { capnp_builder_set_bool(b.b, 288, v, false); }
+static inline bool node_is_generic(node_reader r) { return capnp_i_get_bool(r.r, 40, 288, false); }
+static inline void node_set_is_generic(node_builder b, bool v) { capnp_i_put_bool(b.b, 40, 288, v, false); }
 
 /* ---- Node.struct ---- */
 
 static inline node_struct_reader node_struct_as_reader(node_struct_builder b) { return CAPNP_NEW(node_struct_reader, capnp_builder_reader(b.b)); }
 
-static inline uint16_t node_struct_data_word_count(node_struct_reader r) { return capnp_reader_u16(r.r, 14, 0); }
-static inline void node_struct_set_data_word_count(node_struct_builder b, uint16_t v) { capnp_builder_set_u16(b.b, 14, v, 0); }
+static inline uint16_t node_struct_data_word_count(node_struct_reader r) { return capnp_i_get_u16(r.r, 40, 14, 0); }
+static inline void node_struct_set_data_word_count(node_struct_builder b, uint16_t v) { capnp_i_put_u16(b.b, 40, 14, v, 0); }
 
-static inline uint16_t node_struct_pointer_count(node_struct_reader r) { return capnp_reader_u16(r.r, 24, 0); }
-static inline void node_struct_set_pointer_count(node_struct_builder b, uint16_t v) { capnp_builder_set_u16(b.b, 24, v, 0); }
+static inline uint16_t node_struct_pointer_count(node_struct_reader r) { return capnp_i_get_u16(r.r, 40, 24, 0); }
+static inline void node_struct_set_pointer_count(node_struct_builder b, uint16_t v) { capnp_i_put_u16(b.b, 40, 24, v, 0); }
 
-static inline enum element_size node_struct_preferred_list_encoding(node_struct_reader r) { return (enum element_size)capnp_reader_u16(r.r, 26, 0); }
-static inline void node_struct_set_preferred_list_encoding(node_struct_builder b, enum element_size v) { capnp_builder_set_u16(b.b, 26, (uint16_t)v, 0); }
+static inline enum element_size node_struct_preferred_list_encoding(node_struct_reader r) { return (enum element_size)capnp_i_get_u16(r.r, 40, 26, 0); }
+static inline void node_struct_set_preferred_list_encoding(node_struct_builder b, enum element_size v) { capnp_i_put_u16(b.b, 40, 26, (uint16_t)v, 0); }
 
-static inline bool node_struct_is_group(node_struct_reader r) { return capnp_reader_bool(r.r, 224, false); }
-static inline void node_struct_set_is_group(node_struct_builder b, bool v) { capnp_builder_set_bool(b.b, 224, v, false); }
+static inline bool node_struct_is_group(node_struct_reader r) { return capnp_i_get_bool(r.r, 40, 224, false); }
+static inline void node_struct_set_is_group(node_struct_builder b, bool v) { capnp_i_put_bool(b.b, 40, 224, v, false); }
 
-static inline uint16_t node_struct_discriminant_count(node_struct_reader r) { return capnp_reader_u16(r.r, 30, 0); }
-static inline void node_struct_set_discriminant_count(node_struct_builder b, uint16_t v) { capnp_builder_set_u16(b.b, 30, v, 0); }
+static inline uint16_t node_struct_discriminant_count(node_struct_reader r) { return capnp_i_get_u16(r.r, 40, 30, 0); }
+static inline void node_struct_set_discriminant_count(node_struct_builder b, uint16_t v) { capnp_i_put_u16(b.b, 40, 30, v, 0); }
 
-static inline uint32_t node_struct_discriminant_offset(node_struct_reader r) { return capnp_reader_u32(r.r, 32, 0u); }
-static inline void node_struct_set_discriminant_offset(node_struct_builder b, uint32_t v) { capnp_builder_set_u32(b.b, 32, v, 0u); }
+static inline uint32_t node_struct_discriminant_offset(node_struct_reader r) { return capnp_i_get_u32(r.r, 40, 32, 0u); }
+static inline void node_struct_set_discriminant_offset(node_struct_builder b, uint32_t v) { capnp_i_put_u32(b.b, 40, 32, v, 0u); }
 
 static inline field_list node_struct_fields(node_struct_reader r) { return CAPNP_NEW(field_list, capnp_any_list(capnp_reader_any(r.r, 3), CAPNP_SIZE_COMPOSITE, NULL)); }
 static inline bool node_struct_has_fields(node_struct_reader r) { return capnp_any_what(capnp_reader_any(r.r, 3)) != CAPNP_WHAT_NULL; }
-static inline field_list_builder node_struct_init_fields(node_struct_builder b, uint32_t n) { return CAPNP_NEW(field_list_builder, capnp_abuilder_init_structs(capnp_builder_any(b.b, 3), n, FIELD_WORDS, FIELD_PTRS)); }
-static inline field_list_builder node_struct_build_fields(node_struct_builder b) { return CAPNP_NEW(field_list_builder, capnp_abuilder_list(capnp_builder_any(b.b, 3), CAPNP_SIZE_COMPOSITE, FIELD_WORDS, FIELD_PTRS, NULL)); }
-static inline void node_struct_set_fields(node_struct_builder b, field_list v) { capnp_abuilder_set_list(capnp_builder_any(b.b, 3), v.l); }
+static inline field_list_builder node_struct_init_fields(node_struct_builder b, uint32_t n) { return CAPNP_NEW(field_list_builder, capnp_abuilder_init_structs(capnp_i_slot(b.b, 6, 3), n, FIELD_WORDS, FIELD_PTRS)); }
+static inline field_list_builder node_struct_build_fields(node_struct_builder b) { return CAPNP_NEW(field_list_builder, capnp_abuilder_list(capnp_i_slot(b.b, 6, 3), CAPNP_SIZE_COMPOSITE, FIELD_WORDS, FIELD_PTRS, NULL)); }
+static inline void node_struct_set_fields(node_struct_builder b, field_list v) { capnp_abuilder_set_list(capnp_i_slot(b.b, 6, 3), v.l); }
 
 /* ---- Node.enum ---- */
 
@@ -406,9 +406,9 @@ static inline node_enum_reader node_enum_as_reader(node_enum_builder b) { return
 
 static inline enumerant_list node_enum_enumerants(node_enum_reader r) { return CAPNP_NEW(enumerant_list, capnp_any_list(capnp_reader_any(r.r, 3), CAPNP_SIZE_COMPOSITE, NULL)); }
 static inline bool node_enum_has_enumerants(node_enum_reader r) { return capnp_any_what(capnp_reader_any(r.r, 3)) != CAPNP_WHAT_NULL; }
-static inline enumerant_list_builder node_enum_init_enumerants(node_enum_builder b, uint32_t n) { return CAPNP_NEW(enumerant_list_builder, capnp_abuilder_init_structs(capnp_builder_any(b.b, 3), n, ENUMERANT_WORDS, ENUMERANT_PTRS)); }
-static inline enumerant_list_builder node_enum_build_enumerants(node_enum_builder b) { return CAPNP_NEW(enumerant_list_builder, capnp_abuilder_list(capnp_builder_any(b.b, 3), CAPNP_SIZE_COMPOSITE, ENUMERANT_WORDS, ENUMERANT_PTRS, NULL)); }
-static inline void node_enum_set_enumerants(node_enum_builder b, enumerant_list v) { capnp_abuilder_set_list(capnp_builder_any(b.b, 3), v.l); }
+static inline enumerant_list_builder node_enum_init_enumerants(node_enum_builder b, uint32_t n) { return CAPNP_NEW(enumerant_list_builder, capnp_abuilder_init_structs(capnp_i_slot(b.b, 6, 3), n, ENUMERANT_WORDS, ENUMERANT_PTRS)); }
+static inline enumerant_list_builder node_enum_build_enumerants(node_enum_builder b) { return CAPNP_NEW(enumerant_list_builder, capnp_abuilder_list(capnp_i_slot(b.b, 6, 3), CAPNP_SIZE_COMPOSITE, ENUMERANT_WORDS, ENUMERANT_PTRS, NULL)); }
+static inline void node_enum_set_enumerants(node_enum_builder b, enumerant_list v) { capnp_abuilder_set_list(capnp_i_slot(b.b, 6, 3), v.l); }
 
 /* ---- Node.interface ---- */
 
@@ -416,15 +416,15 @@ static inline node_interface_reader node_interface_as_reader(node_interface_buil
 
 static inline method_list node_interface_methods(node_interface_reader r) { return CAPNP_NEW(method_list, capnp_any_list(capnp_reader_any(r.r, 3), CAPNP_SIZE_COMPOSITE, NULL)); }
 static inline bool node_interface_has_methods(node_interface_reader r) { return capnp_any_what(capnp_reader_any(r.r, 3)) != CAPNP_WHAT_NULL; }
-static inline method_list_builder node_interface_init_methods(node_interface_builder b, uint32_t n) { return CAPNP_NEW(method_list_builder, capnp_abuilder_init_structs(capnp_builder_any(b.b, 3), n, METHOD_WORDS, METHOD_PTRS)); }
-static inline method_list_builder node_interface_build_methods(node_interface_builder b) { return CAPNP_NEW(method_list_builder, capnp_abuilder_list(capnp_builder_any(b.b, 3), CAPNP_SIZE_COMPOSITE, METHOD_WORDS, METHOD_PTRS, NULL)); }
-static inline void node_interface_set_methods(node_interface_builder b, method_list v) { capnp_abuilder_set_list(capnp_builder_any(b.b, 3), v.l); }
+static inline method_list_builder node_interface_init_methods(node_interface_builder b, uint32_t n) { return CAPNP_NEW(method_list_builder, capnp_abuilder_init_structs(capnp_i_slot(b.b, 6, 3), n, METHOD_WORDS, METHOD_PTRS)); }
+static inline method_list_builder node_interface_build_methods(node_interface_builder b) { return CAPNP_NEW(method_list_builder, capnp_abuilder_list(capnp_i_slot(b.b, 6, 3), CAPNP_SIZE_COMPOSITE, METHOD_WORDS, METHOD_PTRS, NULL)); }
+static inline void node_interface_set_methods(node_interface_builder b, method_list v) { capnp_abuilder_set_list(capnp_i_slot(b.b, 6, 3), v.l); }
 
 static inline superclass_list node_interface_superclasses(node_interface_reader r) { return CAPNP_NEW(superclass_list, capnp_any_list(capnp_reader_any(r.r, 4), CAPNP_SIZE_COMPOSITE, NULL)); }
 static inline bool node_interface_has_superclasses(node_interface_reader r) { return capnp_any_what(capnp_reader_any(r.r, 4)) != CAPNP_WHAT_NULL; }
-static inline superclass_list_builder node_interface_init_superclasses(node_interface_builder b, uint32_t n) { return CAPNP_NEW(superclass_list_builder, capnp_abuilder_init_structs(capnp_builder_any(b.b, 4), n, SUPERCLASS_WORDS, SUPERCLASS_PTRS)); }
-static inline superclass_list_builder node_interface_build_superclasses(node_interface_builder b) { return CAPNP_NEW(superclass_list_builder, capnp_abuilder_list(capnp_builder_any(b.b, 4), CAPNP_SIZE_COMPOSITE, SUPERCLASS_WORDS, SUPERCLASS_PTRS, NULL)); }
-static inline void node_interface_set_superclasses(node_interface_builder b, superclass_list v) { capnp_abuilder_set_list(capnp_builder_any(b.b, 4), v.l); }
+static inline superclass_list_builder node_interface_init_superclasses(node_interface_builder b, uint32_t n) { return CAPNP_NEW(superclass_list_builder, capnp_abuilder_init_structs(capnp_i_slot(b.b, 6, 4), n, SUPERCLASS_WORDS, SUPERCLASS_PTRS)); }
+static inline superclass_list_builder node_interface_build_superclasses(node_interface_builder b) { return CAPNP_NEW(superclass_list_builder, capnp_abuilder_list(capnp_i_slot(b.b, 6, 4), CAPNP_SIZE_COMPOSITE, SUPERCLASS_WORDS, SUPERCLASS_PTRS, NULL)); }
+static inline void node_interface_set_superclasses(node_interface_builder b, superclass_list v) { capnp_abuilder_set_list(capnp_i_slot(b.b, 6, 4), v.l); }
 
 /* ---- Node.const ---- */
 
@@ -432,15 +432,15 @@ static inline node_const_reader node_const_as_reader(node_const_builder b) { ret
 
 static inline type_reader node_const_type(node_const_reader r) { return CAPNP_NEW(type_reader, capnp_any_struct(capnp_reader_any(r.r, 3), NULL)); }
 static inline bool node_const_has_type(node_const_reader r) { return capnp_any_what(capnp_reader_any(r.r, 3)) != CAPNP_WHAT_NULL; }
-static inline type_builder node_const_init_type(node_const_builder b) { return CAPNP_NEW(type_builder, capnp_abuilder_init_struct(capnp_builder_any(b.b, 3), TYPE_WORDS, TYPE_PTRS)); }
-static inline type_builder node_const_build_type(node_const_builder b) { return CAPNP_NEW(type_builder, capnp_abuilder_struct(capnp_builder_any(b.b, 3), TYPE_WORDS, TYPE_PTRS, NULL)); }
-static inline void node_const_set_type(node_const_builder b, type_reader v) { capnp_abuilder_set_struct(capnp_builder_any(b.b, 3), v.r); }
+static inline type_builder node_const_init_type(node_const_builder b) { return CAPNP_NEW(type_builder, capnp_abuilder_init_struct(capnp_i_slot(b.b, 6, 3), TYPE_WORDS, TYPE_PTRS)); }
+static inline type_builder node_const_build_type(node_const_builder b) { return CAPNP_NEW(type_builder, capnp_abuilder_struct(capnp_i_slot(b.b, 6, 3), TYPE_WORDS, TYPE_PTRS, NULL)); }
+static inline void node_const_set_type(node_const_builder b, type_reader v) { capnp_abuilder_set_struct(capnp_i_slot(b.b, 6, 3), v.r); }
 
 static inline value_reader node_const_value(node_const_reader r) { return CAPNP_NEW(value_reader, capnp_any_struct(capnp_reader_any(r.r, 4), NULL)); }
 static inline bool node_const_has_value(node_const_reader r) { return capnp_any_what(capnp_reader_any(r.r, 4)) != CAPNP_WHAT_NULL; }
-static inline value_builder node_const_init_value(node_const_builder b) { return CAPNP_NEW(value_builder, capnp_abuilder_init_struct(capnp_builder_any(b.b, 4), VALUE_WORDS, VALUE_PTRS)); }
-static inline value_builder node_const_build_value(node_const_builder b) { return CAPNP_NEW(value_builder, capnp_abuilder_struct(capnp_builder_any(b.b, 4), VALUE_WORDS, VALUE_PTRS, NULL)); }
-static inline void node_const_set_value(node_const_builder b, value_reader v) { capnp_abuilder_set_struct(capnp_builder_any(b.b, 4), v.r); }
+static inline value_builder node_const_init_value(node_const_builder b) { return CAPNP_NEW(value_builder, capnp_abuilder_init_struct(capnp_i_slot(b.b, 6, 4), VALUE_WORDS, VALUE_PTRS)); }
+static inline value_builder node_const_build_value(node_const_builder b) { return CAPNP_NEW(value_builder, capnp_abuilder_struct(capnp_i_slot(b.b, 6, 4), VALUE_WORDS, VALUE_PTRS, NULL)); }
+static inline void node_const_set_value(node_const_builder b, value_reader v) { capnp_abuilder_set_struct(capnp_i_slot(b.b, 6, 4), v.r); }
 
 /* ---- Node.annotation ---- */
 
@@ -448,45 +448,45 @@ static inline node_annotation_reader node_annotation_as_reader(node_annotation_b
 
 static inline type_reader node_annotation_type(node_annotation_reader r) { return CAPNP_NEW(type_reader, capnp_any_struct(capnp_reader_any(r.r, 3), NULL)); }
 static inline bool node_annotation_has_type(node_annotation_reader r) { return capnp_any_what(capnp_reader_any(r.r, 3)) != CAPNP_WHAT_NULL; }
-static inline type_builder node_annotation_init_type(node_annotation_builder b) { return CAPNP_NEW(type_builder, capnp_abuilder_init_struct(capnp_builder_any(b.b, 3), TYPE_WORDS, TYPE_PTRS)); }
-static inline type_builder node_annotation_build_type(node_annotation_builder b) { return CAPNP_NEW(type_builder, capnp_abuilder_struct(capnp_builder_any(b.b, 3), TYPE_WORDS, TYPE_PTRS, NULL)); }
-static inline void node_annotation_set_type(node_annotation_builder b, type_reader v) { capnp_abuilder_set_struct(capnp_builder_any(b.b, 3), v.r); }
+static inline type_builder node_annotation_init_type(node_annotation_builder b) { return CAPNP_NEW(type_builder, capnp_abuilder_init_struct(capnp_i_slot(b.b, 6, 3), TYPE_WORDS, TYPE_PTRS)); }
+static inline type_builder node_annotation_build_type(node_annotation_builder b) { return CAPNP_NEW(type_builder, capnp_abuilder_struct(capnp_i_slot(b.b, 6, 3), TYPE_WORDS, TYPE_PTRS, NULL)); }
+static inline void node_annotation_set_type(node_annotation_builder b, type_reader v) { capnp_abuilder_set_struct(capnp_i_slot(b.b, 6, 3), v.r); }
 
-static inline bool node_annotation_targets_file(node_annotation_reader r) { return capnp_reader_bool(r.r, 112, false); }
-static inline void node_annotation_set_targets_file(node_annotation_builder b, bool v) { capnp_builder_set_bool(b.b, 112, v, false); }
+static inline bool node_annotation_targets_file(node_annotation_reader r) { return capnp_i_get_bool(r.r, 40, 112, false); }
+static inline void node_annotation_set_targets_file(node_annotation_builder b, bool v) { capnp_i_put_bool(b.b, 40, 112, v, false); }
 
-static inline bool node_annotation_targets_const(node_annotation_reader r) { return capnp_reader_bool(r.r, 113, false); }
-static inline void node_annotation_set_targets_const(node_annotation_builder b, bool v) { capnp_builder_set_bool(b.b, 113, v, false); }
+static inline bool node_annotation_targets_const(node_annotation_reader r) { return capnp_i_get_bool(r.r, 40, 113, false); }
+static inline void node_annotation_set_targets_const(node_annotation_builder b, bool v) { capnp_i_put_bool(b.b, 40, 113, v, false); }
 
-static inline bool node_annotation_targets_enum(node_annotation_reader r) { return capnp_reader_bool(r.r, 114, false); }
-static inline void node_annotation_set_targets_enum(node_annotation_builder b, bool v) { capnp_builder_set_bool(b.b, 114, v, false); }
+static inline bool node_annotation_targets_enum(node_annotation_reader r) { return capnp_i_get_bool(r.r, 40, 114, false); }
+static inline void node_annotation_set_targets_enum(node_annotation_builder b, bool v) { capnp_i_put_bool(b.b, 40, 114, v, false); }
 
-static inline bool node_annotation_targets_enumerant(node_annotation_reader r) { return capnp_reader_bool(r.r, 115, false); }
-static inline void node_annotation_set_targets_enumerant(node_annotation_builder b, bool v) { capnp_builder_set_bool(b.b, 115, v, false); }
+static inline bool node_annotation_targets_enumerant(node_annotation_reader r) { return capnp_i_get_bool(r.r, 40, 115, false); }
+static inline void node_annotation_set_targets_enumerant(node_annotation_builder b, bool v) { capnp_i_put_bool(b.b, 40, 115, v, false); }
 
-static inline bool node_annotation_targets_struct(node_annotation_reader r) { return capnp_reader_bool(r.r, 116, false); }
-static inline void node_annotation_set_targets_struct(node_annotation_builder b, bool v) { capnp_builder_set_bool(b.b, 116, v, false); }
+static inline bool node_annotation_targets_struct(node_annotation_reader r) { return capnp_i_get_bool(r.r, 40, 116, false); }
+static inline void node_annotation_set_targets_struct(node_annotation_builder b, bool v) { capnp_i_put_bool(b.b, 40, 116, v, false); }
 
-static inline bool node_annotation_targets_field(node_annotation_reader r) { return capnp_reader_bool(r.r, 117, false); }
-static inline void node_annotation_set_targets_field(node_annotation_builder b, bool v) { capnp_builder_set_bool(b.b, 117, v, false); }
+static inline bool node_annotation_targets_field(node_annotation_reader r) { return capnp_i_get_bool(r.r, 40, 117, false); }
+static inline void node_annotation_set_targets_field(node_annotation_builder b, bool v) { capnp_i_put_bool(b.b, 40, 117, v, false); }
 
-static inline bool node_annotation_targets_union(node_annotation_reader r) { return capnp_reader_bool(r.r, 118, false); }
-static inline void node_annotation_set_targets_union(node_annotation_builder b, bool v) { capnp_builder_set_bool(b.b, 118, v, false); }
+static inline bool node_annotation_targets_union(node_annotation_reader r) { return capnp_i_get_bool(r.r, 40, 118, false); }
+static inline void node_annotation_set_targets_union(node_annotation_builder b, bool v) { capnp_i_put_bool(b.b, 40, 118, v, false); }
 
-static inline bool node_annotation_targets_group(node_annotation_reader r) { return capnp_reader_bool(r.r, 119, false); }
-static inline void node_annotation_set_targets_group(node_annotation_builder b, bool v) { capnp_builder_set_bool(b.b, 119, v, false); }
+static inline bool node_annotation_targets_group(node_annotation_reader r) { return capnp_i_get_bool(r.r, 40, 119, false); }
+static inline void node_annotation_set_targets_group(node_annotation_builder b, bool v) { capnp_i_put_bool(b.b, 40, 119, v, false); }
 
-static inline bool node_annotation_targets_interface(node_annotation_reader r) { return capnp_reader_bool(r.r, 120, false); }
-static inline void node_annotation_set_targets_interface(node_annotation_builder b, bool v) { capnp_builder_set_bool(b.b, 120, v, false); }
+static inline bool node_annotation_targets_interface(node_annotation_reader r) { return capnp_i_get_bool(r.r, 40, 120, false); }
+static inline void node_annotation_set_targets_interface(node_annotation_builder b, bool v) { capnp_i_put_bool(b.b, 40, 120, v, false); }
 
-static inline bool node_annotation_targets_method(node_annotation_reader r) { return capnp_reader_bool(r.r, 121, false); }
-static inline void node_annotation_set_targets_method(node_annotation_builder b, bool v) { capnp_builder_set_bool(b.b, 121, v, false); }
+static inline bool node_annotation_targets_method(node_annotation_reader r) { return capnp_i_get_bool(r.r, 40, 121, false); }
+static inline void node_annotation_set_targets_method(node_annotation_builder b, bool v) { capnp_i_put_bool(b.b, 40, 121, v, false); }
 
-static inline bool node_annotation_targets_param(node_annotation_reader r) { return capnp_reader_bool(r.r, 122, false); }
-static inline void node_annotation_set_targets_param(node_annotation_builder b, bool v) { capnp_builder_set_bool(b.b, 122, v, false); }
+static inline bool node_annotation_targets_param(node_annotation_reader r) { return capnp_i_get_bool(r.r, 40, 122, false); }
+static inline void node_annotation_set_targets_param(node_annotation_builder b, bool v) { capnp_i_put_bool(b.b, 40, 122, v, false); }
 
-static inline bool node_annotation_targets_annotation(node_annotation_reader r) { return capnp_reader_bool(r.r, 123, false); }
-static inline void node_annotation_set_targets_annotation(node_annotation_builder b, bool v) { capnp_builder_set_bool(b.b, 123, v, false); }
+static inline bool node_annotation_targets_annotation(node_annotation_reader r) { return capnp_i_get_bool(r.r, 40, 123, false); }
+static inline void node_annotation_set_targets_annotation(node_annotation_builder b, bool v) { capnp_i_put_bool(b.b, 40, 123, v, false); }
 
 /* ---- Node.Parameter ---- */
 
@@ -501,10 +501,10 @@ static inline uint32_t node_parameter_list_builder_len(node_parameter_list_build
 static inline node_parameter_builder node_parameter_list_builder_get(node_parameter_list_builder l, uint32_t i) { return CAPNP_NEW(node_parameter_builder, capnp_lbuilder_struct(l.l, i)); }
 static inline node_parameter_list node_parameter_list_as_reader(node_parameter_list_builder l) { return CAPNP_NEW(node_parameter_list, capnp_lbuilder_list(l.l)); }
 
-static inline capnp_text node_parameter_name(node_parameter_reader r) { return capnp_reader_text(r.r, 0); }
+static inline capnp_text node_parameter_name(node_parameter_reader r) { return capnp_i_string(capnp_reader_any(r.r, 0)); }
 static inline bool node_parameter_has_name(node_parameter_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
-static inline void node_parameter_set_name(node_parameter_builder b, const char *s) { capnp_builder_set_text(b.b, 0, s); }
-static inline void node_parameter_set_name_n(node_parameter_builder b, capnp_text v) { capnp_abuilder_set_text(capnp_builder_any(b.b, 0), v); }
+static inline void node_parameter_set_name(node_parameter_builder b, const char *s) { capnp_i_set_string(capnp_i_slot(b.b, 1, 0), s); }
+static inline void node_parameter_set_name_n(node_parameter_builder b, capnp_text v) { capnp_abuilder_set_text(capnp_i_slot(b.b, 1, 0), v); }
 
 /* ---- Node.NestedNode ---- */
 
@@ -519,13 +519,13 @@ static inline uint32_t node_nested_node_list_builder_len(node_nested_node_list_b
 static inline node_nested_node_builder node_nested_node_list_builder_get(node_nested_node_list_builder l, uint32_t i) { return CAPNP_NEW(node_nested_node_builder, capnp_lbuilder_struct(l.l, i)); }
 static inline node_nested_node_list node_nested_node_list_as_reader(node_nested_node_list_builder l) { return CAPNP_NEW(node_nested_node_list, capnp_lbuilder_list(l.l)); }
 
-static inline capnp_text node_nested_node_name(node_nested_node_reader r) { return capnp_reader_text(r.r, 0); }
+static inline capnp_text node_nested_node_name(node_nested_node_reader r) { return capnp_i_string(capnp_reader_any(r.r, 0)); }
 static inline bool node_nested_node_has_name(node_nested_node_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
-static inline void node_nested_node_set_name(node_nested_node_builder b, const char *s) { capnp_builder_set_text(b.b, 0, s); }
-static inline void node_nested_node_set_name_n(node_nested_node_builder b, capnp_text v) { capnp_abuilder_set_text(capnp_builder_any(b.b, 0), v); }
+static inline void node_nested_node_set_name(node_nested_node_builder b, const char *s) { capnp_i_set_string(capnp_i_slot(b.b, 1, 0), s); }
+static inline void node_nested_node_set_name_n(node_nested_node_builder b, capnp_text v) { capnp_abuilder_set_text(capnp_i_slot(b.b, 1, 0), v); }
 
-static inline uint64_t node_nested_node_id(node_nested_node_reader r) { return capnp_reader_u64(r.r, 0, UINT64_C(0)); }
-static inline void node_nested_node_set_id(node_nested_node_builder b, uint64_t v) { capnp_builder_set_u64(b.b, 0, v, UINT64_C(0)); }
+static inline uint64_t node_nested_node_id(node_nested_node_reader r) { return capnp_i_get_u64(r.r, 8, 0, UINT64_C(0)); }
+static inline void node_nested_node_set_id(node_nested_node_builder b, uint64_t v) { capnp_i_put_u64(b.b, 8, 0, v, UINT64_C(0)); }
 
 /* ---- Node.SourceInfo ---- */
 
@@ -540,19 +540,19 @@ static inline uint32_t node_source_info_list_builder_len(node_source_info_list_b
 static inline node_source_info_builder node_source_info_list_builder_get(node_source_info_list_builder l, uint32_t i) { return CAPNP_NEW(node_source_info_builder, capnp_lbuilder_struct(l.l, i)); }
 static inline node_source_info_list node_source_info_list_as_reader(node_source_info_list_builder l) { return CAPNP_NEW(node_source_info_list, capnp_lbuilder_list(l.l)); }
 
-static inline uint64_t node_source_info_id(node_source_info_reader r) { return capnp_reader_u64(r.r, 0, UINT64_C(0)); }
-static inline void node_source_info_set_id(node_source_info_builder b, uint64_t v) { capnp_builder_set_u64(b.b, 0, v, UINT64_C(0)); }
+static inline uint64_t node_source_info_id(node_source_info_reader r) { return capnp_i_get_u64(r.r, 8, 0, UINT64_C(0)); }
+static inline void node_source_info_set_id(node_source_info_builder b, uint64_t v) { capnp_i_put_u64(b.b, 8, 0, v, UINT64_C(0)); }
 
-static inline capnp_text node_source_info_doc_comment(node_source_info_reader r) { return capnp_reader_text(r.r, 0); }
+static inline capnp_text node_source_info_doc_comment(node_source_info_reader r) { return capnp_i_string(capnp_reader_any(r.r, 0)); }
 static inline bool node_source_info_has_doc_comment(node_source_info_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
-static inline void node_source_info_set_doc_comment(node_source_info_builder b, const char *s) { capnp_builder_set_text(b.b, 0, s); }
-static inline void node_source_info_set_doc_comment_n(node_source_info_builder b, capnp_text v) { capnp_abuilder_set_text(capnp_builder_any(b.b, 0), v); }
+static inline void node_source_info_set_doc_comment(node_source_info_builder b, const char *s) { capnp_i_set_string(capnp_i_slot(b.b, 2, 0), s); }
+static inline void node_source_info_set_doc_comment_n(node_source_info_builder b, capnp_text v) { capnp_abuilder_set_text(capnp_i_slot(b.b, 2, 0), v); }
 
 static inline node_source_info_member_list node_source_info_members(node_source_info_reader r) { return CAPNP_NEW(node_source_info_member_list, capnp_any_list(capnp_reader_any(r.r, 1), CAPNP_SIZE_COMPOSITE, NULL)); }
 static inline bool node_source_info_has_members(node_source_info_reader r) { return capnp_any_what(capnp_reader_any(r.r, 1)) != CAPNP_WHAT_NULL; }
-static inline node_source_info_member_list_builder node_source_info_init_members(node_source_info_builder b, uint32_t n) { return CAPNP_NEW(node_source_info_member_list_builder, capnp_abuilder_init_structs(capnp_builder_any(b.b, 1), n, NODE_SOURCE_INFO_MEMBER_WORDS, NODE_SOURCE_INFO_MEMBER_PTRS)); }
-static inline node_source_info_member_list_builder node_source_info_build_members(node_source_info_builder b) { return CAPNP_NEW(node_source_info_member_list_builder, capnp_abuilder_list(capnp_builder_any(b.b, 1), CAPNP_SIZE_COMPOSITE, NODE_SOURCE_INFO_MEMBER_WORDS, NODE_SOURCE_INFO_MEMBER_PTRS, NULL)); }
-static inline void node_source_info_set_members(node_source_info_builder b, node_source_info_member_list v) { capnp_abuilder_set_list(capnp_builder_any(b.b, 1), v.l); }
+static inline node_source_info_member_list_builder node_source_info_init_members(node_source_info_builder b, uint32_t n) { return CAPNP_NEW(node_source_info_member_list_builder, capnp_abuilder_init_structs(capnp_i_slot(b.b, 2, 1), n, NODE_SOURCE_INFO_MEMBER_WORDS, NODE_SOURCE_INFO_MEMBER_PTRS)); }
+static inline node_source_info_member_list_builder node_source_info_build_members(node_source_info_builder b) { return CAPNP_NEW(node_source_info_member_list_builder, capnp_abuilder_list(capnp_i_slot(b.b, 2, 1), CAPNP_SIZE_COMPOSITE, NODE_SOURCE_INFO_MEMBER_WORDS, NODE_SOURCE_INFO_MEMBER_PTRS, NULL)); }
+static inline void node_source_info_set_members(node_source_info_builder b, node_source_info_member_list v) { capnp_abuilder_set_list(capnp_i_slot(b.b, 2, 1), v.l); }
 
 /* ---- Node.SourceInfo.Member ---- */
 
@@ -567,15 +567,15 @@ static inline uint32_t node_source_info_member_list_builder_len(node_source_info
 static inline node_source_info_member_builder node_source_info_member_list_builder_get(node_source_info_member_list_builder l, uint32_t i) { return CAPNP_NEW(node_source_info_member_builder, capnp_lbuilder_struct(l.l, i)); }
 static inline node_source_info_member_list node_source_info_member_list_as_reader(node_source_info_member_list_builder l) { return CAPNP_NEW(node_source_info_member_list, capnp_lbuilder_list(l.l)); }
 
-static inline capnp_text node_source_info_member_doc_comment(node_source_info_member_reader r) { return capnp_reader_text(r.r, 0); }
+static inline capnp_text node_source_info_member_doc_comment(node_source_info_member_reader r) { return capnp_i_string(capnp_reader_any(r.r, 0)); }
 static inline bool node_source_info_member_has_doc_comment(node_source_info_member_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
-static inline void node_source_info_member_set_doc_comment(node_source_info_member_builder b, const char *s) { capnp_builder_set_text(b.b, 0, s); }
-static inline void node_source_info_member_set_doc_comment_n(node_source_info_member_builder b, capnp_text v) { capnp_abuilder_set_text(capnp_builder_any(b.b, 0), v); }
+static inline void node_source_info_member_set_doc_comment(node_source_info_member_builder b, const char *s) { capnp_i_set_string(capnp_i_slot(b.b, 1, 0), s); }
+static inline void node_source_info_member_set_doc_comment_n(node_source_info_member_builder b, capnp_text v) { capnp_abuilder_set_text(capnp_i_slot(b.b, 1, 0), v); }
 
 /* ---- Field ---- */
 
 static inline field_reader field_as_reader(field_builder b) { return CAPNP_NEW(field_reader, capnp_builder_reader(b.b)); }
-static inline enum field_which field_which(field_reader r) { return (enum field_which)capnp_reader_u16(r.r, 8, 0); }
+static inline enum field_which field_which(field_reader r) { return (enum field_which)capnp_i_get_u16(r.r, 24, 8, 0); }
 static inline field_reader field_root(capnp_msg *m) { return CAPNP_NEW(field_reader, capnp_any_struct(capnp_msg_root(m), NULL)); }
 static inline field_builder field_build(capnp_msg *m) { return CAPNP_NEW(field_builder, capnp_abuilder_init_struct(capnp_msg_build(m), FIELD_WORDS, FIELD_PTRS)); }
 static inline field_reader field_of_any(capnp_any a) { return CAPNP_NEW(field_reader, capnp_any_struct(a, NULL)); }
@@ -586,73 +586,73 @@ static inline uint32_t field_list_builder_len(field_list_builder l) { return l.l
 static inline field_builder field_list_builder_get(field_list_builder l, uint32_t i) { return CAPNP_NEW(field_builder, capnp_lbuilder_struct(l.l, i)); }
 static inline field_list field_list_as_reader(field_list_builder l) { return CAPNP_NEW(field_list, capnp_lbuilder_list(l.l)); }
 
-static inline capnp_text field_name(field_reader r) { return capnp_reader_text(r.r, 0); }
+static inline capnp_text field_name(field_reader r) { return capnp_i_string(capnp_reader_any(r.r, 0)); }
 static inline bool field_has_name(field_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
-static inline void field_set_name(field_builder b, const char *s) { capnp_builder_set_text(b.b, 0, s); }
-static inline void field_set_name_n(field_builder b, capnp_text v) { capnp_abuilder_set_text(capnp_builder_any(b.b, 0), v); }
+static inline void field_set_name(field_builder b, const char *s) { capnp_i_set_string(capnp_i_slot(b.b, 4, 0), s); }
+static inline void field_set_name_n(field_builder b, capnp_text v) { capnp_abuilder_set_text(capnp_i_slot(b.b, 4, 0), v); }
 
-static inline uint16_t field_code_order(field_reader r) { return capnp_reader_u16(r.r, 0, 0); }
-static inline void field_set_code_order(field_builder b, uint16_t v) { capnp_builder_set_u16(b.b, 0, v, 0); }
+static inline uint16_t field_code_order(field_reader r) { return capnp_i_get_u16(r.r, 24, 0, 0); }
+static inline void field_set_code_order(field_builder b, uint16_t v) { capnp_i_put_u16(b.b, 24, 0, v, 0); }
 
 static inline annotation_list field_annotations(field_reader r) { return CAPNP_NEW(annotation_list, capnp_any_list(capnp_reader_any(r.r, 1), CAPNP_SIZE_COMPOSITE, NULL)); }
 static inline bool field_has_annotations(field_reader r) { return capnp_any_what(capnp_reader_any(r.r, 1)) != CAPNP_WHAT_NULL; }
-static inline annotation_list_builder field_init_annotations(field_builder b, uint32_t n) { return CAPNP_NEW(annotation_list_builder, capnp_abuilder_init_structs(capnp_builder_any(b.b, 1), n, ANNOTATION_WORDS, ANNOTATION_PTRS)); }
-static inline annotation_list_builder field_build_annotations(field_builder b) { return CAPNP_NEW(annotation_list_builder, capnp_abuilder_list(capnp_builder_any(b.b, 1), CAPNP_SIZE_COMPOSITE, ANNOTATION_WORDS, ANNOTATION_PTRS, NULL)); }
-static inline void field_set_annotations(field_builder b, annotation_list v) { capnp_abuilder_set_list(capnp_builder_any(b.b, 1), v.l); }
+static inline annotation_list_builder field_init_annotations(field_builder b, uint32_t n) { return CAPNP_NEW(annotation_list_builder, capnp_abuilder_init_structs(capnp_i_slot(b.b, 4, 1), n, ANNOTATION_WORDS, ANNOTATION_PTRS)); }
+static inline annotation_list_builder field_build_annotations(field_builder b) { return CAPNP_NEW(annotation_list_builder, capnp_abuilder_list(capnp_i_slot(b.b, 4, 1), CAPNP_SIZE_COMPOSITE, ANNOTATION_WORDS, ANNOTATION_PTRS, NULL)); }
+static inline void field_set_annotations(field_builder b, annotation_list v) { capnp_abuilder_set_list(capnp_i_slot(b.b, 4, 1), v.l); }
 
-static inline uint16_t field_discriminant_value(field_reader r) { return capnp_reader_u16(r.r, 2, 65535); }
-static inline void field_set_discriminant_value(field_builder b, uint16_t v) { capnp_builder_set_u16(b.b, 2, v, 65535); }
+static inline uint16_t field_discriminant_value(field_reader r) { return capnp_i_get_u16(r.r, 24, 2, 65535); }
+static inline void field_set_discriminant_value(field_builder b, uint16_t v) { capnp_i_put_u16(b.b, 24, 2, v, 65535); }
 
-static inline field_slot_reader field_slot(field_reader r) { if (capnp_reader_u16(r.r, 8, 0) != FIELD_SLOT) r.r = capnp_i_none(r.r); return CAPNP_NEW(field_slot_reader, r.r); }
-static inline field_slot_builder field_init_slot(field_builder b) { capnp_builder_set_u32(b.b, 4, 0, 0); capnp_abuilder_clear(capnp_builder_any(b.b, 2)); capnp_abuilder_clear(capnp_builder_any(b.b, 3)); capnp_builder_set_bool(b.b, 128, 0, 0); capnp_builder_set_u16(b.b, 8, FIELD_SLOT, 0); return CAPNP_NEW(field_slot_builder, b.b); }
-static inline field_slot_builder field_build_slot(field_builder b) { if (capnp_reader_u16(capnp_builder_reader(b.b), 8, 0) != FIELD_SLOT) { capnp_builder_set_u32(b.b, 4, 0, 0); capnp_abuilder_clear(capnp_builder_any(b.b, 2)); capnp_abuilder_clear(capnp_builder_any(b.b, 3)); capnp_builder_set_bool(b.b, 128, 0, 0); capnp_builder_set_u16(b.b, 8, FIELD_SLOT, 0); } return CAPNP_NEW(field_slot_builder, b.b); }
+static inline field_slot_reader field_slot(field_reader r) { if (capnp_i_get_u16(r.r, 24, 8, 0) != FIELD_SLOT) r.r = capnp_i_none(r.r); return CAPNP_NEW(field_slot_reader, r.r); }
+static inline field_slot_builder field_init_slot(field_builder b) { capnp_i_put_u32(b.b, 24, 4, 0, 0); capnp_abuilder_clear(capnp_i_slot(b.b, 4, 2)); capnp_abuilder_clear(capnp_i_slot(b.b, 4, 3)); capnp_i_put_bool(b.b, 24, 128, 0, 0); capnp_i_put_u16(b.b, 24, 8, FIELD_SLOT, 0); return CAPNP_NEW(field_slot_builder, b.b); }
+static inline field_slot_builder field_build_slot(field_builder b) { if (capnp_i_get_u16(capnp_builder_reader(b.b), 24, 8, 0) != FIELD_SLOT) { capnp_i_put_u32(b.b, 24, 4, 0, 0); capnp_abuilder_clear(capnp_i_slot(b.b, 4, 2)); capnp_abuilder_clear(capnp_i_slot(b.b, 4, 3)); capnp_i_put_bool(b.b, 24, 128, 0, 0); capnp_i_put_u16(b.b, 24, 8, FIELD_SLOT, 0); } return CAPNP_NEW(field_slot_builder, b.b); }
 
-static inline field_group_reader field_group(field_reader r) { if (capnp_reader_u16(r.r, 8, 0) != FIELD_GROUP) r.r = capnp_i_none(r.r); return CAPNP_NEW(field_group_reader, r.r); }
-static inline field_group_builder field_init_group(field_builder b) { capnp_builder_set_u64(b.b, 16, 0, 0); capnp_builder_set_u16(b.b, 8, FIELD_GROUP, 0); return CAPNP_NEW(field_group_builder, b.b); }
-static inline field_group_builder field_build_group(field_builder b) { if (capnp_reader_u16(capnp_builder_reader(b.b), 8, 0) != FIELD_GROUP) { capnp_builder_set_u64(b.b, 16, 0, 0); capnp_builder_set_u16(b.b, 8, FIELD_GROUP, 0); } return CAPNP_NEW(field_group_builder, b.b); }
+static inline field_group_reader field_group(field_reader r) { if (capnp_i_get_u16(r.r, 24, 8, 0) != FIELD_GROUP) r.r = capnp_i_none(r.r); return CAPNP_NEW(field_group_reader, r.r); }
+static inline field_group_builder field_init_group(field_builder b) { capnp_i_put_u64(b.b, 24, 16, 0, 0); capnp_i_put_u16(b.b, 24, 8, FIELD_GROUP, 0); return CAPNP_NEW(field_group_builder, b.b); }
+static inline field_group_builder field_build_group(field_builder b) { if (capnp_i_get_u16(capnp_builder_reader(b.b), 24, 8, 0) != FIELD_GROUP) { capnp_i_put_u64(b.b, 24, 16, 0, 0); capnp_i_put_u16(b.b, 24, 8, FIELD_GROUP, 0); } return CAPNP_NEW(field_group_builder, b.b); }
 
 static inline field_ordinal_reader field_ordinal(field_reader r) { return CAPNP_NEW(field_ordinal_reader, r.r); }
-static inline field_ordinal_builder field_init_ordinal(field_builder b) { capnp_builder_set_u16(b.b, 10, 0, 0); capnp_builder_set_u16(b.b, 12, 0, 0); return CAPNP_NEW(field_ordinal_builder, b.b); }
+static inline field_ordinal_builder field_init_ordinal(field_builder b) { capnp_i_put_u16(b.b, 24, 10, 0, 0); capnp_i_put_u16(b.b, 24, 12, 0, 0); return CAPNP_NEW(field_ordinal_builder, b.b); }
 static inline field_ordinal_builder field_build_ordinal(field_builder b) { return CAPNP_NEW(field_ordinal_builder, b.b); }
 
 /* ---- Field.slot ---- */
 
 static inline field_slot_reader field_slot_as_reader(field_slot_builder b) { return CAPNP_NEW(field_slot_reader, capnp_builder_reader(b.b)); }
 
-static inline uint32_t field_slot_offset(field_slot_reader r) { return capnp_reader_u32(r.r, 4, 0u); }
-static inline void field_slot_set_offset(field_slot_builder b, uint32_t v) { capnp_builder_set_u32(b.b, 4, v, 0u); }
+static inline uint32_t field_slot_offset(field_slot_reader r) { return capnp_i_get_u32(r.r, 24, 4, 0u); }
+static inline void field_slot_set_offset(field_slot_builder b, uint32_t v) { capnp_i_put_u32(b.b, 24, 4, v, 0u); }
 
 static inline type_reader field_slot_type(field_slot_reader r) { return CAPNP_NEW(type_reader, capnp_any_struct(capnp_reader_any(r.r, 2), NULL)); }
 static inline bool field_slot_has_type(field_slot_reader r) { return capnp_any_what(capnp_reader_any(r.r, 2)) != CAPNP_WHAT_NULL; }
-static inline type_builder field_slot_init_type(field_slot_builder b) { return CAPNP_NEW(type_builder, capnp_abuilder_init_struct(capnp_builder_any(b.b, 2), TYPE_WORDS, TYPE_PTRS)); }
-static inline type_builder field_slot_build_type(field_slot_builder b) { return CAPNP_NEW(type_builder, capnp_abuilder_struct(capnp_builder_any(b.b, 2), TYPE_WORDS, TYPE_PTRS, NULL)); }
-static inline void field_slot_set_type(field_slot_builder b, type_reader v) { capnp_abuilder_set_struct(capnp_builder_any(b.b, 2), v.r); }
+static inline type_builder field_slot_init_type(field_slot_builder b) { return CAPNP_NEW(type_builder, capnp_abuilder_init_struct(capnp_i_slot(b.b, 4, 2), TYPE_WORDS, TYPE_PTRS)); }
+static inline type_builder field_slot_build_type(field_slot_builder b) { return CAPNP_NEW(type_builder, capnp_abuilder_struct(capnp_i_slot(b.b, 4, 2), TYPE_WORDS, TYPE_PTRS, NULL)); }
+static inline void field_slot_set_type(field_slot_builder b, type_reader v) { capnp_abuilder_set_struct(capnp_i_slot(b.b, 4, 2), v.r); }
 
 static inline value_reader field_slot_default_value(field_slot_reader r) { return CAPNP_NEW(value_reader, capnp_any_struct(capnp_reader_any(r.r, 3), NULL)); }
 static inline bool field_slot_has_default_value(field_slot_reader r) { return capnp_any_what(capnp_reader_any(r.r, 3)) != CAPNP_WHAT_NULL; }
-static inline value_builder field_slot_init_default_value(field_slot_builder b) { return CAPNP_NEW(value_builder, capnp_abuilder_init_struct(capnp_builder_any(b.b, 3), VALUE_WORDS, VALUE_PTRS)); }
-static inline value_builder field_slot_build_default_value(field_slot_builder b) { return CAPNP_NEW(value_builder, capnp_abuilder_struct(capnp_builder_any(b.b, 3), VALUE_WORDS, VALUE_PTRS, NULL)); }
-static inline void field_slot_set_default_value(field_slot_builder b, value_reader v) { capnp_abuilder_set_struct(capnp_builder_any(b.b, 3), v.r); }
+static inline value_builder field_slot_init_default_value(field_slot_builder b) { return CAPNP_NEW(value_builder, capnp_abuilder_init_struct(capnp_i_slot(b.b, 4, 3), VALUE_WORDS, VALUE_PTRS)); }
+static inline value_builder field_slot_build_default_value(field_slot_builder b) { return CAPNP_NEW(value_builder, capnp_abuilder_struct(capnp_i_slot(b.b, 4, 3), VALUE_WORDS, VALUE_PTRS, NULL)); }
+static inline void field_slot_set_default_value(field_slot_builder b, value_reader v) { capnp_abuilder_set_struct(capnp_i_slot(b.b, 4, 3), v.r); }
 
-static inline bool field_slot_had_explicit_default(field_slot_reader r) { return capnp_reader_bool(r.r, 128, false); }
-static inline void field_slot_set_had_explicit_default(field_slot_builder b, bool v) { capnp_builder_set_bool(b.b, 128, v, false); }
+static inline bool field_slot_had_explicit_default(field_slot_reader r) { return capnp_i_get_bool(r.r, 24, 128, false); }
+static inline void field_slot_set_had_explicit_default(field_slot_builder b, bool v) { capnp_i_put_bool(b.b, 24, 128, v, false); }
 
 /* ---- Field.group ---- */
 
 static inline field_group_reader field_group_as_reader(field_group_builder b) { return CAPNP_NEW(field_group_reader, capnp_builder_reader(b.b)); }
 
-static inline uint64_t field_group_type_id(field_group_reader r) { return capnp_reader_u64(r.r, 16, UINT64_C(0)); }
-static inline void field_group_set_type_id(field_group_builder b, uint64_t v) { capnp_builder_set_u64(b.b, 16, v, UINT64_C(0)); }
+static inline uint64_t field_group_type_id(field_group_reader r) { return capnp_i_get_u64(r.r, 24, 16, UINT64_C(0)); }
+static inline void field_group_set_type_id(field_group_builder b, uint64_t v) { capnp_i_put_u64(b.b, 24, 16, v, UINT64_C(0)); }
 
 /* ---- Field.ordinal ---- */
 
 static inline field_ordinal_reader field_ordinal_as_reader(field_ordinal_builder b) { return CAPNP_NEW(field_ordinal_reader, capnp_builder_reader(b.b)); }
-static inline enum field_ordinal_which field_ordinal_which(field_ordinal_reader r) { return (enum field_ordinal_which)capnp_reader_u16(r.r, 10, 0); }
+static inline enum field_ordinal_which field_ordinal_which(field_ordinal_reader r) { return (enum field_ordinal_which)capnp_i_get_u16(r.r, 24, 10, 0); }
 
-static inline void field_ordinal_set_implicit(field_ordinal_builder b) { capnp_builder_set_u16(b.b, 10, FIELD_ORDINAL_IMPLICIT, 0); }
+static inline void field_ordinal_set_implicit(field_ordinal_builder b) { capnp_i_put_u16(b.b, 24, 10, FIELD_ORDINAL_IMPLICIT, 0); }
 
-static inline uint16_t field_ordinal_explicit(field_ordinal_reader r) { if (capnp_reader_u16(r.r, 10, 0) != FIELD_ORDINAL_EXPLICIT) r.r = capnp_i_none(r.r); return capnp_reader_u16(r.r, 12, 0); }
-static inline void field_ordinal_set_explicit(field_ordinal_builder b, uint16_t v) { capnp_builder_set_u16(b.b, 10, FIELD_ORDINAL_EXPLICIT, 0); capnp_builder_set_u16(b.b, 12, v, 0); }
+static inline uint16_t field_ordinal_explicit(field_ordinal_reader r) { if (capnp_i_get_u16(r.r, 24, 10, 0) != FIELD_ORDINAL_EXPLICIT) r.r = capnp_i_none(r.r); return capnp_i_get_u16(r.r, 24, 12, 0); }
+static inline void field_ordinal_set_explicit(field_ordinal_builder b, uint16_t v) { capnp_i_put_u16(b.b, 24, 10, FIELD_ORDINAL_EXPLICIT, 0); capnp_i_put_u16(b.b, 24, 12, v, 0); }
 
 #define FIELD_NO_DISCRIMINANT ((uint16_t)65535)
 
@@ -669,19 +669,19 @@ static inline uint32_t enumerant_list_builder_len(enumerant_list_builder l) { re
 static inline enumerant_builder enumerant_list_builder_get(enumerant_list_builder l, uint32_t i) { return CAPNP_NEW(enumerant_builder, capnp_lbuilder_struct(l.l, i)); }
 static inline enumerant_list enumerant_list_as_reader(enumerant_list_builder l) { return CAPNP_NEW(enumerant_list, capnp_lbuilder_list(l.l)); }
 
-static inline capnp_text enumerant_name(enumerant_reader r) { return capnp_reader_text(r.r, 0); }
+static inline capnp_text enumerant_name(enumerant_reader r) { return capnp_i_string(capnp_reader_any(r.r, 0)); }
 static inline bool enumerant_has_name(enumerant_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
-static inline void enumerant_set_name(enumerant_builder b, const char *s) { capnp_builder_set_text(b.b, 0, s); }
-static inline void enumerant_set_name_n(enumerant_builder b, capnp_text v) { capnp_abuilder_set_text(capnp_builder_any(b.b, 0), v); }
+static inline void enumerant_set_name(enumerant_builder b, const char *s) { capnp_i_set_string(capnp_i_slot(b.b, 2, 0), s); }
+static inline void enumerant_set_name_n(enumerant_builder b, capnp_text v) { capnp_abuilder_set_text(capnp_i_slot(b.b, 2, 0), v); }
 
-static inline uint16_t enumerant_code_order(enumerant_reader r) { return capnp_reader_u16(r.r, 0, 0); }
-static inline void enumerant_set_code_order(enumerant_builder b, uint16_t v) { capnp_builder_set_u16(b.b, 0, v, 0); }
+static inline uint16_t enumerant_code_order(enumerant_reader r) { return capnp_i_get_u16(r.r, 8, 0, 0); }
+static inline void enumerant_set_code_order(enumerant_builder b, uint16_t v) { capnp_i_put_u16(b.b, 8, 0, v, 0); }
 
 static inline annotation_list enumerant_annotations(enumerant_reader r) { return CAPNP_NEW(annotation_list, capnp_any_list(capnp_reader_any(r.r, 1), CAPNP_SIZE_COMPOSITE, NULL)); }
 static inline bool enumerant_has_annotations(enumerant_reader r) { return capnp_any_what(capnp_reader_any(r.r, 1)) != CAPNP_WHAT_NULL; }
-static inline annotation_list_builder enumerant_init_annotations(enumerant_builder b, uint32_t n) { return CAPNP_NEW(annotation_list_builder, capnp_abuilder_init_structs(capnp_builder_any(b.b, 1), n, ANNOTATION_WORDS, ANNOTATION_PTRS)); }
-static inline annotation_list_builder enumerant_build_annotations(enumerant_builder b) { return CAPNP_NEW(annotation_list_builder, capnp_abuilder_list(capnp_builder_any(b.b, 1), CAPNP_SIZE_COMPOSITE, ANNOTATION_WORDS, ANNOTATION_PTRS, NULL)); }
-static inline void enumerant_set_annotations(enumerant_builder b, annotation_list v) { capnp_abuilder_set_list(capnp_builder_any(b.b, 1), v.l); }
+static inline annotation_list_builder enumerant_init_annotations(enumerant_builder b, uint32_t n) { return CAPNP_NEW(annotation_list_builder, capnp_abuilder_init_structs(capnp_i_slot(b.b, 2, 1), n, ANNOTATION_WORDS, ANNOTATION_PTRS)); }
+static inline annotation_list_builder enumerant_build_annotations(enumerant_builder b) { return CAPNP_NEW(annotation_list_builder, capnp_abuilder_list(capnp_i_slot(b.b, 2, 1), CAPNP_SIZE_COMPOSITE, ANNOTATION_WORDS, ANNOTATION_PTRS, NULL)); }
+static inline void enumerant_set_annotations(enumerant_builder b, annotation_list v) { capnp_abuilder_set_list(capnp_i_slot(b.b, 2, 1), v.l); }
 
 /* ---- Superclass ---- */
 
@@ -696,14 +696,14 @@ static inline uint32_t superclass_list_builder_len(superclass_list_builder l) { 
 static inline superclass_builder superclass_list_builder_get(superclass_list_builder l, uint32_t i) { return CAPNP_NEW(superclass_builder, capnp_lbuilder_struct(l.l, i)); }
 static inline superclass_list superclass_list_as_reader(superclass_list_builder l) { return CAPNP_NEW(superclass_list, capnp_lbuilder_list(l.l)); }
 
-static inline uint64_t superclass_id(superclass_reader r) { return capnp_reader_u64(r.r, 0, UINT64_C(0)); }
-static inline void superclass_set_id(superclass_builder b, uint64_t v) { capnp_builder_set_u64(b.b, 0, v, UINT64_C(0)); }
+static inline uint64_t superclass_id(superclass_reader r) { return capnp_i_get_u64(r.r, 8, 0, UINT64_C(0)); }
+static inline void superclass_set_id(superclass_builder b, uint64_t v) { capnp_i_put_u64(b.b, 8, 0, v, UINT64_C(0)); }
 
 static inline brand_reader superclass_brand(superclass_reader r) { return CAPNP_NEW(brand_reader, capnp_any_struct(capnp_reader_any(r.r, 0), NULL)); }
 static inline bool superclass_has_brand(superclass_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
-static inline brand_builder superclass_init_brand(superclass_builder b) { return CAPNP_NEW(brand_builder, capnp_abuilder_init_struct(capnp_builder_any(b.b, 0), BRAND_WORDS, BRAND_PTRS)); }
-static inline brand_builder superclass_build_brand(superclass_builder b) { return CAPNP_NEW(brand_builder, capnp_abuilder_struct(capnp_builder_any(b.b, 0), BRAND_WORDS, BRAND_PTRS, NULL)); }
-static inline void superclass_set_brand(superclass_builder b, brand_reader v) { capnp_abuilder_set_struct(capnp_builder_any(b.b, 0), v.r); }
+static inline brand_builder superclass_init_brand(superclass_builder b) { return CAPNP_NEW(brand_builder, capnp_abuilder_init_struct(capnp_i_slot(b.b, 1, 0), BRAND_WORDS, BRAND_PTRS)); }
+static inline brand_builder superclass_build_brand(superclass_builder b) { return CAPNP_NEW(brand_builder, capnp_abuilder_struct(capnp_i_slot(b.b, 1, 0), BRAND_WORDS, BRAND_PTRS, NULL)); }
+static inline void superclass_set_brand(superclass_builder b, brand_reader v) { capnp_abuilder_set_struct(capnp_i_slot(b.b, 1, 0), v.r); }
 
 /* ---- Method ---- */
 
@@ -718,48 +718,48 @@ static inline uint32_t method_list_builder_len(method_list_builder l) { return l
 static inline method_builder method_list_builder_get(method_list_builder l, uint32_t i) { return CAPNP_NEW(method_builder, capnp_lbuilder_struct(l.l, i)); }
 static inline method_list method_list_as_reader(method_list_builder l) { return CAPNP_NEW(method_list, capnp_lbuilder_list(l.l)); }
 
-static inline capnp_text method_name(method_reader r) { return capnp_reader_text(r.r, 0); }
+static inline capnp_text method_name(method_reader r) { return capnp_i_string(capnp_reader_any(r.r, 0)); }
 static inline bool method_has_name(method_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
-static inline void method_set_name(method_builder b, const char *s) { capnp_builder_set_text(b.b, 0, s); }
-static inline void method_set_name_n(method_builder b, capnp_text v) { capnp_abuilder_set_text(capnp_builder_any(b.b, 0), v); }
+static inline void method_set_name(method_builder b, const char *s) { capnp_i_set_string(capnp_i_slot(b.b, 5, 0), s); }
+static inline void method_set_name_n(method_builder b, capnp_text v) { capnp_abuilder_set_text(capnp_i_slot(b.b, 5, 0), v); }
 
-static inline uint16_t method_code_order(method_reader r) { return capnp_reader_u16(r.r, 0, 0); }
-static inline void method_set_code_order(method_builder b, uint16_t v) { capnp_builder_set_u16(b.b, 0, v, 0); }
+static inline uint16_t method_code_order(method_reader r) { return capnp_i_get_u16(r.r, 24, 0, 0); }
+static inline void method_set_code_order(method_builder b, uint16_t v) { capnp_i_put_u16(b.b, 24, 0, v, 0); }
 
-static inline uint64_t method_param_struct_type(method_reader r) { return capnp_reader_u64(r.r, 8, UINT64_C(0)); }
-static inline void method_set_param_struct_type(method_builder b, uint64_t v) { capnp_builder_set_u64(b.b, 8, v, UINT64_C(0)); }
+static inline uint64_t method_param_struct_type(method_reader r) { return capnp_i_get_u64(r.r, 24, 8, UINT64_C(0)); }
+static inline void method_set_param_struct_type(method_builder b, uint64_t v) { capnp_i_put_u64(b.b, 24, 8, v, UINT64_C(0)); }
 
-static inline uint64_t method_result_struct_type(method_reader r) { return capnp_reader_u64(r.r, 16, UINT64_C(0)); }
-static inline void method_set_result_struct_type(method_builder b, uint64_t v) { capnp_builder_set_u64(b.b, 16, v, UINT64_C(0)); }
+static inline uint64_t method_result_struct_type(method_reader r) { return capnp_i_get_u64(r.r, 24, 16, UINT64_C(0)); }
+static inline void method_set_result_struct_type(method_builder b, uint64_t v) { capnp_i_put_u64(b.b, 24, 16, v, UINT64_C(0)); }
 
 static inline annotation_list method_annotations(method_reader r) { return CAPNP_NEW(annotation_list, capnp_any_list(capnp_reader_any(r.r, 1), CAPNP_SIZE_COMPOSITE, NULL)); }
 static inline bool method_has_annotations(method_reader r) { return capnp_any_what(capnp_reader_any(r.r, 1)) != CAPNP_WHAT_NULL; }
-static inline annotation_list_builder method_init_annotations(method_builder b, uint32_t n) { return CAPNP_NEW(annotation_list_builder, capnp_abuilder_init_structs(capnp_builder_any(b.b, 1), n, ANNOTATION_WORDS, ANNOTATION_PTRS)); }
-static inline annotation_list_builder method_build_annotations(method_builder b) { return CAPNP_NEW(annotation_list_builder, capnp_abuilder_list(capnp_builder_any(b.b, 1), CAPNP_SIZE_COMPOSITE, ANNOTATION_WORDS, ANNOTATION_PTRS, NULL)); }
-static inline void method_set_annotations(method_builder b, annotation_list v) { capnp_abuilder_set_list(capnp_builder_any(b.b, 1), v.l); }
+static inline annotation_list_builder method_init_annotations(method_builder b, uint32_t n) { return CAPNP_NEW(annotation_list_builder, capnp_abuilder_init_structs(capnp_i_slot(b.b, 5, 1), n, ANNOTATION_WORDS, ANNOTATION_PTRS)); }
+static inline annotation_list_builder method_build_annotations(method_builder b) { return CAPNP_NEW(annotation_list_builder, capnp_abuilder_list(capnp_i_slot(b.b, 5, 1), CAPNP_SIZE_COMPOSITE, ANNOTATION_WORDS, ANNOTATION_PTRS, NULL)); }
+static inline void method_set_annotations(method_builder b, annotation_list v) { capnp_abuilder_set_list(capnp_i_slot(b.b, 5, 1), v.l); }
 
 static inline brand_reader method_param_brand(method_reader r) { return CAPNP_NEW(brand_reader, capnp_any_struct(capnp_reader_any(r.r, 2), NULL)); }
 static inline bool method_has_param_brand(method_reader r) { return capnp_any_what(capnp_reader_any(r.r, 2)) != CAPNP_WHAT_NULL; }
-static inline brand_builder method_init_param_brand(method_builder b) { return CAPNP_NEW(brand_builder, capnp_abuilder_init_struct(capnp_builder_any(b.b, 2), BRAND_WORDS, BRAND_PTRS)); }
-static inline brand_builder method_build_param_brand(method_builder b) { return CAPNP_NEW(brand_builder, capnp_abuilder_struct(capnp_builder_any(b.b, 2), BRAND_WORDS, BRAND_PTRS, NULL)); }
-static inline void method_set_param_brand(method_builder b, brand_reader v) { capnp_abuilder_set_struct(capnp_builder_any(b.b, 2), v.r); }
+static inline brand_builder method_init_param_brand(method_builder b) { return CAPNP_NEW(brand_builder, capnp_abuilder_init_struct(capnp_i_slot(b.b, 5, 2), BRAND_WORDS, BRAND_PTRS)); }
+static inline brand_builder method_build_param_brand(method_builder b) { return CAPNP_NEW(brand_builder, capnp_abuilder_struct(capnp_i_slot(b.b, 5, 2), BRAND_WORDS, BRAND_PTRS, NULL)); }
+static inline void method_set_param_brand(method_builder b, brand_reader v) { capnp_abuilder_set_struct(capnp_i_slot(b.b, 5, 2), v.r); }
 
 static inline brand_reader method_result_brand(method_reader r) { return CAPNP_NEW(brand_reader, capnp_any_struct(capnp_reader_any(r.r, 3), NULL)); }
 static inline bool method_has_result_brand(method_reader r) { return capnp_any_what(capnp_reader_any(r.r, 3)) != CAPNP_WHAT_NULL; }
-static inline brand_builder method_init_result_brand(method_builder b) { return CAPNP_NEW(brand_builder, capnp_abuilder_init_struct(capnp_builder_any(b.b, 3), BRAND_WORDS, BRAND_PTRS)); }
-static inline brand_builder method_build_result_brand(method_builder b) { return CAPNP_NEW(brand_builder, capnp_abuilder_struct(capnp_builder_any(b.b, 3), BRAND_WORDS, BRAND_PTRS, NULL)); }
-static inline void method_set_result_brand(method_builder b, brand_reader v) { capnp_abuilder_set_struct(capnp_builder_any(b.b, 3), v.r); }
+static inline brand_builder method_init_result_brand(method_builder b) { return CAPNP_NEW(brand_builder, capnp_abuilder_init_struct(capnp_i_slot(b.b, 5, 3), BRAND_WORDS, BRAND_PTRS)); }
+static inline brand_builder method_build_result_brand(method_builder b) { return CAPNP_NEW(brand_builder, capnp_abuilder_struct(capnp_i_slot(b.b, 5, 3), BRAND_WORDS, BRAND_PTRS, NULL)); }
+static inline void method_set_result_brand(method_builder b, brand_reader v) { capnp_abuilder_set_struct(capnp_i_slot(b.b, 5, 3), v.r); }
 
 static inline node_parameter_list method_implicit_parameters(method_reader r) { return CAPNP_NEW(node_parameter_list, capnp_any_list(capnp_reader_any(r.r, 4), CAPNP_SIZE_COMPOSITE, NULL)); }
 static inline bool method_has_implicit_parameters(method_reader r) { return capnp_any_what(capnp_reader_any(r.r, 4)) != CAPNP_WHAT_NULL; }
-static inline node_parameter_list_builder method_init_implicit_parameters(method_builder b, uint32_t n) { return CAPNP_NEW(node_parameter_list_builder, capnp_abuilder_init_structs(capnp_builder_any(b.b, 4), n, NODE_PARAMETER_WORDS, NODE_PARAMETER_PTRS)); }
-static inline node_parameter_list_builder method_build_implicit_parameters(method_builder b) { return CAPNP_NEW(node_parameter_list_builder, capnp_abuilder_list(capnp_builder_any(b.b, 4), CAPNP_SIZE_COMPOSITE, NODE_PARAMETER_WORDS, NODE_PARAMETER_PTRS, NULL)); }
-static inline void method_set_implicit_parameters(method_builder b, node_parameter_list v) { capnp_abuilder_set_list(capnp_builder_any(b.b, 4), v.l); }
+static inline node_parameter_list_builder method_init_implicit_parameters(method_builder b, uint32_t n) { return CAPNP_NEW(node_parameter_list_builder, capnp_abuilder_init_structs(capnp_i_slot(b.b, 5, 4), n, NODE_PARAMETER_WORDS, NODE_PARAMETER_PTRS)); }
+static inline node_parameter_list_builder method_build_implicit_parameters(method_builder b) { return CAPNP_NEW(node_parameter_list_builder, capnp_abuilder_list(capnp_i_slot(b.b, 5, 4), CAPNP_SIZE_COMPOSITE, NODE_PARAMETER_WORDS, NODE_PARAMETER_PTRS, NULL)); }
+static inline void method_set_implicit_parameters(method_builder b, node_parameter_list v) { capnp_abuilder_set_list(capnp_i_slot(b.b, 5, 4), v.l); }
 
 /* ---- Type ---- */
 
 static inline type_reader type_as_reader(type_builder b) { return CAPNP_NEW(type_reader, capnp_builder_reader(b.b)); }
-static inline enum type_which type_which(type_reader r) { return (enum type_which)capnp_reader_u16(r.r, 0, 0); }
+static inline enum type_which type_which(type_reader r) { return (enum type_which)capnp_i_get_u16(r.r, 24, 0, 0); }
 static inline type_reader type_root(capnp_msg *m) { return CAPNP_NEW(type_reader, capnp_any_struct(capnp_msg_root(m), NULL)); }
 static inline type_builder type_build(capnp_msg *m) { return CAPNP_NEW(type_builder, capnp_abuilder_init_struct(capnp_msg_build(m), TYPE_WORDS, TYPE_PTRS)); }
 static inline type_reader type_of_any(capnp_any a) { return CAPNP_NEW(type_reader, capnp_any_struct(a, NULL)); }
@@ -770,53 +770,53 @@ static inline uint32_t type_list_builder_len(type_list_builder l) { return l.l.l
 static inline type_builder type_list_builder_get(type_list_builder l, uint32_t i) { return CAPNP_NEW(type_builder, capnp_lbuilder_struct(l.l, i)); }
 static inline type_list type_list_as_reader(type_list_builder l) { return CAPNP_NEW(type_list, capnp_lbuilder_list(l.l)); }
 
-static inline void type_set_void(type_builder b) { capnp_builder_set_u16(b.b, 0, TYPE_VOID, 0); }
+static inline void type_set_void(type_builder b) { capnp_i_put_u16(b.b, 24, 0, TYPE_VOID, 0); }
 
-static inline void type_set_bool(type_builder b) { capnp_builder_set_u16(b.b, 0, TYPE_BOOL, 0); }
+static inline void type_set_bool(type_builder b) { capnp_i_put_u16(b.b, 24, 0, TYPE_BOOL, 0); }
 
-static inline void type_set_int8(type_builder b) { capnp_builder_set_u16(b.b, 0, TYPE_INT8, 0); }
+static inline void type_set_int8(type_builder b) { capnp_i_put_u16(b.b, 24, 0, TYPE_INT8, 0); }
 
-static inline void type_set_int16(type_builder b) { capnp_builder_set_u16(b.b, 0, TYPE_INT16, 0); }
+static inline void type_set_int16(type_builder b) { capnp_i_put_u16(b.b, 24, 0, TYPE_INT16, 0); }
 
-static inline void type_set_int32(type_builder b) { capnp_builder_set_u16(b.b, 0, TYPE_INT32, 0); }
+static inline void type_set_int32(type_builder b) { capnp_i_put_u16(b.b, 24, 0, TYPE_INT32, 0); }
 
-static inline void type_set_int64(type_builder b) { capnp_builder_set_u16(b.b, 0, TYPE_INT64, 0); }
+static inline void type_set_int64(type_builder b) { capnp_i_put_u16(b.b, 24, 0, TYPE_INT64, 0); }
 
-static inline void type_set_uint8(type_builder b) { capnp_builder_set_u16(b.b, 0, TYPE_UINT8, 0); }
+static inline void type_set_uint8(type_builder b) { capnp_i_put_u16(b.b, 24, 0, TYPE_UINT8, 0); }
 
-static inline void type_set_uint16(type_builder b) { capnp_builder_set_u16(b.b, 0, TYPE_UINT16, 0); }
+static inline void type_set_uint16(type_builder b) { capnp_i_put_u16(b.b, 24, 0, TYPE_UINT16, 0); }
 
-static inline void type_set_uint32(type_builder b) { capnp_builder_set_u16(b.b, 0, TYPE_UINT32, 0); }
+static inline void type_set_uint32(type_builder b) { capnp_i_put_u16(b.b, 24, 0, TYPE_UINT32, 0); }
 
-static inline void type_set_uint64(type_builder b) { capnp_builder_set_u16(b.b, 0, TYPE_UINT64, 0); }
+static inline void type_set_uint64(type_builder b) { capnp_i_put_u16(b.b, 24, 0, TYPE_UINT64, 0); }
 
-static inline void type_set_float32(type_builder b) { capnp_builder_set_u16(b.b, 0, TYPE_FLOAT32, 0); }
+static inline void type_set_float32(type_builder b) { capnp_i_put_u16(b.b, 24, 0, TYPE_FLOAT32, 0); }
 
-static inline void type_set_float64(type_builder b) { capnp_builder_set_u16(b.b, 0, TYPE_FLOAT64, 0); }
+static inline void type_set_float64(type_builder b) { capnp_i_put_u16(b.b, 24, 0, TYPE_FLOAT64, 0); }
 
-static inline void type_set_text(type_builder b) { capnp_builder_set_u16(b.b, 0, TYPE_TEXT, 0); }
+static inline void type_set_text(type_builder b) { capnp_i_put_u16(b.b, 24, 0, TYPE_TEXT, 0); }
 
-static inline void type_set_data(type_builder b) { capnp_builder_set_u16(b.b, 0, TYPE_DATA, 0); }
+static inline void type_set_data(type_builder b) { capnp_i_put_u16(b.b, 24, 0, TYPE_DATA, 0); }
 
-static inline type_list__reader type_list_(type_reader r) { if (capnp_reader_u16(r.r, 0, 0) != TYPE_LIST) r.r = capnp_i_none(r.r); return CAPNP_NEW(type_list__reader, r.r); }
-static inline type_list__builder type_init_list_(type_builder b) { capnp_abuilder_clear(capnp_builder_any(b.b, 0)); capnp_builder_set_u16(b.b, 0, TYPE_LIST, 0); return CAPNP_NEW(type_list__builder, b.b); }
-static inline type_list__builder type_build_list_(type_builder b) { if (capnp_reader_u16(capnp_builder_reader(b.b), 0, 0) != TYPE_LIST) { capnp_abuilder_clear(capnp_builder_any(b.b, 0)); capnp_builder_set_u16(b.b, 0, TYPE_LIST, 0); } return CAPNP_NEW(type_list__builder, b.b); }
+static inline type_list__reader type_list_(type_reader r) { if (capnp_i_get_u16(r.r, 24, 0, 0) != TYPE_LIST) r.r = capnp_i_none(r.r); return CAPNP_NEW(type_list__reader, r.r); }
+static inline type_list__builder type_init_list_(type_builder b) { capnp_abuilder_clear(capnp_i_slot(b.b, 1, 0)); capnp_i_put_u16(b.b, 24, 0, TYPE_LIST, 0); return CAPNP_NEW(type_list__builder, b.b); }
+static inline type_list__builder type_build_list_(type_builder b) { if (capnp_i_get_u16(capnp_builder_reader(b.b), 24, 0, 0) != TYPE_LIST) { capnp_abuilder_clear(capnp_i_slot(b.b, 1, 0)); capnp_i_put_u16(b.b, 24, 0, TYPE_LIST, 0); } return CAPNP_NEW(type_list__builder, b.b); }
 
-static inline type_enum_reader type_enum(type_reader r) { if (capnp_reader_u16(r.r, 0, 0) != TYPE_ENUM) r.r = capnp_i_none(r.r); return CAPNP_NEW(type_enum_reader, r.r); }
-static inline type_enum_builder type_init_enum(type_builder b) { capnp_builder_set_u64(b.b, 8, 0, 0); capnp_abuilder_clear(capnp_builder_any(b.b, 0)); capnp_builder_set_u16(b.b, 0, TYPE_ENUM, 0); return CAPNP_NEW(type_enum_builder, b.b); }
-static inline type_enum_builder type_build_enum(type_builder b) { if (capnp_reader_u16(capnp_builder_reader(b.b), 0, 0) != TYPE_ENUM) { capnp_builder_set_u64(b.b, 8, 0, 0); capnp_abuilder_clear(capnp_builder_any(b.b, 0)); capnp_builder_set_u16(b.b, 0, TYPE_ENUM, 0); } return CAPNP_NEW(type_enum_builder, b.b); }
+static inline type_enum_reader type_enum(type_reader r) { if (capnp_i_get_u16(r.r, 24, 0, 0) != TYPE_ENUM) r.r = capnp_i_none(r.r); return CAPNP_NEW(type_enum_reader, r.r); }
+static inline type_enum_builder type_init_enum(type_builder b) { capnp_i_put_u64(b.b, 24, 8, 0, 0); capnp_abuilder_clear(capnp_i_slot(b.b, 1, 0)); capnp_i_put_u16(b.b, 24, 0, TYPE_ENUM, 0); return CAPNP_NEW(type_enum_builder, b.b); }
+static inline type_enum_builder type_build_enum(type_builder b) { if (capnp_i_get_u16(capnp_builder_reader(b.b), 24, 0, 0) != TYPE_ENUM) { capnp_i_put_u64(b.b, 24, 8, 0, 0); capnp_abuilder_clear(capnp_i_slot(b.b, 1, 0)); capnp_i_put_u16(b.b, 24, 0, TYPE_ENUM, 0); } return CAPNP_NEW(type_enum_builder, b.b); }
 
-static inline type_struct_reader type_struct(type_reader r) { if (capnp_reader_u16(r.r, 0, 0) != TYPE_STRUCT) r.r = capnp_i_none(r.r); return CAPNP_NEW(type_struct_reader, r.r); }
-static inline type_struct_builder type_init_struct(type_builder b) { capnp_builder_set_u64(b.b, 8, 0, 0); capnp_abuilder_clear(capnp_builder_any(b.b, 0)); capnp_builder_set_u16(b.b, 0, TYPE_STRUCT, 0); return CAPNP_NEW(type_struct_builder, b.b); }
-static inline type_struct_builder type_build_struct(type_builder b) { if (capnp_reader_u16(capnp_builder_reader(b.b), 0, 0) != TYPE_STRUCT) { capnp_builder_set_u64(b.b, 8, 0, 0); capnp_abuilder_clear(capnp_builder_any(b.b, 0)); capnp_builder_set_u16(b.b, 0, TYPE_STRUCT, 0); } return CAPNP_NEW(type_struct_builder, b.b); }
+static inline type_struct_reader type_struct(type_reader r) { if (capnp_i_get_u16(r.r, 24, 0, 0) != TYPE_STRUCT) r.r = capnp_i_none(r.r); return CAPNP_NEW(type_struct_reader, r.r); }
+static inline type_struct_builder type_init_struct(type_builder b) { capnp_i_put_u64(b.b, 24, 8, 0, 0); capnp_abuilder_clear(capnp_i_slot(b.b, 1, 0)); capnp_i_put_u16(b.b, 24, 0, TYPE_STRUCT, 0); return CAPNP_NEW(type_struct_builder, b.b); }
+static inline type_struct_builder type_build_struct(type_builder b) { if (capnp_i_get_u16(capnp_builder_reader(b.b), 24, 0, 0) != TYPE_STRUCT) { capnp_i_put_u64(b.b, 24, 8, 0, 0); capnp_abuilder_clear(capnp_i_slot(b.b, 1, 0)); capnp_i_put_u16(b.b, 24, 0, TYPE_STRUCT, 0); } return CAPNP_NEW(type_struct_builder, b.b); }
 
-static inline type_interface_reader type_interface(type_reader r) { if (capnp_reader_u16(r.r, 0, 0) != TYPE_INTERFACE) r.r = capnp_i_none(r.r); return CAPNP_NEW(type_interface_reader, r.r); }
-static inline type_interface_builder type_init_interface(type_builder b) { capnp_builder_set_u64(b.b, 8, 0, 0); capnp_abuilder_clear(capnp_builder_any(b.b, 0)); capnp_builder_set_u16(b.b, 0, TYPE_INTERFACE, 0); return CAPNP_NEW(type_interface_builder, b.b); }
-static inline type_interface_builder type_build_interface(type_builder b) { if (capnp_reader_u16(capnp_builder_reader(b.b), 0, 0) != TYPE_INTERFACE) { capnp_builder_set_u64(b.b, 8, 0, 0); capnp_abuilder_clear(capnp_builder_any(b.b, 0)); capnp_builder_set_u16(b.b, 0, TYPE_INTERFACE, 0); } return CAPNP_NEW(type_interface_builder, b.b); }
+static inline type_interface_reader type_interface(type_reader r) { if (capnp_i_get_u16(r.r, 24, 0, 0) != TYPE_INTERFACE) r.r = capnp_i_none(r.r); return CAPNP_NEW(type_interface_reader, r.r); }
+static inline type_interface_builder type_init_interface(type_builder b) { capnp_i_put_u64(b.b, 24, 8, 0, 0); capnp_abuilder_clear(capnp_i_slot(b.b, 1, 0)); capnp_i_put_u16(b.b, 24, 0, TYPE_INTERFACE, 0); return CAPNP_NEW(type_interface_builder, b.b); }
+static inline type_interface_builder type_build_interface(type_builder b) { if (capnp_i_get_u16(capnp_builder_reader(b.b), 24, 0, 0) != TYPE_INTERFACE) { capnp_i_put_u64(b.b, 24, 8, 0, 0); capnp_abuilder_clear(capnp_i_slot(b.b, 1, 0)); capnp_i_put_u16(b.b, 24, 0, TYPE_INTERFACE, 0); } return CAPNP_NEW(type_interface_builder, b.b); }
 
-static inline type_any_pointer_reader type_any_pointer(type_reader r) { if (capnp_reader_u16(r.r, 0, 0) != TYPE_ANY_POINTER) r.r = capnp_i_none(r.r); return CAPNP_NEW(type_any_pointer_reader, r.r); }
-static inline type_any_pointer_builder type_init_any_pointer(type_builder b) { capnp_builder_set_u16(b.b, 8, 0, 0); capnp_builder_set_u16(b.b, 10, 0, 0); capnp_builder_set_u64(b.b, 16, 0, 0); capnp_builder_set_u16(b.b, 10, 0, 0); capnp_builder_set_u16(b.b, 10, 0, 0); capnp_builder_set_u16(b.b, 0, TYPE_ANY_POINTER, 0); return CAPNP_NEW(type_any_pointer_builder, b.b); }
-static inline type_any_pointer_builder type_build_any_pointer(type_builder b) { if (capnp_reader_u16(capnp_builder_reader(b.b), 0, 0) != TYPE_ANY_POINTER) { capnp_builder_set_u16(b.b, 8, 0, 0); capnp_builder_set_u16(b.b, 10, 0, 0); capnp_builder_set_u64(b.b, 16, 0, 0); capnp_builder_set_u16(b.b, 10, 0, 0); capnp_builder_set_u16(b.b, 10, 0, 0); capnp_builder_set_u16(b.b, 0, TYPE_ANY_POINTER, 0); } return CAPNP_NEW(type_any_pointer_builder, b.b); }
+static inline type_any_pointer_reader type_any_pointer(type_reader r) { if (capnp_i_get_u16(r.r, 24, 0, 0) != TYPE_ANY_POINTER) r.r = capnp_i_none(r.r); return CAPNP_NEW(type_any_pointer_reader, r.r); }
+static inline type_any_pointer_builder type_init_any_pointer(type_builder b) { capnp_i_put_u16(b.b, 24, 8, 0, 0); capnp_i_put_u16(b.b, 24, 10, 0, 0); capnp_i_put_u64(b.b, 24, 16, 0, 0); capnp_i_put_u16(b.b, 24, 10, 0, 0); capnp_i_put_u16(b.b, 24, 10, 0, 0); capnp_i_put_u16(b.b, 24, 0, TYPE_ANY_POINTER, 0); return CAPNP_NEW(type_any_pointer_builder, b.b); }
+static inline type_any_pointer_builder type_build_any_pointer(type_builder b) { if (capnp_i_get_u16(capnp_builder_reader(b.b), 24, 0, 0) != TYPE_ANY_POINTER) { capnp_i_put_u16(b.b, 24, 8, 0, 0); capnp_i_put_u16(b.b, 24, 10, 0, 0); capnp_i_put_u64(b.b, 24, 16, 0, 0); capnp_i_put_u16(b.b, 24, 10, 0, 0); capnp_i_put_u16(b.b, 24, 10, 0, 0); capnp_i_put_u16(b.b, 24, 0, TYPE_ANY_POINTER, 0); } return CAPNP_NEW(type_any_pointer_builder, b.b); }
 
 /* ---- Type.list ---- */
 
@@ -824,95 +824,95 @@ static inline type_list__reader type_list__as_reader(type_list__builder b) { ret
 
 static inline type_reader type_list__element_type(type_list__reader r) { return CAPNP_NEW(type_reader, capnp_any_struct(capnp_reader_any(r.r, 0), NULL)); }
 static inline bool type_list__has_element_type(type_list__reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
-static inline type_builder type_list__init_element_type(type_list__builder b) { return CAPNP_NEW(type_builder, capnp_abuilder_init_struct(capnp_builder_any(b.b, 0), TYPE_WORDS, TYPE_PTRS)); }
-static inline type_builder type_list__build_element_type(type_list__builder b) { return CAPNP_NEW(type_builder, capnp_abuilder_struct(capnp_builder_any(b.b, 0), TYPE_WORDS, TYPE_PTRS, NULL)); }
-static inline void type_list__set_element_type(type_list__builder b, type_reader v) { capnp_abuilder_set_struct(capnp_builder_any(b.b, 0), v.r); }
+static inline type_builder type_list__init_element_type(type_list__builder b) { return CAPNP_NEW(type_builder, capnp_abuilder_init_struct(capnp_i_slot(b.b, 1, 0), TYPE_WORDS, TYPE_PTRS)); }
+static inline type_builder type_list__build_element_type(type_list__builder b) { return CAPNP_NEW(type_builder, capnp_abuilder_struct(capnp_i_slot(b.b, 1, 0), TYPE_WORDS, TYPE_PTRS, NULL)); }
+static inline void type_list__set_element_type(type_list__builder b, type_reader v) { capnp_abuilder_set_struct(capnp_i_slot(b.b, 1, 0), v.r); }
 
 /* ---- Type.enum ---- */
 
 static inline type_enum_reader type_enum_as_reader(type_enum_builder b) { return CAPNP_NEW(type_enum_reader, capnp_builder_reader(b.b)); }
 
-static inline uint64_t type_enum_type_id(type_enum_reader r) { return capnp_reader_u64(r.r, 8, UINT64_C(0)); }
-static inline void type_enum_set_type_id(type_enum_builder b, uint64_t v) { capnp_builder_set_u64(b.b, 8, v, UINT64_C(0)); }
+static inline uint64_t type_enum_type_id(type_enum_reader r) { return capnp_i_get_u64(r.r, 24, 8, UINT64_C(0)); }
+static inline void type_enum_set_type_id(type_enum_builder b, uint64_t v) { capnp_i_put_u64(b.b, 24, 8, v, UINT64_C(0)); }
 
 static inline brand_reader type_enum_brand(type_enum_reader r) { return CAPNP_NEW(brand_reader, capnp_any_struct(capnp_reader_any(r.r, 0), NULL)); }
 static inline bool type_enum_has_brand(type_enum_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
-static inline brand_builder type_enum_init_brand(type_enum_builder b) { return CAPNP_NEW(brand_builder, capnp_abuilder_init_struct(capnp_builder_any(b.b, 0), BRAND_WORDS, BRAND_PTRS)); }
-static inline brand_builder type_enum_build_brand(type_enum_builder b) { return CAPNP_NEW(brand_builder, capnp_abuilder_struct(capnp_builder_any(b.b, 0), BRAND_WORDS, BRAND_PTRS, NULL)); }
-static inline void type_enum_set_brand(type_enum_builder b, brand_reader v) { capnp_abuilder_set_struct(capnp_builder_any(b.b, 0), v.r); }
+static inline brand_builder type_enum_init_brand(type_enum_builder b) { return CAPNP_NEW(brand_builder, capnp_abuilder_init_struct(capnp_i_slot(b.b, 1, 0), BRAND_WORDS, BRAND_PTRS)); }
+static inline brand_builder type_enum_build_brand(type_enum_builder b) { return CAPNP_NEW(brand_builder, capnp_abuilder_struct(capnp_i_slot(b.b, 1, 0), BRAND_WORDS, BRAND_PTRS, NULL)); }
+static inline void type_enum_set_brand(type_enum_builder b, brand_reader v) { capnp_abuilder_set_struct(capnp_i_slot(b.b, 1, 0), v.r); }
 
 /* ---- Type.struct ---- */
 
 static inline type_struct_reader type_struct_as_reader(type_struct_builder b) { return CAPNP_NEW(type_struct_reader, capnp_builder_reader(b.b)); }
 
-static inline uint64_t type_struct_type_id(type_struct_reader r) { return capnp_reader_u64(r.r, 8, UINT64_C(0)); }
-static inline void type_struct_set_type_id(type_struct_builder b, uint64_t v) { capnp_builder_set_u64(b.b, 8, v, UINT64_C(0)); }
+static inline uint64_t type_struct_type_id(type_struct_reader r) { return capnp_i_get_u64(r.r, 24, 8, UINT64_C(0)); }
+static inline void type_struct_set_type_id(type_struct_builder b, uint64_t v) { capnp_i_put_u64(b.b, 24, 8, v, UINT64_C(0)); }
 
 static inline brand_reader type_struct_brand(type_struct_reader r) { return CAPNP_NEW(brand_reader, capnp_any_struct(capnp_reader_any(r.r, 0), NULL)); }
 static inline bool type_struct_has_brand(type_struct_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
-static inline brand_builder type_struct_init_brand(type_struct_builder b) { return CAPNP_NEW(brand_builder, capnp_abuilder_init_struct(capnp_builder_any(b.b, 0), BRAND_WORDS, BRAND_PTRS)); }
-static inline brand_builder type_struct_build_brand(type_struct_builder b) { return CAPNP_NEW(brand_builder, capnp_abuilder_struct(capnp_builder_any(b.b, 0), BRAND_WORDS, BRAND_PTRS, NULL)); }
-static inline void type_struct_set_brand(type_struct_builder b, brand_reader v) { capnp_abuilder_set_struct(capnp_builder_any(b.b, 0), v.r); }
+static inline brand_builder type_struct_init_brand(type_struct_builder b) { return CAPNP_NEW(brand_builder, capnp_abuilder_init_struct(capnp_i_slot(b.b, 1, 0), BRAND_WORDS, BRAND_PTRS)); }
+static inline brand_builder type_struct_build_brand(type_struct_builder b) { return CAPNP_NEW(brand_builder, capnp_abuilder_struct(capnp_i_slot(b.b, 1, 0), BRAND_WORDS, BRAND_PTRS, NULL)); }
+static inline void type_struct_set_brand(type_struct_builder b, brand_reader v) { capnp_abuilder_set_struct(capnp_i_slot(b.b, 1, 0), v.r); }
 
 /* ---- Type.interface ---- */
 
 static inline type_interface_reader type_interface_as_reader(type_interface_builder b) { return CAPNP_NEW(type_interface_reader, capnp_builder_reader(b.b)); }
 
-static inline uint64_t type_interface_type_id(type_interface_reader r) { return capnp_reader_u64(r.r, 8, UINT64_C(0)); }
-static inline void type_interface_set_type_id(type_interface_builder b, uint64_t v) { capnp_builder_set_u64(b.b, 8, v, UINT64_C(0)); }
+static inline uint64_t type_interface_type_id(type_interface_reader r) { return capnp_i_get_u64(r.r, 24, 8, UINT64_C(0)); }
+static inline void type_interface_set_type_id(type_interface_builder b, uint64_t v) { capnp_i_put_u64(b.b, 24, 8, v, UINT64_C(0)); }
 
 static inline brand_reader type_interface_brand(type_interface_reader r) { return CAPNP_NEW(brand_reader, capnp_any_struct(capnp_reader_any(r.r, 0), NULL)); }
 static inline bool type_interface_has_brand(type_interface_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
-static inline brand_builder type_interface_init_brand(type_interface_builder b) { return CAPNP_NEW(brand_builder, capnp_abuilder_init_struct(capnp_builder_any(b.b, 0), BRAND_WORDS, BRAND_PTRS)); }
-static inline brand_builder type_interface_build_brand(type_interface_builder b) { return CAPNP_NEW(brand_builder, capnp_abuilder_struct(capnp_builder_any(b.b, 0), BRAND_WORDS, BRAND_PTRS, NULL)); }
-static inline void type_interface_set_brand(type_interface_builder b, brand_reader v) { capnp_abuilder_set_struct(capnp_builder_any(b.b, 0), v.r); }
+static inline brand_builder type_interface_init_brand(type_interface_builder b) { return CAPNP_NEW(brand_builder, capnp_abuilder_init_struct(capnp_i_slot(b.b, 1, 0), BRAND_WORDS, BRAND_PTRS)); }
+static inline brand_builder type_interface_build_brand(type_interface_builder b) { return CAPNP_NEW(brand_builder, capnp_abuilder_struct(capnp_i_slot(b.b, 1, 0), BRAND_WORDS, BRAND_PTRS, NULL)); }
+static inline void type_interface_set_brand(type_interface_builder b, brand_reader v) { capnp_abuilder_set_struct(capnp_i_slot(b.b, 1, 0), v.r); }
 
 /* ---- Type.anyPointer ---- */
 
 static inline type_any_pointer_reader type_any_pointer_as_reader(type_any_pointer_builder b) { return CAPNP_NEW(type_any_pointer_reader, capnp_builder_reader(b.b)); }
-static inline enum type_any_pointer_which type_any_pointer_which(type_any_pointer_reader r) { return (enum type_any_pointer_which)capnp_reader_u16(r.r, 8, 0); }
+static inline enum type_any_pointer_which type_any_pointer_which(type_any_pointer_reader r) { return (enum type_any_pointer_which)capnp_i_get_u16(r.r, 24, 8, 0); }
 
-static inline type_any_pointer_unconstrained_reader type_any_pointer_unconstrained(type_any_pointer_reader r) { if (capnp_reader_u16(r.r, 8, 0) != TYPE_ANY_POINTER_UNCONSTRAINED) r.r = capnp_i_none(r.r); return CAPNP_NEW(type_any_pointer_unconstrained_reader, r.r); }
-static inline type_any_pointer_unconstrained_builder type_any_pointer_init_unconstrained(type_any_pointer_builder b) { capnp_builder_set_u16(b.b, 10, 0, 0); capnp_builder_set_u16(b.b, 8, TYPE_ANY_POINTER_UNCONSTRAINED, 0); return CAPNP_NEW(type_any_pointer_unconstrained_builder, b.b); }
-static inline type_any_pointer_unconstrained_builder type_any_pointer_build_unconstrained(type_any_pointer_builder b) { if (capnp_reader_u16(capnp_builder_reader(b.b), 8, 0) != TYPE_ANY_POINTER_UNCONSTRAINED) { capnp_builder_set_u16(b.b, 10, 0, 0); capnp_builder_set_u16(b.b, 8, TYPE_ANY_POINTER_UNCONSTRAINED, 0); } return CAPNP_NEW(type_any_pointer_unconstrained_builder, b.b); }
+static inline type_any_pointer_unconstrained_reader type_any_pointer_unconstrained(type_any_pointer_reader r) { if (capnp_i_get_u16(r.r, 24, 8, 0) != TYPE_ANY_POINTER_UNCONSTRAINED) r.r = capnp_i_none(r.r); return CAPNP_NEW(type_any_pointer_unconstrained_reader, r.r); }
+static inline type_any_pointer_unconstrained_builder type_any_pointer_init_unconstrained(type_any_pointer_builder b) { capnp_i_put_u16(b.b, 24, 10, 0, 0); capnp_i_put_u16(b.b, 24, 8, TYPE_ANY_POINTER_UNCONSTRAINED, 0); return CAPNP_NEW(type_any_pointer_unconstrained_builder, b.b); }
+static inline type_any_pointer_unconstrained_builder type_any_pointer_build_unconstrained(type_any_pointer_builder b) { if (capnp_i_get_u16(capnp_builder_reader(b.b), 24, 8, 0) != TYPE_ANY_POINTER_UNCONSTRAINED) { capnp_i_put_u16(b.b, 24, 10, 0, 0); capnp_i_put_u16(b.b, 24, 8, TYPE_ANY_POINTER_UNCONSTRAINED, 0); } return CAPNP_NEW(type_any_pointer_unconstrained_builder, b.b); }
 
-static inline type_any_pointer_parameter_reader type_any_pointer_parameter(type_any_pointer_reader r) { if (capnp_reader_u16(r.r, 8, 0) != TYPE_ANY_POINTER_PARAMETER) r.r = capnp_i_none(r.r); return CAPNP_NEW(type_any_pointer_parameter_reader, r.r); }
-static inline type_any_pointer_parameter_builder type_any_pointer_init_parameter(type_any_pointer_builder b) { capnp_builder_set_u64(b.b, 16, 0, 0); capnp_builder_set_u16(b.b, 10, 0, 0); capnp_builder_set_u16(b.b, 8, TYPE_ANY_POINTER_PARAMETER, 0); return CAPNP_NEW(type_any_pointer_parameter_builder, b.b); }
-static inline type_any_pointer_parameter_builder type_any_pointer_build_parameter(type_any_pointer_builder b) { if (capnp_reader_u16(capnp_builder_reader(b.b), 8, 0) != TYPE_ANY_POINTER_PARAMETER) { capnp_builder_set_u64(b.b, 16, 0, 0); capnp_builder_set_u16(b.b, 10, 0, 0); capnp_builder_set_u16(b.b, 8, TYPE_ANY_POINTER_PARAMETER, 0); } return CAPNP_NEW(type_any_pointer_parameter_builder, b.b); }
+static inline type_any_pointer_parameter_reader type_any_pointer_parameter(type_any_pointer_reader r) { if (capnp_i_get_u16(r.r, 24, 8, 0) != TYPE_ANY_POINTER_PARAMETER) r.r = capnp_i_none(r.r); return CAPNP_NEW(type_any_pointer_parameter_reader, r.r); }
+static inline type_any_pointer_parameter_builder type_any_pointer_init_parameter(type_any_pointer_builder b) { capnp_i_put_u64(b.b, 24, 16, 0, 0); capnp_i_put_u16(b.b, 24, 10, 0, 0); capnp_i_put_u16(b.b, 24, 8, TYPE_ANY_POINTER_PARAMETER, 0); return CAPNP_NEW(type_any_pointer_parameter_builder, b.b); }
+static inline type_any_pointer_parameter_builder type_any_pointer_build_parameter(type_any_pointer_builder b) { if (capnp_i_get_u16(capnp_builder_reader(b.b), 24, 8, 0) != TYPE_ANY_POINTER_PARAMETER) { capnp_i_put_u64(b.b, 24, 16, 0, 0); capnp_i_put_u16(b.b, 24, 10, 0, 0); capnp_i_put_u16(b.b, 24, 8, TYPE_ANY_POINTER_PARAMETER, 0); } return CAPNP_NEW(type_any_pointer_parameter_builder, b.b); }
 
-static inline type_any_pointer_implicit_method_parameter_reader type_any_pointer_implicit_method_parameter(type_any_pointer_reader r) { if (capnp_reader_u16(r.r, 8, 0) != TYPE_ANY_POINTER_IMPLICIT_METHOD_PARAMETER) r.r = capnp_i_none(r.r); return CAPNP_NEW(type_any_pointer_implicit_method_parameter_reader, r.r); }
-static inline type_any_pointer_implicit_method_parameter_builder type_any_pointer_init_implicit_method_parameter(type_any_pointer_builder b) { capnp_builder_set_u16(b.b, 10, 0, 0); capnp_builder_set_u16(b.b, 8, TYPE_ANY_POINTER_IMPLICIT_METHOD_PARAMETER, 0); return CAPNP_NEW(type_any_pointer_implicit_method_parameter_builder, b.b); }
-static inline type_any_pointer_implicit_method_parameter_builder type_any_pointer_build_implicit_method_parameter(type_any_pointer_builder b) { if (capnp_reader_u16(capnp_builder_reader(b.b), 8, 0) != TYPE_ANY_POINTER_IMPLICIT_METHOD_PARAMETER) { capnp_builder_set_u16(b.b, 10, 0, 0); capnp_builder_set_u16(b.b, 8, TYPE_ANY_POINTER_IMPLICIT_METHOD_PARAMETER, 0); } return CAPNP_NEW(type_any_pointer_implicit_method_parameter_builder, b.b); }
+static inline type_any_pointer_implicit_method_parameter_reader type_any_pointer_implicit_method_parameter(type_any_pointer_reader r) { if (capnp_i_get_u16(r.r, 24, 8, 0) != TYPE_ANY_POINTER_IMPLICIT_METHOD_PARAMETER) r.r = capnp_i_none(r.r); return CAPNP_NEW(type_any_pointer_implicit_method_parameter_reader, r.r); }
+static inline type_any_pointer_implicit_method_parameter_builder type_any_pointer_init_implicit_method_parameter(type_any_pointer_builder b) { capnp_i_put_u16(b.b, 24, 10, 0, 0); capnp_i_put_u16(b.b, 24, 8, TYPE_ANY_POINTER_IMPLICIT_METHOD_PARAMETER, 0); return CAPNP_NEW(type_any_pointer_implicit_method_parameter_builder, b.b); }
+static inline type_any_pointer_implicit_method_parameter_builder type_any_pointer_build_implicit_method_parameter(type_any_pointer_builder b) { if (capnp_i_get_u16(capnp_builder_reader(b.b), 24, 8, 0) != TYPE_ANY_POINTER_IMPLICIT_METHOD_PARAMETER) { capnp_i_put_u16(b.b, 24, 10, 0, 0); capnp_i_put_u16(b.b, 24, 8, TYPE_ANY_POINTER_IMPLICIT_METHOD_PARAMETER, 0); } return CAPNP_NEW(type_any_pointer_implicit_method_parameter_builder, b.b); }
 
 /* ---- Type.anyPointer.unconstrained ---- */
 
 static inline type_any_pointer_unconstrained_reader type_any_pointer_unconstrained_as_reader(type_any_pointer_unconstrained_builder b) { return CAPNP_NEW(type_any_pointer_unconstrained_reader, capnp_builder_reader(b.b)); }
-static inline enum type_any_pointer_unconstrained_which type_any_pointer_unconstrained_which(type_any_pointer_unconstrained_reader r) { return (enum type_any_pointer_unconstrained_which)capnp_reader_u16(r.r, 10, 0); }
+static inline enum type_any_pointer_unconstrained_which type_any_pointer_unconstrained_which(type_any_pointer_unconstrained_reader r) { return (enum type_any_pointer_unconstrained_which)capnp_i_get_u16(r.r, 24, 10, 0); }
 
-static inline void type_any_pointer_unconstrained_set_any_kind(type_any_pointer_unconstrained_builder b) { capnp_builder_set_u16(b.b, 10, TYPE_ANY_POINTER_UNCONSTRAINED_ANY_KIND, 0); }
+static inline void type_any_pointer_unconstrained_set_any_kind(type_any_pointer_unconstrained_builder b) { capnp_i_put_u16(b.b, 24, 10, TYPE_ANY_POINTER_UNCONSTRAINED_ANY_KIND, 0); }
 
-static inline void type_any_pointer_unconstrained_set_struct(type_any_pointer_unconstrained_builder b) { capnp_builder_set_u16(b.b, 10, TYPE_ANY_POINTER_UNCONSTRAINED_STRUCT, 0); }
+static inline void type_any_pointer_unconstrained_set_struct(type_any_pointer_unconstrained_builder b) { capnp_i_put_u16(b.b, 24, 10, TYPE_ANY_POINTER_UNCONSTRAINED_STRUCT, 0); }
 
-static inline void type_any_pointer_unconstrained_set_list_(type_any_pointer_unconstrained_builder b) { capnp_builder_set_u16(b.b, 10, TYPE_ANY_POINTER_UNCONSTRAINED_LIST, 0); }
+static inline void type_any_pointer_unconstrained_set_list_(type_any_pointer_unconstrained_builder b) { capnp_i_put_u16(b.b, 24, 10, TYPE_ANY_POINTER_UNCONSTRAINED_LIST, 0); }
 
-static inline void type_any_pointer_unconstrained_set_capability(type_any_pointer_unconstrained_builder b) { capnp_builder_set_u16(b.b, 10, TYPE_ANY_POINTER_UNCONSTRAINED_CAPABILITY, 0); }
+static inline void type_any_pointer_unconstrained_set_capability(type_any_pointer_unconstrained_builder b) { capnp_i_put_u16(b.b, 24, 10, TYPE_ANY_POINTER_UNCONSTRAINED_CAPABILITY, 0); }
 
 /* ---- Type.anyPointer.parameter ---- */
 
 static inline type_any_pointer_parameter_reader type_any_pointer_parameter_as_reader(type_any_pointer_parameter_builder b) { return CAPNP_NEW(type_any_pointer_parameter_reader, capnp_builder_reader(b.b)); }
 
-static inline uint64_t type_any_pointer_parameter_scope_id(type_any_pointer_parameter_reader r) { return capnp_reader_u64(r.r, 16, UINT64_C(0)); }
-static inline void type_any_pointer_parameter_set_scope_id(type_any_pointer_parameter_builder b, uint64_t v) { capnp_builder_set_u64(b.b, 16, v, UINT64_C(0)); }
+static inline uint64_t type_any_pointer_parameter_scope_id(type_any_pointer_parameter_reader r) { return capnp_i_get_u64(r.r, 24, 16, UINT64_C(0)); }
+static inline void type_any_pointer_parameter_set_scope_id(type_any_pointer_parameter_builder b, uint64_t v) { capnp_i_put_u64(b.b, 24, 16, v, UINT64_C(0)); }
 
-static inline uint16_t type_any_pointer_parameter_parameter_index(type_any_pointer_parameter_reader r) { return capnp_reader_u16(r.r, 10, 0); }
-static inline void type_any_pointer_parameter_set_parameter_index(type_any_pointer_parameter_builder b, uint16_t v) { capnp_builder_set_u16(b.b, 10, v, 0); }
+static inline uint16_t type_any_pointer_parameter_parameter_index(type_any_pointer_parameter_reader r) { return capnp_i_get_u16(r.r, 24, 10, 0); }
+static inline void type_any_pointer_parameter_set_parameter_index(type_any_pointer_parameter_builder b, uint16_t v) { capnp_i_put_u16(b.b, 24, 10, v, 0); }
 
 /* ---- Type.anyPointer.implicitMethodParameter ---- */
 
 static inline type_any_pointer_implicit_method_parameter_reader type_any_pointer_implicit_method_parameter_as_reader(type_any_pointer_implicit_method_parameter_builder b) { return CAPNP_NEW(type_any_pointer_implicit_method_parameter_reader, capnp_builder_reader(b.b)); }
 
-static inline uint16_t type_any_pointer_implicit_method_parameter_parameter_index(type_any_pointer_implicit_method_parameter_reader r) { return capnp_reader_u16(r.r, 10, 0); }
-static inline void type_any_pointer_implicit_method_parameter_set_parameter_index(type_any_pointer_implicit_method_parameter_builder b, uint16_t v) { capnp_builder_set_u16(b.b, 10, v, 0); }
+static inline uint16_t type_any_pointer_implicit_method_parameter_parameter_index(type_any_pointer_implicit_method_parameter_reader r) { return capnp_i_get_u16(r.r, 24, 10, 0); }
+static inline void type_any_pointer_implicit_method_parameter_set_parameter_index(type_any_pointer_implicit_method_parameter_builder b, uint16_t v) { capnp_i_put_u16(b.b, 24, 10, v, 0); }
 
 /* ---- Brand ---- */
 
@@ -929,14 +929,14 @@ static inline brand_list brand_list_as_reader(brand_list_builder l) { return CAP
 
 static inline brand_scope_list brand_scopes(brand_reader r) { return CAPNP_NEW(brand_scope_list, capnp_any_list(capnp_reader_any(r.r, 0), CAPNP_SIZE_COMPOSITE, NULL)); }
 static inline bool brand_has_scopes(brand_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
-static inline brand_scope_list_builder brand_init_scopes(brand_builder b, uint32_t n) { return CAPNP_NEW(brand_scope_list_builder, capnp_abuilder_init_structs(capnp_builder_any(b.b, 0), n, BRAND_SCOPE_WORDS, BRAND_SCOPE_PTRS)); }
-static inline brand_scope_list_builder brand_build_scopes(brand_builder b) { return CAPNP_NEW(brand_scope_list_builder, capnp_abuilder_list(capnp_builder_any(b.b, 0), CAPNP_SIZE_COMPOSITE, BRAND_SCOPE_WORDS, BRAND_SCOPE_PTRS, NULL)); }
-static inline void brand_set_scopes(brand_builder b, brand_scope_list v) { capnp_abuilder_set_list(capnp_builder_any(b.b, 0), v.l); }
+static inline brand_scope_list_builder brand_init_scopes(brand_builder b, uint32_t n) { return CAPNP_NEW(brand_scope_list_builder, capnp_abuilder_init_structs(capnp_i_slot(b.b, 1, 0), n, BRAND_SCOPE_WORDS, BRAND_SCOPE_PTRS)); }
+static inline brand_scope_list_builder brand_build_scopes(brand_builder b) { return CAPNP_NEW(brand_scope_list_builder, capnp_abuilder_list(capnp_i_slot(b.b, 1, 0), CAPNP_SIZE_COMPOSITE, BRAND_SCOPE_WORDS, BRAND_SCOPE_PTRS, NULL)); }
+static inline void brand_set_scopes(brand_builder b, brand_scope_list v) { capnp_abuilder_set_list(capnp_i_slot(b.b, 1, 0), v.l); }
 
 /* ---- Brand.Scope ---- */
 
 static inline brand_scope_reader brand_scope_as_reader(brand_scope_builder b) { return CAPNP_NEW(brand_scope_reader, capnp_builder_reader(b.b)); }
-static inline enum brand_scope_which brand_scope_which(brand_scope_reader r) { return (enum brand_scope_which)capnp_reader_u16(r.r, 8, 0); }
+static inline enum brand_scope_which brand_scope_which(brand_scope_reader r) { return (enum brand_scope_which)capnp_i_get_u16(r.r, 16, 8, 0); }
 static inline brand_scope_reader brand_scope_root(capnp_msg *m) { return CAPNP_NEW(brand_scope_reader, capnp_any_struct(capnp_msg_root(m), NULL)); }
 static inline brand_scope_builder brand_scope_build(capnp_msg *m) { return CAPNP_NEW(brand_scope_builder, capnp_abuilder_init_struct(capnp_msg_build(m), BRAND_SCOPE_WORDS, BRAND_SCOPE_PTRS)); }
 static inline brand_scope_reader brand_scope_of_any(capnp_any a) { return CAPNP_NEW(brand_scope_reader, capnp_any_struct(a, NULL)); }
@@ -947,21 +947,21 @@ static inline uint32_t brand_scope_list_builder_len(brand_scope_list_builder l) 
 static inline brand_scope_builder brand_scope_list_builder_get(brand_scope_list_builder l, uint32_t i) { return CAPNP_NEW(brand_scope_builder, capnp_lbuilder_struct(l.l, i)); }
 static inline brand_scope_list brand_scope_list_as_reader(brand_scope_list_builder l) { return CAPNP_NEW(brand_scope_list, capnp_lbuilder_list(l.l)); }
 
-static inline uint64_t brand_scope_scope_id(brand_scope_reader r) { return capnp_reader_u64(r.r, 0, UINT64_C(0)); }
-static inline void brand_scope_set_scope_id(brand_scope_builder b, uint64_t v) { capnp_builder_set_u64(b.b, 0, v, UINT64_C(0)); }
+static inline uint64_t brand_scope_scope_id(brand_scope_reader r) { return capnp_i_get_u64(r.r, 16, 0, UINT64_C(0)); }
+static inline void brand_scope_set_scope_id(brand_scope_builder b, uint64_t v) { capnp_i_put_u64(b.b, 16, 0, v, UINT64_C(0)); }
 
-static inline brand_binding_list brand_scope_bind(brand_scope_reader r) { if (capnp_reader_u16(r.r, 8, 0) != BRAND_SCOPE_BIND) r.r = capnp_i_none(r.r); return CAPNP_NEW(brand_binding_list, capnp_any_list(capnp_reader_any(r.r, 0), CAPNP_SIZE_COMPOSITE, NULL)); }
-static inline bool brand_scope_has_bind(brand_scope_reader r) { if (capnp_reader_u16(r.r, 8, 0) != BRAND_SCOPE_BIND) r.r = capnp_i_none(r.r); return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
-static inline brand_binding_list_builder brand_scope_init_bind(brand_scope_builder b, uint32_t n) { capnp_builder_set_u16(b.b, 8, BRAND_SCOPE_BIND, 0); return CAPNP_NEW(brand_binding_list_builder, capnp_abuilder_init_structs(capnp_builder_any(b.b, 0), n, BRAND_BINDING_WORDS, BRAND_BINDING_PTRS)); }
-static inline brand_binding_list_builder brand_scope_build_bind(brand_scope_builder b) { if (capnp_reader_u16(capnp_builder_reader(b.b), 8, 0) != BRAND_SCOPE_BIND) { capnp_abuilder_clear(capnp_builder_any(b.b, 0)); capnp_builder_set_u16(b.b, 8, BRAND_SCOPE_BIND, 0); } return CAPNP_NEW(brand_binding_list_builder, capnp_abuilder_list(capnp_builder_any(b.b, 0), CAPNP_SIZE_COMPOSITE, BRAND_BINDING_WORDS, BRAND_BINDING_PTRS, NULL)); }
-static inline void brand_scope_set_bind(brand_scope_builder b, brand_binding_list v) { capnp_builder_set_u16(b.b, 8, BRAND_SCOPE_BIND, 0); capnp_abuilder_set_list(capnp_builder_any(b.b, 0), v.l); }
+static inline brand_binding_list brand_scope_bind(brand_scope_reader r) { if (capnp_i_get_u16(r.r, 16, 8, 0) != BRAND_SCOPE_BIND) r.r = capnp_i_none(r.r); return CAPNP_NEW(brand_binding_list, capnp_any_list(capnp_reader_any(r.r, 0), CAPNP_SIZE_COMPOSITE, NULL)); }
+static inline bool brand_scope_has_bind(brand_scope_reader r) { if (capnp_i_get_u16(r.r, 16, 8, 0) != BRAND_SCOPE_BIND) r.r = capnp_i_none(r.r); return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
+static inline brand_binding_list_builder brand_scope_init_bind(brand_scope_builder b, uint32_t n) { capnp_i_put_u16(b.b, 16, 8, BRAND_SCOPE_BIND, 0); return CAPNP_NEW(brand_binding_list_builder, capnp_abuilder_init_structs(capnp_i_slot(b.b, 1, 0), n, BRAND_BINDING_WORDS, BRAND_BINDING_PTRS)); }
+static inline brand_binding_list_builder brand_scope_build_bind(brand_scope_builder b) { if (capnp_i_get_u16(capnp_builder_reader(b.b), 16, 8, 0) != BRAND_SCOPE_BIND) { capnp_abuilder_clear(capnp_i_slot(b.b, 1, 0)); capnp_i_put_u16(b.b, 16, 8, BRAND_SCOPE_BIND, 0); } return CAPNP_NEW(brand_binding_list_builder, capnp_abuilder_list(capnp_i_slot(b.b, 1, 0), CAPNP_SIZE_COMPOSITE, BRAND_BINDING_WORDS, BRAND_BINDING_PTRS, NULL)); }
+static inline void brand_scope_set_bind(brand_scope_builder b, brand_binding_list v) { capnp_i_put_u16(b.b, 16, 8, BRAND_SCOPE_BIND, 0); capnp_abuilder_set_list(capnp_i_slot(b.b, 1, 0), v.l); }
 
-static inline void brand_scope_set_inherit(brand_scope_builder b) { capnp_builder_set_u16(b.b, 8, BRAND_SCOPE_INHERIT, 0); }
+static inline void brand_scope_set_inherit(brand_scope_builder b) { capnp_i_put_u16(b.b, 16, 8, BRAND_SCOPE_INHERIT, 0); }
 
 /* ---- Brand.Binding ---- */
 
 static inline brand_binding_reader brand_binding_as_reader(brand_binding_builder b) { return CAPNP_NEW(brand_binding_reader, capnp_builder_reader(b.b)); }
-static inline enum brand_binding_which brand_binding_which(brand_binding_reader r) { return (enum brand_binding_which)capnp_reader_u16(r.r, 0, 0); }
+static inline enum brand_binding_which brand_binding_which(brand_binding_reader r) { return (enum brand_binding_which)capnp_i_get_u16(r.r, 8, 0, 0); }
 static inline brand_binding_reader brand_binding_root(capnp_msg *m) { return CAPNP_NEW(brand_binding_reader, capnp_any_struct(capnp_msg_root(m), NULL)); }
 static inline brand_binding_builder brand_binding_build(capnp_msg *m) { return CAPNP_NEW(brand_binding_builder, capnp_abuilder_init_struct(capnp_msg_build(m), BRAND_BINDING_WORDS, BRAND_BINDING_PTRS)); }
 static inline brand_binding_reader brand_binding_of_any(capnp_any a) { return CAPNP_NEW(brand_binding_reader, capnp_any_struct(a, NULL)); }
@@ -972,18 +972,18 @@ static inline uint32_t brand_binding_list_builder_len(brand_binding_list_builder
 static inline brand_binding_builder brand_binding_list_builder_get(brand_binding_list_builder l, uint32_t i) { return CAPNP_NEW(brand_binding_builder, capnp_lbuilder_struct(l.l, i)); }
 static inline brand_binding_list brand_binding_list_as_reader(brand_binding_list_builder l) { return CAPNP_NEW(brand_binding_list, capnp_lbuilder_list(l.l)); }
 
-static inline void brand_binding_set_unbound(brand_binding_builder b) { capnp_builder_set_u16(b.b, 0, BRAND_BINDING_UNBOUND, 0); }
+static inline void brand_binding_set_unbound(brand_binding_builder b) { capnp_i_put_u16(b.b, 8, 0, BRAND_BINDING_UNBOUND, 0); }
 
-static inline type_reader brand_binding_type(brand_binding_reader r) { if (capnp_reader_u16(r.r, 0, 0) != BRAND_BINDING_TYPE) r.r = capnp_i_none(r.r); return CAPNP_NEW(type_reader, capnp_any_struct(capnp_reader_any(r.r, 0), NULL)); }
-static inline bool brand_binding_has_type(brand_binding_reader r) { if (capnp_reader_u16(r.r, 0, 0) != BRAND_BINDING_TYPE) r.r = capnp_i_none(r.r); return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
-static inline type_builder brand_binding_init_type(brand_binding_builder b) { capnp_builder_set_u16(b.b, 0, BRAND_BINDING_TYPE, 0); return CAPNP_NEW(type_builder, capnp_abuilder_init_struct(capnp_builder_any(b.b, 0), TYPE_WORDS, TYPE_PTRS)); }
-static inline type_builder brand_binding_build_type(brand_binding_builder b) { if (capnp_reader_u16(capnp_builder_reader(b.b), 0, 0) != BRAND_BINDING_TYPE) { capnp_abuilder_clear(capnp_builder_any(b.b, 0)); capnp_builder_set_u16(b.b, 0, BRAND_BINDING_TYPE, 0); } return CAPNP_NEW(type_builder, capnp_abuilder_struct(capnp_builder_any(b.b, 0), TYPE_WORDS, TYPE_PTRS, NULL)); }
-static inline void brand_binding_set_type(brand_binding_builder b, type_reader v) { capnp_builder_set_u16(b.b, 0, BRAND_BINDING_TYPE, 0); capnp_abuilder_set_struct(capnp_builder_any(b.b, 0), v.r); }
+static inline type_reader brand_binding_type(brand_binding_reader r) { if (capnp_i_get_u16(r.r, 8, 0, 0) != BRAND_BINDING_TYPE) r.r = capnp_i_none(r.r); return CAPNP_NEW(type_reader, capnp_any_struct(capnp_reader_any(r.r, 0), NULL)); }
+static inline bool brand_binding_has_type(brand_binding_reader r) { if (capnp_i_get_u16(r.r, 8, 0, 0) != BRAND_BINDING_TYPE) r.r = capnp_i_none(r.r); return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
+static inline type_builder brand_binding_init_type(brand_binding_builder b) { capnp_i_put_u16(b.b, 8, 0, BRAND_BINDING_TYPE, 0); return CAPNP_NEW(type_builder, capnp_abuilder_init_struct(capnp_i_slot(b.b, 1, 0), TYPE_WORDS, TYPE_PTRS)); }
+static inline type_builder brand_binding_build_type(brand_binding_builder b) { if (capnp_i_get_u16(capnp_builder_reader(b.b), 8, 0, 0) != BRAND_BINDING_TYPE) { capnp_abuilder_clear(capnp_i_slot(b.b, 1, 0)); capnp_i_put_u16(b.b, 8, 0, BRAND_BINDING_TYPE, 0); } return CAPNP_NEW(type_builder, capnp_abuilder_struct(capnp_i_slot(b.b, 1, 0), TYPE_WORDS, TYPE_PTRS, NULL)); }
+static inline void brand_binding_set_type(brand_binding_builder b, type_reader v) { capnp_i_put_u16(b.b, 8, 0, BRAND_BINDING_TYPE, 0); capnp_abuilder_set_struct(capnp_i_slot(b.b, 1, 0), v.r); }
 
 /* ---- Value ---- */
 
 static inline value_reader value_as_reader(value_builder b) { return CAPNP_NEW(value_reader, capnp_builder_reader(b.b)); }
-static inline enum value_which value_which(value_reader r) { return (enum value_which)capnp_reader_u16(r.r, 0, 0); }
+static inline enum value_which value_which(value_reader r) { return (enum value_which)capnp_i_get_u16(r.r, 16, 0, 0); }
 static inline value_reader value_root(capnp_msg *m) { return CAPNP_NEW(value_reader, capnp_any_struct(capnp_msg_root(m), NULL)); }
 static inline value_builder value_build(capnp_msg *m) { return CAPNP_NEW(value_builder, capnp_abuilder_init_struct(capnp_msg_build(m), VALUE_WORDS, VALUE_PTRS)); }
 static inline value_reader value_of_any(capnp_any a) { return CAPNP_NEW(value_reader, capnp_any_struct(a, NULL)); }
@@ -994,70 +994,70 @@ static inline uint32_t value_list_builder_len(value_list_builder l) { return l.l
 static inline value_builder value_list_builder_get(value_list_builder l, uint32_t i) { return CAPNP_NEW(value_builder, capnp_lbuilder_struct(l.l, i)); }
 static inline value_list value_list_as_reader(value_list_builder l) { return CAPNP_NEW(value_list, capnp_lbuilder_list(l.l)); }
 
-static inline void value_set_void(value_builder b) { capnp_builder_set_u16(b.b, 0, VALUE_VOID, 0); }
+static inline void value_set_void(value_builder b) { capnp_i_put_u16(b.b, 16, 0, VALUE_VOID, 0); }
 
-static inline bool value_bool(value_reader r) { if (capnp_reader_u16(r.r, 0, 0) != VALUE_BOOL) r.r = capnp_i_none(r.r); return capnp_reader_bool(r.r, 16, false); }
-static inline void value_set_bool(value_builder b, bool v) { capnp_builder_set_u16(b.b, 0, VALUE_BOOL, 0); capnp_builder_set_bool(b.b, 16, v, false); }
+static inline bool value_bool(value_reader r) { if (capnp_i_get_u16(r.r, 16, 0, 0) != VALUE_BOOL) r.r = capnp_i_none(r.r); return capnp_i_get_bool(r.r, 16, 16, false); }
+static inline void value_set_bool(value_builder b, bool v) { capnp_i_put_u16(b.b, 16, 0, VALUE_BOOL, 0); capnp_i_put_bool(b.b, 16, 16, v, false); }
 
-static inline int8_t value_int8(value_reader r) { if (capnp_reader_u16(r.r, 0, 0) != VALUE_INT8) r.r = capnp_i_none(r.r); return capnp_reader_i8(r.r, 2, 0); }
-static inline void value_set_int8(value_builder b, int8_t v) { capnp_builder_set_u16(b.b, 0, VALUE_INT8, 0); capnp_builder_set_i8(b.b, 2, v, 0); }
+static inline int8_t value_int8(value_reader r) { if (capnp_i_get_u16(r.r, 16, 0, 0) != VALUE_INT8) r.r = capnp_i_none(r.r); return capnp_i_get_i8(r.r, 16, 2, 0); }
+static inline void value_set_int8(value_builder b, int8_t v) { capnp_i_put_u16(b.b, 16, 0, VALUE_INT8, 0); capnp_i_put_i8(b.b, 16, 2, v, 0); }
 
-static inline int16_t value_int16(value_reader r) { if (capnp_reader_u16(r.r, 0, 0) != VALUE_INT16) r.r = capnp_i_none(r.r); return capnp_reader_i16(r.r, 2, 0); }
-static inline void value_set_int16(value_builder b, int16_t v) { capnp_builder_set_u16(b.b, 0, VALUE_INT16, 0); capnp_builder_set_i16(b.b, 2, v, 0); }
+static inline int16_t value_int16(value_reader r) { if (capnp_i_get_u16(r.r, 16, 0, 0) != VALUE_INT16) r.r = capnp_i_none(r.r); return capnp_i_get_i16(r.r, 16, 2, 0); }
+static inline void value_set_int16(value_builder b, int16_t v) { capnp_i_put_u16(b.b, 16, 0, VALUE_INT16, 0); capnp_i_put_i16(b.b, 16, 2, v, 0); }
 
-static inline int32_t value_int32(value_reader r) { if (capnp_reader_u16(r.r, 0, 0) != VALUE_INT32) r.r = capnp_i_none(r.r); return capnp_reader_i32(r.r, 4, 0); }
-static inline void value_set_int32(value_builder b, int32_t v) { capnp_builder_set_u16(b.b, 0, VALUE_INT32, 0); capnp_builder_set_i32(b.b, 4, v, 0); }
+static inline int32_t value_int32(value_reader r) { if (capnp_i_get_u16(r.r, 16, 0, 0) != VALUE_INT32) r.r = capnp_i_none(r.r); return capnp_i_get_i32(r.r, 16, 4, 0); }
+static inline void value_set_int32(value_builder b, int32_t v) { capnp_i_put_u16(b.b, 16, 0, VALUE_INT32, 0); capnp_i_put_i32(b.b, 16, 4, v, 0); }
 
-static inline int64_t value_int64(value_reader r) { if (capnp_reader_u16(r.r, 0, 0) != VALUE_INT64) r.r = capnp_i_none(r.r); return capnp_reader_i64(r.r, 8, INT64_C(0)); }
-static inline void value_set_int64(value_builder b, int64_t v) { capnp_builder_set_u16(b.b, 0, VALUE_INT64, 0); capnp_builder_set_i64(b.b, 8, v, INT64_C(0)); }
+static inline int64_t value_int64(value_reader r) { if (capnp_i_get_u16(r.r, 16, 0, 0) != VALUE_INT64) r.r = capnp_i_none(r.r); return capnp_i_get_i64(r.r, 16, 8, INT64_C(0)); }
+static inline void value_set_int64(value_builder b, int64_t v) { capnp_i_put_u16(b.b, 16, 0, VALUE_INT64, 0); capnp_i_put_i64(b.b, 16, 8, v, INT64_C(0)); }
 
-static inline uint8_t value_uint8(value_reader r) { if (capnp_reader_u16(r.r, 0, 0) != VALUE_UINT8) r.r = capnp_i_none(r.r); return capnp_reader_u8(r.r, 2, 0); }
-static inline void value_set_uint8(value_builder b, uint8_t v) { capnp_builder_set_u16(b.b, 0, VALUE_UINT8, 0); capnp_builder_set_u8(b.b, 2, v, 0); }
+static inline uint8_t value_uint8(value_reader r) { if (capnp_i_get_u16(r.r, 16, 0, 0) != VALUE_UINT8) r.r = capnp_i_none(r.r); return capnp_i_get_u8(r.r, 16, 2, 0); }
+static inline void value_set_uint8(value_builder b, uint8_t v) { capnp_i_put_u16(b.b, 16, 0, VALUE_UINT8, 0); capnp_i_put_u8(b.b, 16, 2, v, 0); }
 
-static inline uint16_t value_uint16(value_reader r) { if (capnp_reader_u16(r.r, 0, 0) != VALUE_UINT16) r.r = capnp_i_none(r.r); return capnp_reader_u16(r.r, 2, 0); }
-static inline void value_set_uint16(value_builder b, uint16_t v) { capnp_builder_set_u16(b.b, 0, VALUE_UINT16, 0); capnp_builder_set_u16(b.b, 2, v, 0); }
+static inline uint16_t value_uint16(value_reader r) { if (capnp_i_get_u16(r.r, 16, 0, 0) != VALUE_UINT16) r.r = capnp_i_none(r.r); return capnp_i_get_u16(r.r, 16, 2, 0); }
+static inline void value_set_uint16(value_builder b, uint16_t v) { capnp_i_put_u16(b.b, 16, 0, VALUE_UINT16, 0); capnp_i_put_u16(b.b, 16, 2, v, 0); }
 
-static inline uint32_t value_uint32(value_reader r) { if (capnp_reader_u16(r.r, 0, 0) != VALUE_UINT32) r.r = capnp_i_none(r.r); return capnp_reader_u32(r.r, 4, 0u); }
-static inline void value_set_uint32(value_builder b, uint32_t v) { capnp_builder_set_u16(b.b, 0, VALUE_UINT32, 0); capnp_builder_set_u32(b.b, 4, v, 0u); }
+static inline uint32_t value_uint32(value_reader r) { if (capnp_i_get_u16(r.r, 16, 0, 0) != VALUE_UINT32) r.r = capnp_i_none(r.r); return capnp_i_get_u32(r.r, 16, 4, 0u); }
+static inline void value_set_uint32(value_builder b, uint32_t v) { capnp_i_put_u16(b.b, 16, 0, VALUE_UINT32, 0); capnp_i_put_u32(b.b, 16, 4, v, 0u); }
 
-static inline uint64_t value_uint64(value_reader r) { if (capnp_reader_u16(r.r, 0, 0) != VALUE_UINT64) r.r = capnp_i_none(r.r); return capnp_reader_u64(r.r, 8, UINT64_C(0)); }
-static inline void value_set_uint64(value_builder b, uint64_t v) { capnp_builder_set_u16(b.b, 0, VALUE_UINT64, 0); capnp_builder_set_u64(b.b, 8, v, UINT64_C(0)); }
+static inline uint64_t value_uint64(value_reader r) { if (capnp_i_get_u16(r.r, 16, 0, 0) != VALUE_UINT64) r.r = capnp_i_none(r.r); return capnp_i_get_u64(r.r, 16, 8, UINT64_C(0)); }
+static inline void value_set_uint64(value_builder b, uint64_t v) { capnp_i_put_u16(b.b, 16, 0, VALUE_UINT64, 0); capnp_i_put_u64(b.b, 16, 8, v, UINT64_C(0)); }
 
-static inline float value_float32(value_reader r) { if (capnp_reader_u16(r.r, 0, 0) != VALUE_FLOAT32) r.r = capnp_i_none(r.r); return capnp_reader_f32(r.r, 4, 0.0f); }
-static inline void value_set_float32(value_builder b, float v) { capnp_builder_set_u16(b.b, 0, VALUE_FLOAT32, 0); capnp_builder_set_f32(b.b, 4, v, 0.0f); }
+static inline float value_float32(value_reader r) { if (capnp_i_get_u16(r.r, 16, 0, 0) != VALUE_FLOAT32) r.r = capnp_i_none(r.r); return capnp_i_get_f32(r.r, 16, 4, 0.0f); }
+static inline void value_set_float32(value_builder b, float v) { capnp_i_put_u16(b.b, 16, 0, VALUE_FLOAT32, 0); capnp_i_put_f32(b.b, 16, 4, v, 0.0f); }
 
-static inline double value_float64(value_reader r) { if (capnp_reader_u16(r.r, 0, 0) != VALUE_FLOAT64) r.r = capnp_i_none(r.r); return capnp_reader_f64(r.r, 8, 0.0); }
-static inline void value_set_float64(value_builder b, double v) { capnp_builder_set_u16(b.b, 0, VALUE_FLOAT64, 0); capnp_builder_set_f64(b.b, 8, v, 0.0); }
+static inline double value_float64(value_reader r) { if (capnp_i_get_u16(r.r, 16, 0, 0) != VALUE_FLOAT64) r.r = capnp_i_none(r.r); return capnp_i_get_f64(r.r, 16, 8, 0.0); }
+static inline void value_set_float64(value_builder b, double v) { capnp_i_put_u16(b.b, 16, 0, VALUE_FLOAT64, 0); capnp_i_put_f64(b.b, 16, 8, v, 0.0); }
 
-static inline capnp_text value_text(value_reader r) { if (capnp_reader_u16(r.r, 0, 0) != VALUE_TEXT) r.r = capnp_i_none(r.r); return capnp_reader_text(r.r, 0); }
-static inline bool value_has_text(value_reader r) { if (capnp_reader_u16(r.r, 0, 0) != VALUE_TEXT) r.r = capnp_i_none(r.r); return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
-static inline void value_set_text(value_builder b, const char *s) { capnp_builder_set_u16(b.b, 0, VALUE_TEXT, 0); capnp_builder_set_text(b.b, 0, s); }
-static inline void value_set_text_n(value_builder b, capnp_text v) { capnp_builder_set_u16(b.b, 0, VALUE_TEXT, 0); capnp_abuilder_set_text(capnp_builder_any(b.b, 0), v); }
+static inline capnp_text value_text(value_reader r) { if (capnp_i_get_u16(r.r, 16, 0, 0) != VALUE_TEXT) r.r = capnp_i_none(r.r); return capnp_i_string(capnp_reader_any(r.r, 0)); }
+static inline bool value_has_text(value_reader r) { if (capnp_i_get_u16(r.r, 16, 0, 0) != VALUE_TEXT) r.r = capnp_i_none(r.r); return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
+static inline void value_set_text(value_builder b, const char *s) { capnp_i_put_u16(b.b, 16, 0, VALUE_TEXT, 0); capnp_i_set_string(capnp_i_slot(b.b, 1, 0), s); }
+static inline void value_set_text_n(value_builder b, capnp_text v) { capnp_i_put_u16(b.b, 16, 0, VALUE_TEXT, 0); capnp_abuilder_set_text(capnp_i_slot(b.b, 1, 0), v); }
 
-static inline capnp_data value_data(value_reader r) { if (capnp_reader_u16(r.r, 0, 0) != VALUE_DATA) r.r = capnp_i_none(r.r); return capnp_any_data(capnp_reader_any(r.r, 0), CAPNP_NEW(capnp_data, NULL, 0)); }
-static inline bool value_has_data(value_reader r) { if (capnp_reader_u16(r.r, 0, 0) != VALUE_DATA) r.r = capnp_i_none(r.r); return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
-static inline void value_set_data(value_builder b, capnp_data v) { capnp_builder_set_u16(b.b, 0, VALUE_DATA, 0); capnp_abuilder_set_data(capnp_builder_any(b.b, 0), v); }
-static inline uint8_t *value_init_data(value_builder b, uint32_t n) { capnp_builder_set_u16(b.b, 0, VALUE_DATA, 0); return capnp_abuilder_init_data(capnp_builder_any(b.b, 0), n); }
+static inline capnp_data value_data(value_reader r) { if (capnp_i_get_u16(r.r, 16, 0, 0) != VALUE_DATA) r.r = capnp_i_none(r.r); return capnp_any_data(capnp_reader_any(r.r, 0), CAPNP_NEW(capnp_data, NULL, 0)); }
+static inline bool value_has_data(value_reader r) { if (capnp_i_get_u16(r.r, 16, 0, 0) != VALUE_DATA) r.r = capnp_i_none(r.r); return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
+static inline void value_set_data(value_builder b, capnp_data v) { capnp_i_put_u16(b.b, 16, 0, VALUE_DATA, 0); capnp_abuilder_set_data(capnp_i_slot(b.b, 1, 0), v); }
+static inline uint8_t *value_init_data(value_builder b, uint32_t n) { capnp_i_put_u16(b.b, 16, 0, VALUE_DATA, 0); return capnp_abuilder_init_data(capnp_i_slot(b.b, 1, 0), n); }
 
-static inline capnp_any value_list_(value_reader r) { if (capnp_reader_u16(r.r, 0, 0) != VALUE_LIST) r.r = capnp_i_none(r.r); return capnp_reader_any(r.r, 0); }
-static inline bool value_has_list_(value_reader r) { if (capnp_reader_u16(r.r, 0, 0) != VALUE_LIST) r.r = capnp_i_none(r.r); return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
-static inline void value_set_list_(value_builder b, capnp_any v) { capnp_builder_set_u16(b.b, 0, VALUE_LIST, 0); capnp_abuilder_set(capnp_builder_any(b.b, 0), v); }
-static inline capnp_abuilder value_build_list_(value_builder b) { if (capnp_reader_u16(capnp_builder_reader(b.b), 0, 0) != VALUE_LIST) { capnp_abuilder_clear(capnp_builder_any(b.b, 0)); capnp_builder_set_u16(b.b, 0, VALUE_LIST, 0); } return capnp_builder_any(b.b, 0); }
+static inline capnp_any value_list_(value_reader r) { if (capnp_i_get_u16(r.r, 16, 0, 0) != VALUE_LIST) r.r = capnp_i_none(r.r); return capnp_reader_any(r.r, 0); }
+static inline bool value_has_list_(value_reader r) { if (capnp_i_get_u16(r.r, 16, 0, 0) != VALUE_LIST) r.r = capnp_i_none(r.r); return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
+static inline void value_set_list_(value_builder b, capnp_any v) { capnp_i_put_u16(b.b, 16, 0, VALUE_LIST, 0); capnp_abuilder_set(capnp_i_slot(b.b, 1, 0), v); }
+static inline capnp_abuilder value_build_list_(value_builder b) { if (capnp_i_get_u16(capnp_builder_reader(b.b), 16, 0, 0) != VALUE_LIST) { capnp_abuilder_clear(capnp_i_slot(b.b, 1, 0)); capnp_i_put_u16(b.b, 16, 0, VALUE_LIST, 0); } return capnp_i_slot(b.b, 1, 0); }
 
-static inline uint16_t value_enum(value_reader r) { if (capnp_reader_u16(r.r, 0, 0) != VALUE_ENUM) r.r = capnp_i_none(r.r); return capnp_reader_u16(r.r, 2, 0); }
-static inline void value_set_enum(value_builder b, uint16_t v) { capnp_builder_set_u16(b.b, 0, VALUE_ENUM, 0); capnp_builder_set_u16(b.b, 2, v, 0); }
+static inline uint16_t value_enum(value_reader r) { if (capnp_i_get_u16(r.r, 16, 0, 0) != VALUE_ENUM) r.r = capnp_i_none(r.r); return capnp_i_get_u16(r.r, 16, 2, 0); }
+static inline void value_set_enum(value_builder b, uint16_t v) { capnp_i_put_u16(b.b, 16, 0, VALUE_ENUM, 0); capnp_i_put_u16(b.b, 16, 2, v, 0); }
 
-static inline capnp_any value_struct(value_reader r) { if (capnp_reader_u16(r.r, 0, 0) != VALUE_STRUCT) r.r = capnp_i_none(r.r); return capnp_reader_any(r.r, 0); }
-static inline bool value_has_struct(value_reader r) { if (capnp_reader_u16(r.r, 0, 0) != VALUE_STRUCT) r.r = capnp_i_none(r.r); return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
-static inline void value_set_struct(value_builder b, capnp_any v) { capnp_builder_set_u16(b.b, 0, VALUE_STRUCT, 0); capnp_abuilder_set(capnp_builder_any(b.b, 0), v); }
-static inline capnp_abuilder value_build_struct(value_builder b) { if (capnp_reader_u16(capnp_builder_reader(b.b), 0, 0) != VALUE_STRUCT) { capnp_abuilder_clear(capnp_builder_any(b.b, 0)); capnp_builder_set_u16(b.b, 0, VALUE_STRUCT, 0); } return capnp_builder_any(b.b, 0); }
+static inline capnp_any value_struct(value_reader r) { if (capnp_i_get_u16(r.r, 16, 0, 0) != VALUE_STRUCT) r.r = capnp_i_none(r.r); return capnp_reader_any(r.r, 0); }
+static inline bool value_has_struct(value_reader r) { if (capnp_i_get_u16(r.r, 16, 0, 0) != VALUE_STRUCT) r.r = capnp_i_none(r.r); return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
+static inline void value_set_struct(value_builder b, capnp_any v) { capnp_i_put_u16(b.b, 16, 0, VALUE_STRUCT, 0); capnp_abuilder_set(capnp_i_slot(b.b, 1, 0), v); }
+static inline capnp_abuilder value_build_struct(value_builder b) { if (capnp_i_get_u16(capnp_builder_reader(b.b), 16, 0, 0) != VALUE_STRUCT) { capnp_abuilder_clear(capnp_i_slot(b.b, 1, 0)); capnp_i_put_u16(b.b, 16, 0, VALUE_STRUCT, 0); } return capnp_i_slot(b.b, 1, 0); }
 
-static inline void value_set_interface(value_builder b) { capnp_builder_set_u16(b.b, 0, VALUE_INTERFACE, 0); }
+static inline void value_set_interface(value_builder b) { capnp_i_put_u16(b.b, 16, 0, VALUE_INTERFACE, 0); }
 
-static inline capnp_any value_any_pointer(value_reader r) { if (capnp_reader_u16(r.r, 0, 0) != VALUE_ANY_POINTER) r.r = capnp_i_none(r.r); return capnp_reader_any(r.r, 0); }
-static inline bool value_has_any_pointer(value_reader r) { if (capnp_reader_u16(r.r, 0, 0) != VALUE_ANY_POINTER) r.r = capnp_i_none(r.r); return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
-static inline void value_set_any_pointer(value_builder b, capnp_any v) { capnp_builder_set_u16(b.b, 0, VALUE_ANY_POINTER, 0); capnp_abuilder_set(capnp_builder_any(b.b, 0), v); }
-static inline capnp_abuilder value_build_any_pointer(value_builder b) { if (capnp_reader_u16(capnp_builder_reader(b.b), 0, 0) != VALUE_ANY_POINTER) { capnp_abuilder_clear(capnp_builder_any(b.b, 0)); capnp_builder_set_u16(b.b, 0, VALUE_ANY_POINTER, 0); } return capnp_builder_any(b.b, 0); }
+static inline capnp_any value_any_pointer(value_reader r) { if (capnp_i_get_u16(r.r, 16, 0, 0) != VALUE_ANY_POINTER) r.r = capnp_i_none(r.r); return capnp_reader_any(r.r, 0); }
+static inline bool value_has_any_pointer(value_reader r) { if (capnp_i_get_u16(r.r, 16, 0, 0) != VALUE_ANY_POINTER) r.r = capnp_i_none(r.r); return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
+static inline void value_set_any_pointer(value_builder b, capnp_any v) { capnp_i_put_u16(b.b, 16, 0, VALUE_ANY_POINTER, 0); capnp_abuilder_set(capnp_i_slot(b.b, 1, 0), v); }
+static inline capnp_abuilder value_build_any_pointer(value_builder b) { if (capnp_i_get_u16(capnp_builder_reader(b.b), 16, 0, 0) != VALUE_ANY_POINTER) { capnp_abuilder_clear(capnp_i_slot(b.b, 1, 0)); capnp_i_put_u16(b.b, 16, 0, VALUE_ANY_POINTER, 0); } return capnp_i_slot(b.b, 1, 0); }
 
 /* ---- Annotation ---- */
 
@@ -1072,20 +1072,20 @@ static inline uint32_t annotation_list_builder_len(annotation_list_builder l) { 
 static inline annotation_builder annotation_list_builder_get(annotation_list_builder l, uint32_t i) { return CAPNP_NEW(annotation_builder, capnp_lbuilder_struct(l.l, i)); }
 static inline annotation_list annotation_list_as_reader(annotation_list_builder l) { return CAPNP_NEW(annotation_list, capnp_lbuilder_list(l.l)); }
 
-static inline uint64_t annotation_id(annotation_reader r) { return capnp_reader_u64(r.r, 0, UINT64_C(0)); }
-static inline void annotation_set_id(annotation_builder b, uint64_t v) { capnp_builder_set_u64(b.b, 0, v, UINT64_C(0)); }
+static inline uint64_t annotation_id(annotation_reader r) { return capnp_i_get_u64(r.r, 8, 0, UINT64_C(0)); }
+static inline void annotation_set_id(annotation_builder b, uint64_t v) { capnp_i_put_u64(b.b, 8, 0, v, UINT64_C(0)); }
 
 static inline value_reader annotation_value(annotation_reader r) { return CAPNP_NEW(value_reader, capnp_any_struct(capnp_reader_any(r.r, 0), NULL)); }
 static inline bool annotation_has_value(annotation_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
-static inline value_builder annotation_init_value(annotation_builder b) { return CAPNP_NEW(value_builder, capnp_abuilder_init_struct(capnp_builder_any(b.b, 0), VALUE_WORDS, VALUE_PTRS)); }
-static inline value_builder annotation_build_value(annotation_builder b) { return CAPNP_NEW(value_builder, capnp_abuilder_struct(capnp_builder_any(b.b, 0), VALUE_WORDS, VALUE_PTRS, NULL)); }
-static inline void annotation_set_value(annotation_builder b, value_reader v) { capnp_abuilder_set_struct(capnp_builder_any(b.b, 0), v.r); }
+static inline value_builder annotation_init_value(annotation_builder b) { return CAPNP_NEW(value_builder, capnp_abuilder_init_struct(capnp_i_slot(b.b, 2, 0), VALUE_WORDS, VALUE_PTRS)); }
+static inline value_builder annotation_build_value(annotation_builder b) { return CAPNP_NEW(value_builder, capnp_abuilder_struct(capnp_i_slot(b.b, 2, 0), VALUE_WORDS, VALUE_PTRS, NULL)); }
+static inline void annotation_set_value(annotation_builder b, value_reader v) { capnp_abuilder_set_struct(capnp_i_slot(b.b, 2, 0), v.r); }
 
 static inline brand_reader annotation_brand(annotation_reader r) { return CAPNP_NEW(brand_reader, capnp_any_struct(capnp_reader_any(r.r, 1), NULL)); }
 static inline bool annotation_has_brand(annotation_reader r) { return capnp_any_what(capnp_reader_any(r.r, 1)) != CAPNP_WHAT_NULL; }
-static inline brand_builder annotation_init_brand(annotation_builder b) { return CAPNP_NEW(brand_builder, capnp_abuilder_init_struct(capnp_builder_any(b.b, 1), BRAND_WORDS, BRAND_PTRS)); }
-static inline brand_builder annotation_build_brand(annotation_builder b) { return CAPNP_NEW(brand_builder, capnp_abuilder_struct(capnp_builder_any(b.b, 1), BRAND_WORDS, BRAND_PTRS, NULL)); }
-static inline void annotation_set_brand(annotation_builder b, brand_reader v) { capnp_abuilder_set_struct(capnp_builder_any(b.b, 1), v.r); }
+static inline brand_builder annotation_init_brand(annotation_builder b) { return CAPNP_NEW(brand_builder, capnp_abuilder_init_struct(capnp_i_slot(b.b, 2, 1), BRAND_WORDS, BRAND_PTRS)); }
+static inline brand_builder annotation_build_brand(annotation_builder b) { return CAPNP_NEW(brand_builder, capnp_abuilder_struct(capnp_i_slot(b.b, 2, 1), BRAND_WORDS, BRAND_PTRS, NULL)); }
+static inline void annotation_set_brand(annotation_builder b, brand_reader v) { capnp_abuilder_set_struct(capnp_i_slot(b.b, 2, 1), v.r); }
 
 /* ---- ElementSize ---- */
 
@@ -1109,14 +1109,14 @@ static inline uint32_t capnp_version_list_builder_len(capnp_version_list_builder
 static inline capnp_version_builder capnp_version_list_builder_get(capnp_version_list_builder l, uint32_t i) { return CAPNP_NEW(capnp_version_builder, capnp_lbuilder_struct(l.l, i)); }
 static inline capnp_version_list capnp_version_list_as_reader(capnp_version_list_builder l) { return CAPNP_NEW(capnp_version_list, capnp_lbuilder_list(l.l)); }
 
-static inline uint16_t capnp_version_major(capnp_version_reader r) { return capnp_reader_u16(r.r, 0, 0); }
-static inline void capnp_version_set_major(capnp_version_builder b, uint16_t v) { capnp_builder_set_u16(b.b, 0, v, 0); }
+static inline uint16_t capnp_version_major(capnp_version_reader r) { return capnp_i_get_u16(r.r, 8, 0, 0); }
+static inline void capnp_version_set_major(capnp_version_builder b, uint16_t v) { capnp_i_put_u16(b.b, 8, 0, v, 0); }
 
-static inline uint8_t capnp_version_minor(capnp_version_reader r) { return capnp_reader_u8(r.r, 2, 0); }
-static inline void capnp_version_set_minor(capnp_version_builder b, uint8_t v) { capnp_builder_set_u8(b.b, 2, v, 0); }
+static inline uint8_t capnp_version_minor(capnp_version_reader r) { return capnp_i_get_u8(r.r, 8, 2, 0); }
+static inline void capnp_version_set_minor(capnp_version_builder b, uint8_t v) { capnp_i_put_u8(b.b, 8, 2, v, 0); }
 
-static inline uint8_t capnp_version_micro(capnp_version_reader r) { return capnp_reader_u8(r.r, 3, 0); }
-static inline void capnp_version_set_micro(capnp_version_builder b, uint8_t v) { capnp_builder_set_u8(b.b, 3, v, 0); }
+static inline uint8_t capnp_version_micro(capnp_version_reader r) { return capnp_i_get_u8(r.r, 8, 3, 0); }
+static inline void capnp_version_set_micro(capnp_version_builder b, uint8_t v) { capnp_i_put_u8(b.b, 8, 3, v, 0); }
 
 /* ---- CodeGeneratorRequest ---- */
 
@@ -1133,27 +1133,27 @@ static inline code_generator_request_list code_generator_request_list_as_reader(
 
 static inline node_list code_generator_request_nodes(code_generator_request_reader r) { return CAPNP_NEW(node_list, capnp_any_list(capnp_reader_any(r.r, 0), CAPNP_SIZE_COMPOSITE, NULL)); }
 static inline bool code_generator_request_has_nodes(code_generator_request_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
-static inline node_list_builder code_generator_request_init_nodes(code_generator_request_builder b, uint32_t n) { return CAPNP_NEW(node_list_builder, capnp_abuilder_init_structs(capnp_builder_any(b.b, 0), n, NODE_WORDS, NODE_PTRS)); }
-static inline node_list_builder code_generator_request_build_nodes(code_generator_request_builder b) { return CAPNP_NEW(node_list_builder, capnp_abuilder_list(capnp_builder_any(b.b, 0), CAPNP_SIZE_COMPOSITE, NODE_WORDS, NODE_PTRS, NULL)); }
-static inline void code_generator_request_set_nodes(code_generator_request_builder b, node_list v) { capnp_abuilder_set_list(capnp_builder_any(b.b, 0), v.l); }
+static inline node_list_builder code_generator_request_init_nodes(code_generator_request_builder b, uint32_t n) { return CAPNP_NEW(node_list_builder, capnp_abuilder_init_structs(capnp_i_slot(b.b, 4, 0), n, NODE_WORDS, NODE_PTRS)); }
+static inline node_list_builder code_generator_request_build_nodes(code_generator_request_builder b) { return CAPNP_NEW(node_list_builder, capnp_abuilder_list(capnp_i_slot(b.b, 4, 0), CAPNP_SIZE_COMPOSITE, NODE_WORDS, NODE_PTRS, NULL)); }
+static inline void code_generator_request_set_nodes(code_generator_request_builder b, node_list v) { capnp_abuilder_set_list(capnp_i_slot(b.b, 4, 0), v.l); }
 
 static inline code_generator_request_requested_file_list code_generator_request_requested_files(code_generator_request_reader r) { return CAPNP_NEW(code_generator_request_requested_file_list, capnp_any_list(capnp_reader_any(r.r, 1), CAPNP_SIZE_COMPOSITE, NULL)); }
 static inline bool code_generator_request_has_requested_files(code_generator_request_reader r) { return capnp_any_what(capnp_reader_any(r.r, 1)) != CAPNP_WHAT_NULL; }
-static inline code_generator_request_requested_file_list_builder code_generator_request_init_requested_files(code_generator_request_builder b, uint32_t n) { return CAPNP_NEW(code_generator_request_requested_file_list_builder, capnp_abuilder_init_structs(capnp_builder_any(b.b, 1), n, CODE_GENERATOR_REQUEST_REQUESTED_FILE_WORDS, CODE_GENERATOR_REQUEST_REQUESTED_FILE_PTRS)); }
-static inline code_generator_request_requested_file_list_builder code_generator_request_build_requested_files(code_generator_request_builder b) { return CAPNP_NEW(code_generator_request_requested_file_list_builder, capnp_abuilder_list(capnp_builder_any(b.b, 1), CAPNP_SIZE_COMPOSITE, CODE_GENERATOR_REQUEST_REQUESTED_FILE_WORDS, CODE_GENERATOR_REQUEST_REQUESTED_FILE_PTRS, NULL)); }
-static inline void code_generator_request_set_requested_files(code_generator_request_builder b, code_generator_request_requested_file_list v) { capnp_abuilder_set_list(capnp_builder_any(b.b, 1), v.l); }
+static inline code_generator_request_requested_file_list_builder code_generator_request_init_requested_files(code_generator_request_builder b, uint32_t n) { return CAPNP_NEW(code_generator_request_requested_file_list_builder, capnp_abuilder_init_structs(capnp_i_slot(b.b, 4, 1), n, CODE_GENERATOR_REQUEST_REQUESTED_FILE_WORDS, CODE_GENERATOR_REQUEST_REQUESTED_FILE_PTRS)); }
+static inline code_generator_request_requested_file_list_builder code_generator_request_build_requested_files(code_generator_request_builder b) { return CAPNP_NEW(code_generator_request_requested_file_list_builder, capnp_abuilder_list(capnp_i_slot(b.b, 4, 1), CAPNP_SIZE_COMPOSITE, CODE_GENERATOR_REQUEST_REQUESTED_FILE_WORDS, CODE_GENERATOR_REQUEST_REQUESTED_FILE_PTRS, NULL)); }
+static inline void code_generator_request_set_requested_files(code_generator_request_builder b, code_generator_request_requested_file_list v) { capnp_abuilder_set_list(capnp_i_slot(b.b, 4, 1), v.l); }
 
 static inline capnp_version_reader code_generator_request_capnp_version(code_generator_request_reader r) { return CAPNP_NEW(capnp_version_reader, capnp_any_struct(capnp_reader_any(r.r, 2), NULL)); }
 static inline bool code_generator_request_has_capnp_version(code_generator_request_reader r) { return capnp_any_what(capnp_reader_any(r.r, 2)) != CAPNP_WHAT_NULL; }
-static inline capnp_version_builder code_generator_request_init_capnp_version(code_generator_request_builder b) { return CAPNP_NEW(capnp_version_builder, capnp_abuilder_init_struct(capnp_builder_any(b.b, 2), CAPNP_VERSION_WORDS, CAPNP_VERSION_PTRS)); }
-static inline capnp_version_builder code_generator_request_build_capnp_version(code_generator_request_builder b) { return CAPNP_NEW(capnp_version_builder, capnp_abuilder_struct(capnp_builder_any(b.b, 2), CAPNP_VERSION_WORDS, CAPNP_VERSION_PTRS, NULL)); }
-static inline void code_generator_request_set_capnp_version(code_generator_request_builder b, capnp_version_reader v) { capnp_abuilder_set_struct(capnp_builder_any(b.b, 2), v.r); }
+static inline capnp_version_builder code_generator_request_init_capnp_version(code_generator_request_builder b) { return CAPNP_NEW(capnp_version_builder, capnp_abuilder_init_struct(capnp_i_slot(b.b, 4, 2), CAPNP_VERSION_WORDS, CAPNP_VERSION_PTRS)); }
+static inline capnp_version_builder code_generator_request_build_capnp_version(code_generator_request_builder b) { return CAPNP_NEW(capnp_version_builder, capnp_abuilder_struct(capnp_i_slot(b.b, 4, 2), CAPNP_VERSION_WORDS, CAPNP_VERSION_PTRS, NULL)); }
+static inline void code_generator_request_set_capnp_version(code_generator_request_builder b, capnp_version_reader v) { capnp_abuilder_set_struct(capnp_i_slot(b.b, 4, 2), v.r); }
 
 static inline node_source_info_list code_generator_request_source_info(code_generator_request_reader r) { return CAPNP_NEW(node_source_info_list, capnp_any_list(capnp_reader_any(r.r, 3), CAPNP_SIZE_COMPOSITE, NULL)); }
 static inline bool code_generator_request_has_source_info(code_generator_request_reader r) { return capnp_any_what(capnp_reader_any(r.r, 3)) != CAPNP_WHAT_NULL; }
-static inline node_source_info_list_builder code_generator_request_init_source_info(code_generator_request_builder b, uint32_t n) { return CAPNP_NEW(node_source_info_list_builder, capnp_abuilder_init_structs(capnp_builder_any(b.b, 3), n, NODE_SOURCE_INFO_WORDS, NODE_SOURCE_INFO_PTRS)); }
-static inline node_source_info_list_builder code_generator_request_build_source_info(code_generator_request_builder b) { return CAPNP_NEW(node_source_info_list_builder, capnp_abuilder_list(capnp_builder_any(b.b, 3), CAPNP_SIZE_COMPOSITE, NODE_SOURCE_INFO_WORDS, NODE_SOURCE_INFO_PTRS, NULL)); }
-static inline void code_generator_request_set_source_info(code_generator_request_builder b, node_source_info_list v) { capnp_abuilder_set_list(capnp_builder_any(b.b, 3), v.l); }
+static inline node_source_info_list_builder code_generator_request_init_source_info(code_generator_request_builder b, uint32_t n) { return CAPNP_NEW(node_source_info_list_builder, capnp_abuilder_init_structs(capnp_i_slot(b.b, 4, 3), n, NODE_SOURCE_INFO_WORDS, NODE_SOURCE_INFO_PTRS)); }
+static inline node_source_info_list_builder code_generator_request_build_source_info(code_generator_request_builder b) { return CAPNP_NEW(node_source_info_list_builder, capnp_abuilder_list(capnp_i_slot(b.b, 4, 3), CAPNP_SIZE_COMPOSITE, NODE_SOURCE_INFO_WORDS, NODE_SOURCE_INFO_PTRS, NULL)); }
+static inline void code_generator_request_set_source_info(code_generator_request_builder b, node_source_info_list v) { capnp_abuilder_set_list(capnp_i_slot(b.b, 4, 3), v.l); }
 
 /* ---- CodeGeneratorRequest.RequestedFile ---- */
 
@@ -1168,19 +1168,19 @@ static inline uint32_t code_generator_request_requested_file_list_builder_len(co
 static inline code_generator_request_requested_file_builder code_generator_request_requested_file_list_builder_get(code_generator_request_requested_file_list_builder l, uint32_t i) { return CAPNP_NEW(code_generator_request_requested_file_builder, capnp_lbuilder_struct(l.l, i)); }
 static inline code_generator_request_requested_file_list code_generator_request_requested_file_list_as_reader(code_generator_request_requested_file_list_builder l) { return CAPNP_NEW(code_generator_request_requested_file_list, capnp_lbuilder_list(l.l)); }
 
-static inline uint64_t code_generator_request_requested_file_id(code_generator_request_requested_file_reader r) { return capnp_reader_u64(r.r, 0, UINT64_C(0)); }
-static inline void code_generator_request_requested_file_set_id(code_generator_request_requested_file_builder b, uint64_t v) { capnp_builder_set_u64(b.b, 0, v, UINT64_C(0)); }
+static inline uint64_t code_generator_request_requested_file_id(code_generator_request_requested_file_reader r) { return capnp_i_get_u64(r.r, 8, 0, UINT64_C(0)); }
+static inline void code_generator_request_requested_file_set_id(code_generator_request_requested_file_builder b, uint64_t v) { capnp_i_put_u64(b.b, 8, 0, v, UINT64_C(0)); }
 
-static inline capnp_text code_generator_request_requested_file_filename(code_generator_request_requested_file_reader r) { return capnp_reader_text(r.r, 0); }
+static inline capnp_text code_generator_request_requested_file_filename(code_generator_request_requested_file_reader r) { return capnp_i_string(capnp_reader_any(r.r, 0)); }
 static inline bool code_generator_request_requested_file_has_filename(code_generator_request_requested_file_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
-static inline void code_generator_request_requested_file_set_filename(code_generator_request_requested_file_builder b, const char *s) { capnp_builder_set_text(b.b, 0, s); }
-static inline void code_generator_request_requested_file_set_filename_n(code_generator_request_requested_file_builder b, capnp_text v) { capnp_abuilder_set_text(capnp_builder_any(b.b, 0), v); }
+static inline void code_generator_request_requested_file_set_filename(code_generator_request_requested_file_builder b, const char *s) { capnp_i_set_string(capnp_i_slot(b.b, 2, 0), s); }
+static inline void code_generator_request_requested_file_set_filename_n(code_generator_request_requested_file_builder b, capnp_text v) { capnp_abuilder_set_text(capnp_i_slot(b.b, 2, 0), v); }
 
 static inline code_generator_request_requested_file_import_list code_generator_request_requested_file_imports(code_generator_request_requested_file_reader r) { return CAPNP_NEW(code_generator_request_requested_file_import_list, capnp_any_list(capnp_reader_any(r.r, 1), CAPNP_SIZE_COMPOSITE, NULL)); }
 static inline bool code_generator_request_requested_file_has_imports(code_generator_request_requested_file_reader r) { return capnp_any_what(capnp_reader_any(r.r, 1)) != CAPNP_WHAT_NULL; }
-static inline code_generator_request_requested_file_import_list_builder code_generator_request_requested_file_init_imports(code_generator_request_requested_file_builder b, uint32_t n) { return CAPNP_NEW(code_generator_request_requested_file_import_list_builder, capnp_abuilder_init_structs(capnp_builder_any(b.b, 1), n, CODE_GENERATOR_REQUEST_REQUESTED_FILE_IMPORT_WORDS, CODE_GENERATOR_REQUEST_REQUESTED_FILE_IMPORT_PTRS)); }
-static inline code_generator_request_requested_file_import_list_builder code_generator_request_requested_file_build_imports(code_generator_request_requested_file_builder b) { return CAPNP_NEW(code_generator_request_requested_file_import_list_builder, capnp_abuilder_list(capnp_builder_any(b.b, 1), CAPNP_SIZE_COMPOSITE, CODE_GENERATOR_REQUEST_REQUESTED_FILE_IMPORT_WORDS, CODE_GENERATOR_REQUEST_REQUESTED_FILE_IMPORT_PTRS, NULL)); }
-static inline void code_generator_request_requested_file_set_imports(code_generator_request_requested_file_builder b, code_generator_request_requested_file_import_list v) { capnp_abuilder_set_list(capnp_builder_any(b.b, 1), v.l); }
+static inline code_generator_request_requested_file_import_list_builder code_generator_request_requested_file_init_imports(code_generator_request_requested_file_builder b, uint32_t n) { return CAPNP_NEW(code_generator_request_requested_file_import_list_builder, capnp_abuilder_init_structs(capnp_i_slot(b.b, 2, 1), n, CODE_GENERATOR_REQUEST_REQUESTED_FILE_IMPORT_WORDS, CODE_GENERATOR_REQUEST_REQUESTED_FILE_IMPORT_PTRS)); }
+static inline code_generator_request_requested_file_import_list_builder code_generator_request_requested_file_build_imports(code_generator_request_requested_file_builder b) { return CAPNP_NEW(code_generator_request_requested_file_import_list_builder, capnp_abuilder_list(capnp_i_slot(b.b, 2, 1), CAPNP_SIZE_COMPOSITE, CODE_GENERATOR_REQUEST_REQUESTED_FILE_IMPORT_WORDS, CODE_GENERATOR_REQUEST_REQUESTED_FILE_IMPORT_PTRS, NULL)); }
+static inline void code_generator_request_requested_file_set_imports(code_generator_request_requested_file_builder b, code_generator_request_requested_file_import_list v) { capnp_abuilder_set_list(capnp_i_slot(b.b, 2, 1), v.l); }
 
 /* ---- CodeGeneratorRequest.RequestedFile.Import ---- */
 
@@ -1195,13 +1195,13 @@ static inline uint32_t code_generator_request_requested_file_import_list_builder
 static inline code_generator_request_requested_file_import_builder code_generator_request_requested_file_import_list_builder_get(code_generator_request_requested_file_import_list_builder l, uint32_t i) { return CAPNP_NEW(code_generator_request_requested_file_import_builder, capnp_lbuilder_struct(l.l, i)); }
 static inline code_generator_request_requested_file_import_list code_generator_request_requested_file_import_list_as_reader(code_generator_request_requested_file_import_list_builder l) { return CAPNP_NEW(code_generator_request_requested_file_import_list, capnp_lbuilder_list(l.l)); }
 
-static inline uint64_t code_generator_request_requested_file_import_id(code_generator_request_requested_file_import_reader r) { return capnp_reader_u64(r.r, 0, UINT64_C(0)); }
-static inline void code_generator_request_requested_file_import_set_id(code_generator_request_requested_file_import_builder b, uint64_t v) { capnp_builder_set_u64(b.b, 0, v, UINT64_C(0)); }
+static inline uint64_t code_generator_request_requested_file_import_id(code_generator_request_requested_file_import_reader r) { return capnp_i_get_u64(r.r, 8, 0, UINT64_C(0)); }
+static inline void code_generator_request_requested_file_import_set_id(code_generator_request_requested_file_import_builder b, uint64_t v) { capnp_i_put_u64(b.b, 8, 0, v, UINT64_C(0)); }
 
-static inline capnp_text code_generator_request_requested_file_import_name(code_generator_request_requested_file_import_reader r) { return capnp_reader_text(r.r, 0); }
+static inline capnp_text code_generator_request_requested_file_import_name(code_generator_request_requested_file_import_reader r) { return capnp_i_string(capnp_reader_any(r.r, 0)); }
 static inline bool code_generator_request_requested_file_import_has_name(code_generator_request_requested_file_import_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
-static inline void code_generator_request_requested_file_import_set_name(code_generator_request_requested_file_import_builder b, const char *s) { capnp_builder_set_text(b.b, 0, s); }
-static inline void code_generator_request_requested_file_import_set_name_n(code_generator_request_requested_file_import_builder b, capnp_text v) { capnp_abuilder_set_text(capnp_builder_any(b.b, 0), v); }
+static inline void code_generator_request_requested_file_import_set_name(code_generator_request_requested_file_import_builder b, const char *s) { capnp_i_set_string(capnp_i_slot(b.b, 1, 0), s); }
+static inline void code_generator_request_requested_file_import_set_name_n(code_generator_request_requested_file_import_builder b, capnp_text v) { capnp_abuilder_set_text(capnp_i_slot(b.b, 1, 0), v); }
 
 /** The declarations of this file, to be read at run time: schema_capnp_schema. */
 extern const struct capnp_schema_file capnp_schema_a93fc509624c72d9;

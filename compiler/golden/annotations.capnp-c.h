@@ -92,27 +92,27 @@ static inline uint32_t bank_account_list_builder_len(bank_account_list_builder l
 static inline bank_account_builder bank_account_list_builder_get(bank_account_list_builder l, uint32_t i) { return CAPNP_NEW(bank_account_builder, capnp_lbuilder_struct(l.l, i)); }
 static inline bank_account_list bank_account_list_as_reader(bank_account_list_builder l) { return CAPNP_NEW(bank_account_list, capnp_lbuilder_list(l.l)); }
 
-static inline uint32_t bank_account_number(bank_account_reader r) { return capnp_reader_u32(r.r, 0, 0u); }
-static inline void bank_account_set_number(bank_account_builder b, uint32_t v) { capnp_builder_set_u32(b.b, 0, v, 0u); }
+static inline uint32_t bank_account_number(bank_account_reader r) { return capnp_i_get_u32(r.r, 8, 0, 0u); }
+static inline void bank_account_set_number(bank_account_builder b, uint32_t v) { capnp_i_put_u32(b.b, 8, 0, v, 0u); }
 
-static inline bool bank_account_number_is_set(bank_account_reader r) { return capnp_reader_bool(r.r, 32, false); }
-static inline void bank_account_set_number_is_set(bank_account_builder b, bool v) { capnp_builder_set_bool(b.b, 32, v, false); }
+static inline bool bank_account_number_is_set(bank_account_reader r) { return capnp_i_get_bool(r.r, 8, 32, false); }
+static inline void bank_account_set_number_is_set(bank_account_builder b, bool v) { capnp_i_put_bool(b.b, 8, 32, v, false); }
 
-static inline enum bank_account_kind bank_account_kind(bank_account_reader r) { return (enum bank_account_kind)capnp_reader_u16(r.r, 6, 0); }
-static inline void bank_account_set_kind(bank_account_builder b, enum bank_account_kind v) { capnp_builder_set_u16(b.b, 6, (uint16_t)v, 0); }
+static inline enum bank_account_kind bank_account_kind(bank_account_reader r) { return (enum bank_account_kind)capnp_i_get_u16(r.r, 8, 6, 0); }
+static inline void bank_account_set_kind(bank_account_builder b, enum bank_account_kind v) { capnp_i_put_u16(b.b, 8, 6, (uint16_t)v, 0); }
 
 static inline bank_account_holder_reader bank_account_holder(bank_account_reader r) { return CAPNP_NEW(bank_account_holder_reader, r.r); }
-static inline bank_account_holder_builder bank_account_init_holder(bank_account_builder b) { capnp_abuilder_clear(capnp_builder_any(b.b, 0)); return CAPNP_NEW(bank_account_holder_builder, b.b); }
+static inline bank_account_holder_builder bank_account_init_holder(bank_account_builder b) { capnp_abuilder_clear(capnp_i_slot(b.b, 1, 0)); return CAPNP_NEW(bank_account_holder_builder, b.b); }
 static inline bank_account_holder_builder bank_account_build_holder(bank_account_builder b) { return CAPNP_NEW(bank_account_holder_builder, b.b); }
 
 /* ---- Account.owner ---- */
 
 static inline bank_account_holder_reader bank_account_holder_as_reader(bank_account_holder_builder b) { return CAPNP_NEW(bank_account_holder_reader, capnp_builder_reader(b.b)); }
 
-static inline capnp_text bank_account_holder_name(bank_account_holder_reader r) { return capnp_reader_text(r.r, 0); }
+static inline capnp_text bank_account_holder_name(bank_account_holder_reader r) { return capnp_i_string(capnp_reader_any(r.r, 0)); }
 static inline bool bank_account_holder_has_name(bank_account_holder_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
-static inline void bank_account_holder_set_name(bank_account_holder_builder b, const char *s) { capnp_builder_set_text(b.b, 0, s); }
-static inline void bank_account_holder_set_name_n(bank_account_holder_builder b, capnp_text v) { capnp_abuilder_set_text(capnp_builder_any(b.b, 0), v); }
+static inline void bank_account_holder_set_name(bank_account_holder_builder b, const char *s) { capnp_i_set_string(capnp_i_slot(b.b, 1, 0), s); }
+static inline void bank_account_holder_set_name_n(bank_account_holder_builder b, capnp_text v) { capnp_abuilder_set_text(capnp_i_slot(b.b, 1, 0), v); }
 
 /* ---- Account.Kind ---- */
 
@@ -138,9 +138,9 @@ static inline bank_short_list bank_short_list_as_reader(bank_short_list_builder 
 
 static inline bank_short_inner_reader bank_short_inner(bank_short_reader r) { return CAPNP_NEW(bank_short_inner_reader, capnp_any_struct(capnp_reader_any(r.r, 0), NULL)); }
 static inline bool bank_short_has_inner(bank_short_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
-static inline bank_short_inner_builder bank_short_init_inner(bank_short_builder b) { return CAPNP_NEW(bank_short_inner_builder, capnp_abuilder_init_struct(capnp_builder_any(b.b, 0), BANK_SHORT_INNER_WORDS, BANK_SHORT_INNER_PTRS)); }
-static inline bank_short_inner_builder bank_short_build_inner(bank_short_builder b) { return CAPNP_NEW(bank_short_inner_builder, capnp_abuilder_struct(capnp_builder_any(b.b, 0), BANK_SHORT_INNER_WORDS, BANK_SHORT_INNER_PTRS, NULL)); }
-static inline void bank_short_set_inner(bank_short_builder b, bank_short_inner_reader v) { capnp_abuilder_set_struct(capnp_builder_any(b.b, 0), v.r); }
+static inline bank_short_inner_builder bank_short_init_inner(bank_short_builder b) { return CAPNP_NEW(bank_short_inner_builder, capnp_abuilder_init_struct(capnp_i_slot(b.b, 1, 0), BANK_SHORT_INNER_WORDS, BANK_SHORT_INNER_PTRS)); }
+static inline bank_short_inner_builder bank_short_build_inner(bank_short_builder b) { return CAPNP_NEW(bank_short_inner_builder, capnp_abuilder_struct(capnp_i_slot(b.b, 1, 0), BANK_SHORT_INNER_WORDS, BANK_SHORT_INNER_PTRS, NULL)); }
+static inline void bank_short_set_inner(bank_short_builder b, bank_short_inner_reader v) { capnp_abuilder_set_struct(capnp_i_slot(b.b, 1, 0), v.r); }
 
 /* ---- VeryLongNameOfAStruct.Inner ---- */
 
@@ -155,22 +155,22 @@ static inline uint32_t bank_short_inner_list_builder_len(bank_short_inner_list_b
 static inline bank_short_inner_builder bank_short_inner_list_builder_get(bank_short_inner_list_builder l, uint32_t i) { return CAPNP_NEW(bank_short_inner_builder, capnp_lbuilder_struct(l.l, i)); }
 static inline bank_short_inner_list bank_short_inner_list_as_reader(bank_short_inner_list_builder l) { return CAPNP_NEW(bank_short_inner_list, capnp_lbuilder_list(l.l)); }
 
-static inline bool bank_short_inner_x(bank_short_inner_reader r) { return capnp_reader_bool(r.r, 0, false); }
-static inline void bank_short_inner_set_x(bank_short_inner_builder b, bool v) { capnp_builder_set_bool(b.b, 0, v, false); }
+static inline bool bank_short_inner_x(bank_short_inner_reader r) { return capnp_i_get_bool(r.r, 8, 0, false); }
+static inline void bank_short_inner_set_x(bank_short_inner_builder b, bool v) { capnp_i_put_bool(b.b, 8, 0, v, false); }
 
 /* ---- Teller.pay ---- */
 
 static inline bank_teller_pay_in_reader bank_teller_pay_in_as_reader(bank_teller_pay_in_builder b) { return CAPNP_NEW(bank_teller_pay_in_reader, capnp_builder_reader(b.b)); }
 
-static inline uint64_t bank_teller_pay_in_cents(bank_teller_pay_in_reader r) { return capnp_reader_u64(r.r, 0, UINT64_C(0)); }
-static inline void bank_teller_pay_in_set_cents(bank_teller_pay_in_builder b, uint64_t v) { capnp_builder_set_u64(b.b, 0, v, UINT64_C(0)); }
+static inline uint64_t bank_teller_pay_in_cents(bank_teller_pay_in_reader r) { return capnp_i_get_u64(r.r, 8, 0, UINT64_C(0)); }
+static inline void bank_teller_pay_in_set_cents(bank_teller_pay_in_builder b, uint64_t v) { capnp_i_put_u64(b.b, 8, 0, v, UINT64_C(0)); }
 
 /* ---- Teller.pay ---- */
 
 static inline bank_teller_pay_out_reader bank_teller_pay_out_as_reader(bank_teller_pay_out_builder b) { return CAPNP_NEW(bank_teller_pay_out_reader, capnp_builder_reader(b.b)); }
 
-static inline bool bank_teller_pay_out_ok(bank_teller_pay_out_reader r) { return capnp_reader_bool(r.r, 0, false); }
-static inline void bank_teller_pay_out_set_ok(bank_teller_pay_out_builder b, bool v) { capnp_builder_set_bool(b.b, 0, v, false); }
+static inline bool bank_teller_pay_out_ok(bank_teller_pay_out_reader r) { return capnp_i_get_bool(r.r, 8, 0, false); }
+static inline void bank_teller_pay_out_set_ok(bank_teller_pay_out_builder b, bool v) { capnp_i_put_bool(b.b, 8, 0, v, false); }
 
 /* ---- Teller.close ---- */
 

@@ -27,7 +27,7 @@ typedef struct { capnp_lbuilder l; } anys_list_builder, anys_list_builder_bf8d9b
 /* ---- Anys ---- */
 
 static inline anys_reader anys_as_reader(anys_builder b) { return CAPNP_NEW(anys_reader, capnp_builder_reader(b.b)); }
-static inline enum anys_which anys_which(anys_reader r) { return (enum anys_which)capnp_reader_u16(r.r, 0, 0); }
+static inline enum anys_which anys_which(anys_reader r) { return (enum anys_which)capnp_i_get_u16(r.r, 8, 0, 0); }
 static inline anys_reader anys_root(capnp_msg *m) { return CAPNP_NEW(anys_reader, capnp_any_struct(capnp_msg_root(m), NULL)); }
 static inline anys_builder anys_build(capnp_msg *m) { return CAPNP_NEW(anys_builder, capnp_abuilder_init_struct(capnp_msg_build(m), ANYS_WORDS, ANYS_PTRS)); }
 static inline anys_reader anys_of_any(capnp_any a) { return CAPNP_NEW(anys_reader, capnp_any_struct(a, NULL)); }
@@ -40,31 +40,31 @@ static inline anys_list anys_list_as_reader(anys_list_builder l) { return CAPNP_
 
 static inline capnp_any anys_any(anys_reader r) { return capnp_reader_any(r.r, 0); }
 static inline bool anys_has_any(anys_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
-static inline void anys_set_any(anys_builder b, capnp_any v) { capnp_abuilder_set(capnp_builder_any(b.b, 0), v); }
-static inline capnp_abuilder anys_build_any(anys_builder b) { return capnp_builder_any(b.b, 0); }
+static inline void anys_set_any(anys_builder b, capnp_any v) { capnp_abuilder_set(capnp_i_slot(b.b, 5, 0), v); }
+static inline capnp_abuilder anys_build_any(anys_builder b) { return capnp_i_slot(b.b, 5, 0); }
 
 static inline capnp_any anys_any_struct(anys_reader r) { return capnp_reader_any(r.r, 1); }
 static inline bool anys_has_any_struct(anys_reader r) { return capnp_any_what(capnp_reader_any(r.r, 1)) != CAPNP_WHAT_NULL; }
-static inline void anys_set_any_struct(anys_builder b, capnp_any v) { capnp_abuilder_set(capnp_builder_any(b.b, 1), v); }
-static inline capnp_abuilder anys_build_any_struct(anys_builder b) { return capnp_builder_any(b.b, 1); }
+static inline void anys_set_any_struct(anys_builder b, capnp_any v) { capnp_abuilder_set(capnp_i_slot(b.b, 5, 1), v); }
+static inline capnp_abuilder anys_build_any_struct(anys_builder b) { return capnp_i_slot(b.b, 5, 1); }
 
 static inline capnp_any anys_any_list(anys_reader r) { return capnp_reader_any(r.r, 2); }
 static inline bool anys_has_any_list(anys_reader r) { return capnp_any_what(capnp_reader_any(r.r, 2)) != CAPNP_WHAT_NULL; }
-static inline void anys_set_any_list(anys_builder b, capnp_any v) { capnp_abuilder_set(capnp_builder_any(b.b, 2), v); }
-static inline capnp_abuilder anys_build_any_list(anys_builder b) { return capnp_builder_any(b.b, 2); }
+static inline void anys_set_any_list(anys_builder b, capnp_any v) { capnp_abuilder_set(capnp_i_slot(b.b, 5, 2), v); }
+static inline capnp_abuilder anys_build_any_list(anys_builder b) { return capnp_i_slot(b.b, 5, 2); }
 
 static inline capnp_cap *anys_cap(anys_reader r) { return capnp_any_cap_peek(capnp_reader_any(r.r, 3)); }
 static inline bool anys_has_cap(anys_reader r) { return capnp_any_what(capnp_reader_any(r.r, 3)) != CAPNP_WHAT_NULL; }
-static inline void anys_set_cap(anys_builder b, capnp_cap *v) { capnp_abuilder_set_cap(capnp_builder_any(b.b, 3), v); }
+static inline void anys_set_cap(anys_builder b, capnp_cap *v) { capnp_abuilder_set_cap(capnp_i_slot(b.b, 5, 3), v); }
 
-static inline capnp_any anys_one(anys_reader r) { if (capnp_reader_u16(r.r, 0, 0) != ANYS_ONE) r.r = capnp_i_none(r.r); return capnp_reader_any(r.r, 4); }
-static inline bool anys_has_one(anys_reader r) { if (capnp_reader_u16(r.r, 0, 0) != ANYS_ONE) r.r = capnp_i_none(r.r); return capnp_any_what(capnp_reader_any(r.r, 4)) != CAPNP_WHAT_NULL; }
-static inline void anys_set_one(anys_builder b, capnp_any v) { capnp_builder_set_u16(b.b, 0, ANYS_ONE, 0); capnp_abuilder_set(capnp_builder_any(b.b, 4), v); }
-static inline capnp_abuilder anys_build_one(anys_builder b) { if (capnp_reader_u16(capnp_builder_reader(b.b), 0, 0) != ANYS_ONE) { capnp_abuilder_clear(capnp_builder_any(b.b, 4)); capnp_builder_set_u16(b.b, 0, ANYS_ONE, 0); } return capnp_builder_any(b.b, 4); }
+static inline capnp_any anys_one(anys_reader r) { if (capnp_i_get_u16(r.r, 8, 0, 0) != ANYS_ONE) r.r = capnp_i_none(r.r); return capnp_reader_any(r.r, 4); }
+static inline bool anys_has_one(anys_reader r) { if (capnp_i_get_u16(r.r, 8, 0, 0) != ANYS_ONE) r.r = capnp_i_none(r.r); return capnp_any_what(capnp_reader_any(r.r, 4)) != CAPNP_WHAT_NULL; }
+static inline void anys_set_one(anys_builder b, capnp_any v) { capnp_i_put_u16(b.b, 8, 0, ANYS_ONE, 0); capnp_abuilder_set(capnp_i_slot(b.b, 5, 4), v); }
+static inline capnp_abuilder anys_build_one(anys_builder b) { if (capnp_i_get_u16(capnp_builder_reader(b.b), 8, 0, 0) != ANYS_ONE) { capnp_abuilder_clear(capnp_i_slot(b.b, 5, 4)); capnp_i_put_u16(b.b, 8, 0, ANYS_ONE, 0); } return capnp_i_slot(b.b, 5, 4); }
 
-static inline capnp_cap *anys_two(anys_reader r) { if (capnp_reader_u16(r.r, 0, 0) != ANYS_TWO) r.r = capnp_i_none(r.r); return capnp_any_cap_peek(capnp_reader_any(r.r, 4)); }
-static inline bool anys_has_two(anys_reader r) { if (capnp_reader_u16(r.r, 0, 0) != ANYS_TWO) r.r = capnp_i_none(r.r); return capnp_any_what(capnp_reader_any(r.r, 4)) != CAPNP_WHAT_NULL; }
-static inline void anys_set_two(anys_builder b, capnp_cap *v) { capnp_builder_set_u16(b.b, 0, ANYS_TWO, 0); capnp_abuilder_set_cap(capnp_builder_any(b.b, 4), v); }
+static inline capnp_cap *anys_two(anys_reader r) { if (capnp_i_get_u16(r.r, 8, 0, 0) != ANYS_TWO) r.r = capnp_i_none(r.r); return capnp_any_cap_peek(capnp_reader_any(r.r, 4)); }
+static inline bool anys_has_two(anys_reader r) { if (capnp_i_get_u16(r.r, 8, 0, 0) != ANYS_TWO) r.r = capnp_i_none(r.r); return capnp_any_what(capnp_reader_any(r.r, 4)) != CAPNP_WHAT_NULL; }
+static inline void anys_set_two(anys_builder b, capnp_cap *v) { capnp_i_put_u16(b.b, 8, 0, ANYS_TWO, 0); capnp_abuilder_set_cap(capnp_i_slot(b.b, 5, 4), v); }
 
 /** The declarations of this file, to be read at run time: anys_capnp_schema. */
 extern const struct capnp_schema_file capnp_schema_c27eda683e9229b1;

@@ -57,11 +57,11 @@ static inline uint32_t money_list_builder_len(money_list_builder l) { return l.l
 static inline money_builder money_list_builder_get(money_list_builder l, uint32_t i) { return CAPNP_NEW(money_builder, capnp_lbuilder_struct(l.l, i)); }
 static inline money_list money_list_as_reader(money_list_builder l) { return CAPNP_NEW(money_list, capnp_lbuilder_list(l.l)); }
 
-static inline int64_t money_cents(money_reader r) { return capnp_reader_i64(r.r, 0, INT64_C(0)); }
-static inline void money_set_cents(money_builder b, int64_t v) { capnp_builder_set_i64(b.b, 0, v, INT64_C(0)); }
+static inline int64_t money_cents(money_reader r) { return capnp_i_get_i64(r.r, 16, 0, INT64_C(0)); }
+static inline void money_set_cents(money_builder b, int64_t v) { capnp_i_put_i64(b.b, 16, 0, v, INT64_C(0)); }
 
-static inline enum currency money_currency(money_reader r) { return (enum currency)capnp_reader_u16(r.r, 8, 0); }
-static inline void money_set_currency(money_builder b, enum currency v) { capnp_builder_set_u16(b.b, 8, (uint16_t)v, 0); }
+static inline enum currency money_currency(money_reader r) { return (enum currency)capnp_i_get_u16(r.r, 16, 8, 0); }
+static inline void money_set_currency(money_builder b, enum currency v) { capnp_i_put_u16(b.b, 16, 8, (uint16_t)v, 0); }
 
 /* ---- Currency ---- */
 

@@ -69,13 +69,13 @@ static inline hen_list hen_list_as_reader(hen_list_builder l) { return CAPNP_NEW
 
 static inline egg_list_bf414397ea453187 hen_eggs(hen_reader r) { return CAPNP_NEW(egg_list_bf414397ea453187, capnp_any_list(capnp_reader_any(r.r, 0), CAPNP_SIZE_COMPOSITE, NULL)); }
 static inline bool hen_has_eggs(hen_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
-static inline egg_list_builder_bf414397ea453187 hen_init_eggs(hen_builder b, uint32_t n) { return CAPNP_NEW(egg_list_builder_bf414397ea453187, capnp_abuilder_init_structs(capnp_builder_any(b.b, 0), n, EGG_WORDS_bf414397ea453187, EGG_PTRS_bf414397ea453187)); }
-static inline egg_list_builder_bf414397ea453187 hen_build_eggs(hen_builder b) { return CAPNP_NEW(egg_list_builder_bf414397ea453187, capnp_abuilder_list(capnp_builder_any(b.b, 0), CAPNP_SIZE_COMPOSITE, EGG_WORDS_bf414397ea453187, EGG_PTRS_bf414397ea453187, NULL)); }
-static inline void hen_set_eggs(hen_builder b, egg_list_bf414397ea453187 v) { capnp_abuilder_set_list(capnp_builder_any(b.b, 0), v.l); }
+static inline egg_list_builder_bf414397ea453187 hen_init_eggs(hen_builder b, uint32_t n) { return CAPNP_NEW(egg_list_builder_bf414397ea453187, capnp_abuilder_init_structs(capnp_i_slot(b.b, 2, 0), n, EGG_WORDS_bf414397ea453187, EGG_PTRS_bf414397ea453187)); }
+static inline egg_list_builder_bf414397ea453187 hen_build_eggs(hen_builder b) { return CAPNP_NEW(egg_list_builder_bf414397ea453187, capnp_abuilder_list(capnp_i_slot(b.b, 2, 0), CAPNP_SIZE_COMPOSITE, EGG_WORDS_bf414397ea453187, EGG_PTRS_bf414397ea453187, NULL)); }
+static inline void hen_set_eggs(hen_builder b, egg_list_bf414397ea453187 v) { capnp_abuilder_set_list(capnp_i_slot(b.b, 2, 0), v.l); }
 
 static inline coop_client hen_coop(hen_reader r) { return CAPNP_NEW(coop_client, capnp_any_cap_peek(capnp_reader_any(r.r, 1))); }
 static inline bool hen_has_coop(hen_reader r) { return capnp_any_what(capnp_reader_any(r.r, 1)) != CAPNP_WHAT_NULL; }
-static inline void hen_set_coop(hen_builder b, coop_client v) { capnp_abuilder_set_cap(capnp_builder_any(b.b, 1), v.c); }
+static inline void hen_set_coop(hen_builder b, coop_client v) { capnp_abuilder_set_cap(capnp_i_slot(b.b, 2, 1), v.c); }
 
 /* ---- Coop.lay ---- */
 
@@ -87,9 +87,9 @@ static inline coop_lay_out_reader coop_lay_out_as_reader(coop_lay_out_builder b)
 
 static inline egg_reader_bf414397ea453187 coop_lay_out_egg(coop_lay_out_reader r) { return CAPNP_NEW(egg_reader_bf414397ea453187, capnp_any_struct(capnp_reader_any(r.r, 0), NULL)); }
 static inline bool coop_lay_out_has_egg(coop_lay_out_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
-static inline egg_builder_bf414397ea453187 coop_lay_out_init_egg(coop_lay_out_builder b) { return CAPNP_NEW(egg_builder_bf414397ea453187, capnp_abuilder_init_struct(capnp_builder_any(b.b, 0), EGG_WORDS_bf414397ea453187, EGG_PTRS_bf414397ea453187)); }
-static inline egg_builder_bf414397ea453187 coop_lay_out_build_egg(coop_lay_out_builder b) { return CAPNP_NEW(egg_builder_bf414397ea453187, capnp_abuilder_struct(capnp_builder_any(b.b, 0), EGG_WORDS_bf414397ea453187, EGG_PTRS_bf414397ea453187, NULL)); }
-static inline void coop_lay_out_set_egg(coop_lay_out_builder b, egg_reader_bf414397ea453187 v) { capnp_abuilder_set_struct(capnp_builder_any(b.b, 0), v.r); }
+static inline egg_builder_bf414397ea453187 coop_lay_out_init_egg(coop_lay_out_builder b) { return CAPNP_NEW(egg_builder_bf414397ea453187, capnp_abuilder_init_struct(capnp_i_slot(b.b, 1, 0), EGG_WORDS_bf414397ea453187, EGG_PTRS_bf414397ea453187)); }
+static inline egg_builder_bf414397ea453187 coop_lay_out_build_egg(coop_lay_out_builder b) { return CAPNP_NEW(egg_builder_bf414397ea453187, capnp_abuilder_struct(capnp_i_slot(b.b, 1, 0), EGG_WORDS_bf414397ea453187, EGG_PTRS_bf414397ea453187, NULL)); }
+static inline void coop_lay_out_set_egg(coop_lay_out_builder b, egg_reader_bf414397ea453187 v) { capnp_abuilder_set_struct(capnp_i_slot(b.b, 1, 0), v.r); }
 
 /** The declarations of this file, to be read at run time: circle_a_capnp_schema. */
 extern const struct capnp_schema_file capnp_schema_b7bd3299c022b0fe;
@@ -138,9 +138,9 @@ static inline void coop_lay_results_set_egg(capnp_answer *a, egg_reader_bf414397
 
 static inline capnp_question *coop_hatch(coop_client c) { return capnp_question_new(c.c, &capnp_interface_a21d28b0f581dcfe, 1); }
 static inline egg_builder_bf414397ea453187 coop_hatch_params(capnp_question *q) { return CAPNP_NEW(egg_builder_bf414397ea453187, capnp_question_params(q)); }
-static inline hen_builder coop_hatch_init_hen(capnp_question *q) { struct { capnp_builder b; } b = { capnp_question_params(q) }; return CAPNP_NEW(hen_builder, capnp_abuilder_init_struct(capnp_builder_any(b.b, 0), HEN_WORDS, HEN_PTRS)); }
-static inline hen_builder coop_hatch_build_hen(capnp_question *q) { struct { capnp_builder b; } b = { capnp_question_params(q) }; return CAPNP_NEW(hen_builder, capnp_abuilder_struct(capnp_builder_any(b.b, 0), HEN_WORDS, HEN_PTRS, NULL)); }
-static inline void coop_hatch_set_hen(capnp_question *q, hen_reader v) { struct { capnp_builder b; } b = { capnp_question_params(q) }; capnp_abuilder_set_struct(capnp_builder_any(b.b, 0), v.r); }
+static inline hen_builder coop_hatch_init_hen(capnp_question *q) { struct { capnp_builder b; } b = { capnp_question_params(q) }; return CAPNP_NEW(hen_builder, capnp_abuilder_init_struct(capnp_i_slot(b.b, 1, 0), HEN_WORDS, HEN_PTRS)); }
+static inline hen_builder coop_hatch_build_hen(capnp_question *q) { struct { capnp_builder b; } b = { capnp_question_params(q) }; return CAPNP_NEW(hen_builder, capnp_abuilder_struct(capnp_i_slot(b.b, 1, 0), HEN_WORDS, HEN_PTRS, NULL)); }
+static inline void coop_hatch_set_hen(capnp_question *q, hen_reader v) { struct { capnp_builder b; } b = { capnp_question_params(q) }; capnp_abuilder_set_struct(capnp_i_slot(b.b, 1, 0), v.r); }
 static inline hen_reader coop_hatch_results(capnp_question *q) { return CAPNP_NEW(hen_reader, capnp_question_response(q)); }
 static inline egg_list_bf414397ea453187 coop_hatch_eggs(capnp_question *q) { return hen_eggs(CAPNP_NEW(hen_reader, capnp_question_response(q))); }
 static inline bool coop_hatch_has_eggs(capnp_question *q) { return hen_has_eggs(CAPNP_NEW(hen_reader, capnp_question_response(q))); }

@@ -77,9 +77,9 @@ static inline egg_list_ egg_list__as_reader(egg_list__builder l) { return CAPNP_
 
 static inline hen_reader_8570a41472bb1e12 egg_hen(egg_reader r) { return CAPNP_NEW(hen_reader_8570a41472bb1e12, capnp_any_struct(capnp_reader_any(r.r, 0), NULL)); }
 static inline bool egg_has_hen(egg_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
-static inline hen_builder_8570a41472bb1e12 egg_init_hen(egg_builder b) { return CAPNP_NEW(hen_builder_8570a41472bb1e12, capnp_abuilder_init_struct(capnp_builder_any(b.b, 0), HEN_WORDS_8570a41472bb1e12, HEN_PTRS_8570a41472bb1e12)); }
-static inline hen_builder_8570a41472bb1e12 egg_build_hen(egg_builder b) { return CAPNP_NEW(hen_builder_8570a41472bb1e12, capnp_abuilder_struct(capnp_builder_any(b.b, 0), HEN_WORDS_8570a41472bb1e12, HEN_PTRS_8570a41472bb1e12, NULL)); }
-static inline void egg_set_hen(egg_builder b, hen_reader_8570a41472bb1e12 v) { capnp_abuilder_set_struct(capnp_builder_any(b.b, 0), v.r); }
+static inline hen_builder_8570a41472bb1e12 egg_init_hen(egg_builder b) { return CAPNP_NEW(hen_builder_8570a41472bb1e12, capnp_abuilder_init_struct(capnp_i_slot(b.b, 1, 0), HEN_WORDS_8570a41472bb1e12, HEN_PTRS_8570a41472bb1e12)); }
+static inline hen_builder_8570a41472bb1e12 egg_build_hen(egg_builder b) { return CAPNP_NEW(hen_builder_8570a41472bb1e12, capnp_abuilder_struct(capnp_i_slot(b.b, 1, 0), HEN_WORDS_8570a41472bb1e12, HEN_PTRS_8570a41472bb1e12, NULL)); }
+static inline void egg_set_hen(egg_builder b, hen_reader_8570a41472bb1e12 v) { capnp_abuilder_set_struct(capnp_i_slot(b.b, 1, 0), v.r); }
 
 /* ---- EggList ---- */
 
@@ -96,15 +96,15 @@ static inline egg_list_list egg_list_list_as_reader(egg_list_list_builder l) { r
 
 static inline egg_list_ egg_list_eggs(egg_list_reader r) { return CAPNP_NEW(egg_list_, capnp_any_list(capnp_reader_any(r.r, 0), CAPNP_SIZE_COMPOSITE, NULL)); }
 static inline bool egg_list_has_eggs(egg_list_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
-static inline egg_list__builder egg_list_init_eggs(egg_list_builder b, uint32_t n) { return CAPNP_NEW(egg_list__builder, capnp_abuilder_init_structs(capnp_builder_any(b.b, 0), n, EGG_WORDS, EGG_PTRS)); }
-static inline egg_list__builder egg_list_build_eggs(egg_list_builder b) { return CAPNP_NEW(egg_list__builder, capnp_abuilder_list(capnp_builder_any(b.b, 0), CAPNP_SIZE_COMPOSITE, EGG_WORDS, EGG_PTRS, NULL)); }
-static inline void egg_list_set_eggs(egg_list_builder b, egg_list_ v) { capnp_abuilder_set_list(capnp_builder_any(b.b, 0), v.l); }
+static inline egg_list__builder egg_list_init_eggs(egg_list_builder b, uint32_t n) { return CAPNP_NEW(egg_list__builder, capnp_abuilder_init_structs(capnp_i_slot(b.b, 2, 0), n, EGG_WORDS, EGG_PTRS)); }
+static inline egg_list__builder egg_list_build_eggs(egg_list_builder b) { return CAPNP_NEW(egg_list__builder, capnp_abuilder_list(capnp_i_slot(b.b, 2, 0), CAPNP_SIZE_COMPOSITE, EGG_WORDS, EGG_PTRS, NULL)); }
+static inline void egg_list_set_eggs(egg_list_builder b, egg_list_ v) { capnp_abuilder_set_list(capnp_i_slot(b.b, 2, 0), v.l); }
 
 static inline egg_list_reader egg_list_next(egg_list_reader r) { return CAPNP_NEW(egg_list_reader, capnp_any_struct(capnp_reader_any(r.r, 1), NULL)); }
 static inline bool egg_list_has_next(egg_list_reader r) { return capnp_any_what(capnp_reader_any(r.r, 1)) != CAPNP_WHAT_NULL; }
-static inline egg_list_builder egg_list_init_next(egg_list_builder b) { return CAPNP_NEW(egg_list_builder, capnp_abuilder_init_struct(capnp_builder_any(b.b, 1), EGG_LIST_WORDS, EGG_LIST_PTRS)); }
-static inline egg_list_builder egg_list_build_next(egg_list_builder b) { return CAPNP_NEW(egg_list_builder, capnp_abuilder_struct(capnp_builder_any(b.b, 1), EGG_LIST_WORDS, EGG_LIST_PTRS, NULL)); }
-static inline void egg_list_set_next(egg_list_builder b, egg_list_reader v) { capnp_abuilder_set_struct(capnp_builder_any(b.b, 1), v.r); }
+static inline egg_list_builder egg_list_init_next(egg_list_builder b) { return CAPNP_NEW(egg_list_builder, capnp_abuilder_init_struct(capnp_i_slot(b.b, 2, 1), EGG_LIST_WORDS, EGG_LIST_PTRS)); }
+static inline egg_list_builder egg_list_build_next(egg_list_builder b) { return CAPNP_NEW(egg_list_builder, capnp_abuilder_struct(capnp_i_slot(b.b, 2, 1), EGG_LIST_WORDS, EGG_LIST_PTRS, NULL)); }
+static inline void egg_list_set_next(egg_list_builder b, egg_list_reader v) { capnp_abuilder_set_struct(capnp_i_slot(b.b, 2, 1), v.r); }
 
 /* ---- Nest.give ---- */
 
@@ -112,7 +112,7 @@ static inline nest_give_in_reader nest_give_in_as_reader(nest_give_in_builder b)
 
 static inline coop_client_a21d28b0f581dcfe nest_give_in_from(nest_give_in_reader r) { return CAPNP_NEW(coop_client_a21d28b0f581dcfe, capnp_any_cap_peek(capnp_reader_any(r.r, 0))); }
 static inline bool nest_give_in_has_from(nest_give_in_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
-static inline void nest_give_in_set_from(nest_give_in_builder b, coop_client_a21d28b0f581dcfe v) { capnp_abuilder_set_cap(capnp_builder_any(b.b, 0), v.c); }
+static inline void nest_give_in_set_from(nest_give_in_builder b, coop_client_a21d28b0f581dcfe v) { capnp_abuilder_set_cap(capnp_i_slot(b.b, 1, 0), v.c); }
 
 /* ---- Nest.give ---- */
 
@@ -120,9 +120,9 @@ static inline nest_give_out_reader nest_give_out_as_reader(nest_give_out_builder
 
 static inline hen_reader_8570a41472bb1e12 nest_give_out_hen(nest_give_out_reader r) { return CAPNP_NEW(hen_reader_8570a41472bb1e12, capnp_any_struct(capnp_reader_any(r.r, 0), NULL)); }
 static inline bool nest_give_out_has_hen(nest_give_out_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
-static inline hen_builder_8570a41472bb1e12 nest_give_out_init_hen(nest_give_out_builder b) { return CAPNP_NEW(hen_builder_8570a41472bb1e12, capnp_abuilder_init_struct(capnp_builder_any(b.b, 0), HEN_WORDS_8570a41472bb1e12, HEN_PTRS_8570a41472bb1e12)); }
-static inline hen_builder_8570a41472bb1e12 nest_give_out_build_hen(nest_give_out_builder b) { return CAPNP_NEW(hen_builder_8570a41472bb1e12, capnp_abuilder_struct(capnp_builder_any(b.b, 0), HEN_WORDS_8570a41472bb1e12, HEN_PTRS_8570a41472bb1e12, NULL)); }
-static inline void nest_give_out_set_hen(nest_give_out_builder b, hen_reader_8570a41472bb1e12 v) { capnp_abuilder_set_struct(capnp_builder_any(b.b, 0), v.r); }
+static inline hen_builder_8570a41472bb1e12 nest_give_out_init_hen(nest_give_out_builder b) { return CAPNP_NEW(hen_builder_8570a41472bb1e12, capnp_abuilder_init_struct(capnp_i_slot(b.b, 1, 0), HEN_WORDS_8570a41472bb1e12, HEN_PTRS_8570a41472bb1e12)); }
+static inline hen_builder_8570a41472bb1e12 nest_give_out_build_hen(nest_give_out_builder b) { return CAPNP_NEW(hen_builder_8570a41472bb1e12, capnp_abuilder_struct(capnp_i_slot(b.b, 1, 0), HEN_WORDS_8570a41472bb1e12, HEN_PTRS_8570a41472bb1e12, NULL)); }
+static inline void nest_give_out_set_hen(nest_give_out_builder b, hen_reader_8570a41472bb1e12 v) { capnp_abuilder_set_struct(capnp_i_slot(b.b, 1, 0), v.r); }
 
 /** The declarations of this file, to be read at run time: circle_b_capnp_schema. */
 extern const struct capnp_schema_file capnp_schema_a112859bfb429c57;
@@ -160,10 +160,10 @@ static inline CAPNP_MUST_USE int nest_serve(capnp_vat *v, const struct nest_ops 
 
 static inline capnp_question *nest_take(nest_client c) { return capnp_question_new(c.c, &capnp_interface_f2656d4fbc0e4cfb, 0); }
 static inline hen_builder_8570a41472bb1e12 nest_take_params(capnp_question *q) { return CAPNP_NEW(hen_builder_8570a41472bb1e12, capnp_question_params(q)); }
-static inline egg_list__builder nest_take_init_eggs(capnp_question *q, uint32_t n) { struct { capnp_builder b; } b = { capnp_question_params(q) }; return CAPNP_NEW(egg_list__builder, capnp_abuilder_init_structs(capnp_builder_any(b.b, 0), n, EGG_WORDS, EGG_PTRS)); }
-static inline egg_list__builder nest_take_build_eggs(capnp_question *q) { struct { capnp_builder b; } b = { capnp_question_params(q) }; return CAPNP_NEW(egg_list__builder, capnp_abuilder_list(capnp_builder_any(b.b, 0), CAPNP_SIZE_COMPOSITE, EGG_WORDS, EGG_PTRS, NULL)); }
-static inline void nest_take_set_eggs(capnp_question *q, egg_list_ v) { struct { capnp_builder b; } b = { capnp_question_params(q) }; capnp_abuilder_set_list(capnp_builder_any(b.b, 0), v.l); }
-static inline void nest_take_set_coop(capnp_question *q, coop_client_a21d28b0f581dcfe v) { struct { capnp_builder b; } b = { capnp_question_params(q) }; capnp_abuilder_set_cap(capnp_builder_any(b.b, 1), v.c); }
+static inline egg_list__builder nest_take_init_eggs(capnp_question *q, uint32_t n) { struct { capnp_builder b; } b = { capnp_question_params(q) }; return CAPNP_NEW(egg_list__builder, capnp_abuilder_init_structs(capnp_i_slot(b.b, 2, 0), n, EGG_WORDS, EGG_PTRS)); }
+static inline egg_list__builder nest_take_build_eggs(capnp_question *q) { struct { capnp_builder b; } b = { capnp_question_params(q) }; return CAPNP_NEW(egg_list__builder, capnp_abuilder_list(capnp_i_slot(b.b, 2, 0), CAPNP_SIZE_COMPOSITE, EGG_WORDS, EGG_PTRS, NULL)); }
+static inline void nest_take_set_eggs(capnp_question *q, egg_list_ v) { struct { capnp_builder b; } b = { capnp_question_params(q) }; capnp_abuilder_set_list(capnp_i_slot(b.b, 2, 0), v.l); }
+static inline void nest_take_set_coop(capnp_question *q, coop_client_a21d28b0f581dcfe v) { struct { capnp_builder b; } b = { capnp_question_params(q) }; capnp_abuilder_set_cap(capnp_i_slot(b.b, 2, 1), v.c); }
 static inline egg_reader nest_take_results(capnp_question *q) { return CAPNP_NEW(egg_reader, capnp_question_response(q)); }
 static inline hen_reader_8570a41472bb1e12 nest_take_hen(capnp_question *q) { return egg_hen(CAPNP_NEW(egg_reader, capnp_question_response(q))); }
 static inline bool nest_take_has_hen(capnp_question *q) { return egg_has_hen(CAPNP_NEW(egg_reader, capnp_question_response(q))); }

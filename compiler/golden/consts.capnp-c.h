@@ -94,21 +94,21 @@ static inline uint32_t pair_list_builder_len(pair_list_builder l) { return l.l.l
 static inline pair_builder pair_list_builder_get(pair_list_builder l, uint32_t i) { return CAPNP_NEW(pair_builder, capnp_lbuilder_struct(l.l, i)); }
 static inline pair_list pair_list_as_reader(pair_list_builder l) { return CAPNP_NEW(pair_list, capnp_lbuilder_list(l.l)); }
 
-static inline capnp_text pair_key(pair_reader r) { return capnp_reader_text(r.r, 0); }
+static inline capnp_text pair_key(pair_reader r) { return capnp_i_string(capnp_reader_any(r.r, 0)); }
 static inline bool pair_has_key(pair_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
-static inline void pair_set_key(pair_builder b, const char *s) { capnp_builder_set_text(b.b, 0, s); }
-static inline void pair_set_key_n(pair_builder b, capnp_text v) { capnp_abuilder_set_text(capnp_builder_any(b.b, 0), v); }
+static inline void pair_set_key(pair_builder b, const char *s) { capnp_i_set_string(capnp_i_slot(b.b, 2, 0), s); }
+static inline void pair_set_key_n(pair_builder b, capnp_text v) { capnp_abuilder_set_text(capnp_i_slot(b.b, 2, 0), v); }
 
-static inline uint32_t pair_value(pair_reader r) { return capnp_reader_u32(r.r, 0, 0u); }
-static inline void pair_set_value(pair_builder b, uint32_t v) { capnp_builder_set_u32(b.b, 0, v, 0u); }
+static inline uint32_t pair_value(pair_reader r) { return capnp_i_get_u32(r.r, 8, 0, 0u); }
+static inline void pair_set_value(pair_builder b, uint32_t v) { capnp_i_put_u32(b.b, 8, 0, v, 0u); }
 
-static inline enum color pair_color(pair_reader r) { return (enum color)capnp_reader_u16(r.r, 4, 0); }
-static inline void pair_set_color(pair_builder b, enum color v) { capnp_builder_set_u16(b.b, 4, (uint16_t)v, 0); }
+static inline enum color pair_color(pair_reader r) { return (enum color)capnp_i_get_u16(r.r, 8, 4, 0); }
+static inline void pair_set_color(pair_builder b, enum color v) { capnp_i_put_u16(b.b, 8, 4, (uint16_t)v, 0); }
 
 static inline capnp_text pair_pair_of(pair_reader r) { return capnp_any_text(capnp_reader_any(r.r, 1), CAPNP_NEW(capnp_text, "hello \"C\"\n", 10)); }
 static inline bool pair_has_pair_of(pair_reader r) { return capnp_any_what(capnp_reader_any(r.r, 1)) != CAPNP_WHAT_NULL; }
-static inline void pair_set_pair_of(pair_builder b, const char *s) { capnp_builder_set_text(b.b, 1, s); }
-static inline void pair_set_pair_of_n(pair_builder b, capnp_text v) { capnp_abuilder_set_text(capnp_builder_any(b.b, 1), v); }
+static inline void pair_set_pair_of(pair_builder b, const char *s) { capnp_i_set_string(capnp_i_slot(b.b, 2, 1), s); }
+static inline void pair_set_pair_of_n(pair_builder b, capnp_text v) { capnp_abuilder_set_text(capnp_i_slot(b.b, 2, 1), v); }
 
 #define PAIR_MAX_LENGTH ((uint16_t)64)
 

@@ -78,7 +78,7 @@ typedef struct service_ops service_ops_e33c59a269b42730;
 /* ---- Documented ---- */
 
 static inline documented_reader documented_as_reader(documented_builder b) { return CAPNP_NEW(documented_reader, capnp_builder_reader(b.b)); }
-static inline enum documented_which documented_which(documented_reader r) { return (enum documented_which)capnp_reader_u16(r.r, 2, 0); }
+static inline enum documented_which documented_which(documented_reader r) { return (enum documented_which)capnp_i_get_u16(r.r, 8, 2, 0); }
 static inline documented_reader documented_root(capnp_msg *m) { return CAPNP_NEW(documented_reader, capnp_any_struct(capnp_msg_root(m), NULL)); }
 static inline documented_builder documented_build(capnp_msg *m) { return CAPNP_NEW(documented_builder, capnp_abuilder_init_struct(capnp_msg_build(m), DOCUMENTED_WORDS, DOCUMENTED_PTRS)); }
 static inline documented_reader documented_of_any(capnp_any a) { return CAPNP_NEW(documented_reader, capnp_any_struct(a, NULL)); }
@@ -92,28 +92,28 @@ static inline documented_list documented_list_as_reader(documented_list_builder 
 /**
  * One line.
  */
-static inline uint8_t documented_field(documented_reader r) { return capnp_reader_u8(r.r, 0, 0); }
-static inline void documented_set_field(documented_builder b, uint8_t v) { capnp_builder_set_u8(b.b, 0, v, 0); }
+static inline uint8_t documented_field(documented_reader r) { return capnp_i_get_u8(r.r, 8, 0, 0); }
+static inline void documented_set_field(documented_builder b, uint8_t v) { capnp_i_put_u8(b.b, 8, 0, v, 0); }
 
 /**
  * The first.
  */
-static inline void documented_set_first(documented_builder b) { capnp_builder_set_u16(b.b, 2, DOCUMENTED_FIRST, 0); }
+static inline void documented_set_first(documented_builder b) { capnp_i_put_u16(b.b, 8, 2, DOCUMENTED_FIRST, 0); }
 
 /**
  * The second,
  * in two lines.
  */
-static inline capnp_text documented_second(documented_reader r) { if (capnp_reader_u16(r.r, 2, 0) != DOCUMENTED_SECOND) r.r = capnp_i_none(r.r); return capnp_reader_text(r.r, 0); }
-static inline bool documented_has_second(documented_reader r) { if (capnp_reader_u16(r.r, 2, 0) != DOCUMENTED_SECOND) r.r = capnp_i_none(r.r); return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
-static inline void documented_set_second(documented_builder b, const char *s) { capnp_builder_set_u16(b.b, 2, DOCUMENTED_SECOND, 0); capnp_builder_set_text(b.b, 0, s); }
-static inline void documented_set_second_n(documented_builder b, capnp_text v) { capnp_builder_set_u16(b.b, 2, DOCUMENTED_SECOND, 0); capnp_abuilder_set_text(capnp_builder_any(b.b, 0), v); }
+static inline capnp_text documented_second(documented_reader r) { if (capnp_i_get_u16(r.r, 8, 2, 0) != DOCUMENTED_SECOND) r.r = capnp_i_none(r.r); return capnp_i_string(capnp_reader_any(r.r, 0)); }
+static inline bool documented_has_second(documented_reader r) { if (capnp_i_get_u16(r.r, 8, 2, 0) != DOCUMENTED_SECOND) r.r = capnp_i_none(r.r); return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
+static inline void documented_set_second(documented_builder b, const char *s) { capnp_i_put_u16(b.b, 8, 2, DOCUMENTED_SECOND, 0); capnp_i_set_string(capnp_i_slot(b.b, 1, 0), s); }
+static inline void documented_set_second_n(documented_builder b, capnp_text v) { capnp_i_put_u16(b.b, 8, 2, DOCUMENTED_SECOND, 0); capnp_abuilder_set_text(capnp_i_slot(b.b, 1, 0), v); }
 
 /**
  * Of the group.
  */
 static inline documented_place_reader documented_place(documented_reader r) { return CAPNP_NEW(documented_place_reader, r.r); }
-static inline documented_place_builder documented_init_place(documented_builder b) { capnp_builder_set_i32(b.b, 4, 0, 0); return CAPNP_NEW(documented_place_builder, b.b); }
+static inline documented_place_builder documented_init_place(documented_builder b) { capnp_i_put_i32(b.b, 8, 4, 0, 0); return CAPNP_NEW(documented_place_builder, b.b); }
 static inline documented_place_builder documented_build_place(documented_builder b) { return CAPNP_NEW(documented_place_builder, b.b); }
 
 /* ---- Documented.place ---- */
@@ -123,8 +123,8 @@ static inline documented_place_reader documented_place_as_reader(documented_plac
 /**
  * Of x.
  */
-static inline int32_t documented_place_x(documented_place_reader r) { return capnp_reader_i32(r.r, 4, 0); }
-static inline void documented_place_set_x(documented_place_builder b, int32_t v) { capnp_builder_set_i32(b.b, 4, v, 0); }
+static inline int32_t documented_place_x(documented_place_reader r) { return capnp_i_get_i32(r.r, 8, 4, 0); }
+static inline void documented_place_set_x(documented_place_builder b, int32_t v) { capnp_i_put_i32(b.b, 8, 4, v, 0); }
 
 /* ---- Kind ---- */
 
@@ -139,15 +139,15 @@ static inline kind_list kind_list_as_reader(kind_list_builder l) { return CAPNP_
 
 static inline service_call_in_reader service_call_in_as_reader(service_call_in_builder b) { return CAPNP_NEW(service_call_in_reader, capnp_builder_reader(b.b)); }
 
-static inline uint32_t service_call_in_n(service_call_in_reader r) { return capnp_reader_u32(r.r, 0, 0u); }
-static inline void service_call_in_set_n(service_call_in_builder b, uint32_t v) { capnp_builder_set_u32(b.b, 0, v, 0u); }
+static inline uint32_t service_call_in_n(service_call_in_reader r) { return capnp_i_get_u32(r.r, 8, 0, 0u); }
+static inline void service_call_in_set_n(service_call_in_builder b, uint32_t v) { capnp_i_put_u32(b.b, 8, 0, v, 0u); }
 
 /* ---- Service.call ---- */
 
 static inline service_call_out_reader service_call_out_as_reader(service_call_out_builder b) { return CAPNP_NEW(service_call_out_reader, capnp_builder_reader(b.b)); }
 
-static inline uint32_t service_call_out_m(service_call_out_reader r) { return capnp_reader_u32(r.r, 0, 0u); }
-static inline void service_call_out_set_m(service_call_out_builder b, uint32_t v) { capnp_builder_set_u32(b.b, 0, v, 0u); }
+static inline uint32_t service_call_out_m(service_call_out_reader r) { return capnp_i_get_u32(r.r, 8, 0, 0u); }
+static inline void service_call_out_set_m(service_call_out_builder b, uint32_t v) { capnp_i_put_u32(b.b, 8, 0, v, 0u); }
 
 /**
  * The answer.

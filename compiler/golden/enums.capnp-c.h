@@ -65,24 +65,24 @@ static inline uint32_t alarm_list_builder_len(alarm_list_builder l) { return l.l
 static inline alarm_builder alarm_list_builder_get(alarm_list_builder l, uint32_t i) { return CAPNP_NEW(alarm_builder, capnp_lbuilder_struct(l.l, i)); }
 static inline alarm_list alarm_list_as_reader(alarm_list_builder l) { return CAPNP_NEW(alarm_list, capnp_lbuilder_list(l.l)); }
 
-static inline enum level alarm_level(alarm_reader r) { return (enum level)capnp_reader_u16(r.r, 0, 1); }
-static inline void alarm_set_level(alarm_builder b, enum level v) { capnp_builder_set_u16(b.b, 0, (uint16_t)v, 1); }
+static inline enum level alarm_level(alarm_reader r) { return (enum level)capnp_i_get_u16(r.r, 8, 0, 1); }
+static inline void alarm_set_level(alarm_builder b, enum level v) { capnp_i_put_u16(b.b, 8, 0, (uint16_t)v, 1); }
 
-static inline enum alarm_kind alarm_kind(alarm_reader r) { return (enum alarm_kind)capnp_reader_u16(r.r, 2, 0); }
-static inline void alarm_set_kind(alarm_builder b, enum alarm_kind v) { capnp_builder_set_u16(b.b, 2, (uint16_t)v, 0); }
+static inline enum alarm_kind alarm_kind(alarm_reader r) { return (enum alarm_kind)capnp_i_get_u16(r.r, 8, 2, 0); }
+static inline void alarm_set_kind(alarm_builder b, enum alarm_kind v) { capnp_i_put_u16(b.b, 8, 2, (uint16_t)v, 0); }
 
 static inline level_list alarm_seen(alarm_reader r) { return CAPNP_NEW(level_list, capnp_any_list(capnp_reader_any(r.r, 0), CAPNP_SIZE_TWO, NULL)); }
 static inline bool alarm_has_seen(alarm_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
-static inline level_list_builder alarm_init_seen(alarm_builder b, uint32_t n) { return CAPNP_NEW(level_list_builder, capnp_abuilder_init_list(capnp_builder_any(b.b, 0), CAPNP_SIZE_TWO, n)); }
-static inline level_list_builder alarm_build_seen(alarm_builder b) { return CAPNP_NEW(level_list_builder, capnp_abuilder_list(capnp_builder_any(b.b, 0), CAPNP_SIZE_TWO, 0, 0, NULL)); }
-static inline void alarm_set_seen(alarm_builder b, level_list v) { capnp_abuilder_set_list(capnp_builder_any(b.b, 0), v.l); }
+static inline level_list_builder alarm_init_seen(alarm_builder b, uint32_t n) { return CAPNP_NEW(level_list_builder, capnp_abuilder_init_list(capnp_i_slot(b.b, 2, 0), CAPNP_SIZE_TWO, n)); }
+static inline level_list_builder alarm_build_seen(alarm_builder b) { return CAPNP_NEW(level_list_builder, capnp_abuilder_list(capnp_i_slot(b.b, 2, 0), CAPNP_SIZE_TWO, 0, 0, NULL)); }
+static inline void alarm_set_seen(alarm_builder b, level_list v) { capnp_abuilder_set_list(capnp_i_slot(b.b, 2, 0), v.l); }
 
 extern const uint64_t capnp_default_b61e8e3060ffc643_3[2];
 static inline alarm_kind_list alarm_history(alarm_reader r) { return CAPNP_NEW(alarm_kind_list, capnp_any_list(capnp_reader_any(r.r, 1), CAPNP_SIZE_TWO, capnp_default_b61e8e3060ffc643_3)); }
 static inline bool alarm_has_history(alarm_reader r) { return capnp_any_what(capnp_reader_any(r.r, 1)) != CAPNP_WHAT_NULL; }
-static inline alarm_kind_list_builder alarm_init_history(alarm_builder b, uint32_t n) { return CAPNP_NEW(alarm_kind_list_builder, capnp_abuilder_init_list(capnp_builder_any(b.b, 1), CAPNP_SIZE_TWO, n)); }
-static inline alarm_kind_list_builder alarm_build_history(alarm_builder b) { return CAPNP_NEW(alarm_kind_list_builder, capnp_abuilder_list(capnp_builder_any(b.b, 1), CAPNP_SIZE_TWO, 0, 0, capnp_default_b61e8e3060ffc643_3)); }
-static inline void alarm_set_history(alarm_builder b, alarm_kind_list v) { capnp_abuilder_set_list(capnp_builder_any(b.b, 1), v.l); }
+static inline alarm_kind_list_builder alarm_init_history(alarm_builder b, uint32_t n) { return CAPNP_NEW(alarm_kind_list_builder, capnp_abuilder_init_list(capnp_i_slot(b.b, 2, 1), CAPNP_SIZE_TWO, n)); }
+static inline alarm_kind_list_builder alarm_build_history(alarm_builder b) { return CAPNP_NEW(alarm_kind_list_builder, capnp_abuilder_list(capnp_i_slot(b.b, 2, 1), CAPNP_SIZE_TWO, 0, 0, capnp_default_b61e8e3060ffc643_3)); }
+static inline void alarm_set_history(alarm_builder b, alarm_kind_list v) { capnp_abuilder_set_list(capnp_i_slot(b.b, 2, 1), v.l); }
 
 /* ---- Alarm.Kind ---- */
 

@@ -110,9 +110,9 @@ static inline map_list map_list_as_reader(map_list_builder l) { return CAPNP_NEW
 
 static inline map_entry_list map_entries(map_reader r) { return CAPNP_NEW(map_entry_list, capnp_any_list(capnp_reader_any(r.r, 0), CAPNP_SIZE_COMPOSITE, NULL)); }
 static inline bool map_has_entries(map_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
-static inline map_entry_list_builder map_init_entries(map_builder b, uint32_t n) { return CAPNP_NEW(map_entry_list_builder, capnp_abuilder_init_structs(capnp_builder_any(b.b, 0), n, MAP_ENTRY_WORDS, MAP_ENTRY_PTRS)); }
-static inline map_entry_list_builder map_build_entries(map_builder b) { return CAPNP_NEW(map_entry_list_builder, capnp_abuilder_list(capnp_builder_any(b.b, 0), CAPNP_SIZE_COMPOSITE, MAP_ENTRY_WORDS, MAP_ENTRY_PTRS, NULL)); }
-static inline void map_set_entries(map_builder b, map_entry_list v) { capnp_abuilder_set_list(capnp_builder_any(b.b, 0), v.l); }
+static inline map_entry_list_builder map_init_entries(map_builder b, uint32_t n) { return CAPNP_NEW(map_entry_list_builder, capnp_abuilder_init_structs(capnp_i_slot(b.b, 1, 0), n, MAP_ENTRY_WORDS, MAP_ENTRY_PTRS)); }
+static inline map_entry_list_builder map_build_entries(map_builder b) { return CAPNP_NEW(map_entry_list_builder, capnp_abuilder_list(capnp_i_slot(b.b, 1, 0), CAPNP_SIZE_COMPOSITE, MAP_ENTRY_WORDS, MAP_ENTRY_PTRS, NULL)); }
+static inline void map_set_entries(map_builder b, map_entry_list v) { capnp_abuilder_set_list(capnp_i_slot(b.b, 1, 0), v.l); }
 
 /* ---- Map.Entry ---- */
 
@@ -129,13 +129,13 @@ static inline map_entry_list map_entry_list_as_reader(map_entry_list_builder l) 
 
 static inline capnp_any map_entry_key(map_entry_reader r) { return capnp_reader_any(r.r, 0); }
 static inline bool map_entry_has_key(map_entry_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
-static inline void map_entry_set_key(map_entry_builder b, capnp_any v) { capnp_abuilder_set(capnp_builder_any(b.b, 0), v); }
-static inline capnp_abuilder map_entry_build_key(map_entry_builder b) { return capnp_builder_any(b.b, 0); }
+static inline void map_entry_set_key(map_entry_builder b, capnp_any v) { capnp_abuilder_set(capnp_i_slot(b.b, 2, 0), v); }
+static inline capnp_abuilder map_entry_build_key(map_entry_builder b) { return capnp_i_slot(b.b, 2, 0); }
 
 static inline capnp_any map_entry_value(map_entry_reader r) { return capnp_reader_any(r.r, 1); }
 static inline bool map_entry_has_value(map_entry_reader r) { return capnp_any_what(capnp_reader_any(r.r, 1)) != CAPNP_WHAT_NULL; }
-static inline void map_entry_set_value(map_entry_builder b, capnp_any v) { capnp_abuilder_set(capnp_builder_any(b.b, 1), v); }
-static inline capnp_abuilder map_entry_build_value(map_entry_builder b) { return capnp_builder_any(b.b, 1); }
+static inline void map_entry_set_value(map_entry_builder b, capnp_any v) { capnp_abuilder_set(capnp_i_slot(b.b, 2, 1), v); }
+static inline capnp_abuilder map_entry_build_value(map_entry_builder b) { return capnp_i_slot(b.b, 2, 1); }
 
 /* ---- Uses ---- */
 
@@ -152,32 +152,32 @@ static inline uses_list uses_list_as_reader(uses_list_builder l) { return CAPNP_
 
 static inline map_reader uses_texts(uses_reader r) { return CAPNP_NEW(map_reader, capnp_any_struct(capnp_reader_any(r.r, 0), NULL)); }
 static inline bool uses_has_texts(uses_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
-static inline map_builder uses_init_texts(uses_builder b) { return CAPNP_NEW(map_builder, capnp_abuilder_init_struct(capnp_builder_any(b.b, 0), MAP_WORDS, MAP_PTRS)); }
-static inline map_builder uses_build_texts(uses_builder b) { return CAPNP_NEW(map_builder, capnp_abuilder_struct(capnp_builder_any(b.b, 0), MAP_WORDS, MAP_PTRS, NULL)); }
-static inline void uses_set_texts(uses_builder b, map_reader v) { capnp_abuilder_set_struct(capnp_builder_any(b.b, 0), v.r); }
+static inline map_builder uses_init_texts(uses_builder b) { return CAPNP_NEW(map_builder, capnp_abuilder_init_struct(capnp_i_slot(b.b, 4, 0), MAP_WORDS, MAP_PTRS)); }
+static inline map_builder uses_build_texts(uses_builder b) { return CAPNP_NEW(map_builder, capnp_abuilder_struct(capnp_i_slot(b.b, 4, 0), MAP_WORDS, MAP_PTRS, NULL)); }
+static inline void uses_set_texts(uses_builder b, map_reader v) { capnp_abuilder_set_struct(capnp_i_slot(b.b, 4, 0), v.r); }
 
 static inline map_reader uses_nested(uses_reader r) { return CAPNP_NEW(map_reader, capnp_any_struct(capnp_reader_any(r.r, 1), NULL)); }
 static inline bool uses_has_nested(uses_reader r) { return capnp_any_what(capnp_reader_any(r.r, 1)) != CAPNP_WHAT_NULL; }
-static inline map_builder uses_init_nested(uses_builder b) { return CAPNP_NEW(map_builder, capnp_abuilder_init_struct(capnp_builder_any(b.b, 1), MAP_WORDS, MAP_PTRS)); }
-static inline map_builder uses_build_nested(uses_builder b) { return CAPNP_NEW(map_builder, capnp_abuilder_struct(capnp_builder_any(b.b, 1), MAP_WORDS, MAP_PTRS, NULL)); }
-static inline void uses_set_nested(uses_builder b, map_reader v) { capnp_abuilder_set_struct(capnp_builder_any(b.b, 1), v.r); }
+static inline map_builder uses_init_nested(uses_builder b) { return CAPNP_NEW(map_builder, capnp_abuilder_init_struct(capnp_i_slot(b.b, 4, 1), MAP_WORDS, MAP_PTRS)); }
+static inline map_builder uses_build_nested(uses_builder b) { return CAPNP_NEW(map_builder, capnp_abuilder_struct(capnp_i_slot(b.b, 4, 1), MAP_WORDS, MAP_PTRS, NULL)); }
+static inline void uses_set_nested(uses_builder b, map_reader v) { capnp_abuilder_set_struct(capnp_i_slot(b.b, 4, 1), v.r); }
 
 static inline map_list uses_list_(uses_reader r) { return CAPNP_NEW(map_list, capnp_any_list(capnp_reader_any(r.r, 2), CAPNP_SIZE_COMPOSITE, NULL)); }
 static inline bool uses_has_list_(uses_reader r) { return capnp_any_what(capnp_reader_any(r.r, 2)) != CAPNP_WHAT_NULL; }
-static inline map_list_builder uses_init_list_(uses_builder b, uint32_t n) { return CAPNP_NEW(map_list_builder, capnp_abuilder_init_structs(capnp_builder_any(b.b, 2), n, MAP_WORDS, MAP_PTRS)); }
-static inline map_list_builder uses_build_list_(uses_builder b) { return CAPNP_NEW(map_list_builder, capnp_abuilder_list(capnp_builder_any(b.b, 2), CAPNP_SIZE_COMPOSITE, MAP_WORDS, MAP_PTRS, NULL)); }
-static inline void uses_set_list_(uses_builder b, map_list v) { capnp_abuilder_set_list(capnp_builder_any(b.b, 2), v.l); }
+static inline map_list_builder uses_init_list_(uses_builder b, uint32_t n) { return CAPNP_NEW(map_list_builder, capnp_abuilder_init_structs(capnp_i_slot(b.b, 4, 2), n, MAP_WORDS, MAP_PTRS)); }
+static inline map_list_builder uses_build_list_(uses_builder b) { return CAPNP_NEW(map_list_builder, capnp_abuilder_list(capnp_i_slot(b.b, 4, 2), CAPNP_SIZE_COMPOSITE, MAP_WORDS, MAP_PTRS, NULL)); }
+static inline void uses_set_list_(uses_builder b, map_list v) { capnp_abuilder_set_list(capnp_i_slot(b.b, 4, 2), v.l); }
 
 static inline maybe_reader uses_maybe(uses_reader r) { return CAPNP_NEW(maybe_reader, capnp_any_struct(capnp_reader_any(r.r, 3), NULL)); }
 static inline bool uses_has_maybe(uses_reader r) { return capnp_any_what(capnp_reader_any(r.r, 3)) != CAPNP_WHAT_NULL; }
-static inline maybe_builder uses_init_maybe(uses_builder b) { return CAPNP_NEW(maybe_builder, capnp_abuilder_init_struct(capnp_builder_any(b.b, 3), MAYBE_WORDS, MAYBE_PTRS)); }
-static inline maybe_builder uses_build_maybe(uses_builder b) { return CAPNP_NEW(maybe_builder, capnp_abuilder_struct(capnp_builder_any(b.b, 3), MAYBE_WORDS, MAYBE_PTRS, NULL)); }
-static inline void uses_set_maybe(uses_builder b, maybe_reader v) { capnp_abuilder_set_struct(capnp_builder_any(b.b, 3), v.r); }
+static inline maybe_builder uses_init_maybe(uses_builder b) { return CAPNP_NEW(maybe_builder, capnp_abuilder_init_struct(capnp_i_slot(b.b, 4, 3), MAYBE_WORDS, MAYBE_PTRS)); }
+static inline maybe_builder uses_build_maybe(uses_builder b) { return CAPNP_NEW(maybe_builder, capnp_abuilder_struct(capnp_i_slot(b.b, 4, 3), MAYBE_WORDS, MAYBE_PTRS, NULL)); }
+static inline void uses_set_maybe(uses_builder b, maybe_reader v) { capnp_abuilder_set_struct(capnp_i_slot(b.b, 4, 3), v.r); }
 
 /* ---- Maybe ---- */
 
 static inline maybe_reader maybe_as_reader(maybe_builder b) { return CAPNP_NEW(maybe_reader, capnp_builder_reader(b.b)); }
-static inline enum maybe_which maybe_which(maybe_reader r) { return (enum maybe_which)capnp_reader_u16(r.r, 0, 0); }
+static inline enum maybe_which maybe_which(maybe_reader r) { return (enum maybe_which)capnp_i_get_u16(r.r, 8, 0, 0); }
 static inline maybe_reader maybe_root(capnp_msg *m) { return CAPNP_NEW(maybe_reader, capnp_any_struct(capnp_msg_root(m), NULL)); }
 static inline maybe_builder maybe_build(capnp_msg *m) { return CAPNP_NEW(maybe_builder, capnp_abuilder_init_struct(capnp_msg_build(m), MAYBE_WORDS, MAYBE_PTRS)); }
 static inline maybe_reader maybe_of_any(capnp_any a) { return CAPNP_NEW(maybe_reader, capnp_any_struct(a, NULL)); }
@@ -188,12 +188,12 @@ static inline uint32_t maybe_list_builder_len(maybe_list_builder l) { return l.l
 static inline maybe_builder maybe_list_builder_get(maybe_list_builder l, uint32_t i) { return CAPNP_NEW(maybe_builder, capnp_lbuilder_struct(l.l, i)); }
 static inline maybe_list maybe_list_as_reader(maybe_list_builder l) { return CAPNP_NEW(maybe_list, capnp_lbuilder_list(l.l)); }
 
-static inline void maybe_set_none(maybe_builder b) { capnp_builder_set_u16(b.b, 0, MAYBE_NONE, 0); }
+static inline void maybe_set_none(maybe_builder b) { capnp_i_put_u16(b.b, 8, 0, MAYBE_NONE, 0); }
 
-static inline capnp_any maybe_some(maybe_reader r) { if (capnp_reader_u16(r.r, 0, 0) != MAYBE_SOME) r.r = capnp_i_none(r.r); return capnp_reader_any(r.r, 0); }
-static inline bool maybe_has_some(maybe_reader r) { if (capnp_reader_u16(r.r, 0, 0) != MAYBE_SOME) r.r = capnp_i_none(r.r); return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
-static inline void maybe_set_some(maybe_builder b, capnp_any v) { capnp_builder_set_u16(b.b, 0, MAYBE_SOME, 0); capnp_abuilder_set(capnp_builder_any(b.b, 0), v); }
-static inline capnp_abuilder maybe_build_some(maybe_builder b) { if (capnp_reader_u16(capnp_builder_reader(b.b), 0, 0) != MAYBE_SOME) { capnp_abuilder_clear(capnp_builder_any(b.b, 0)); capnp_builder_set_u16(b.b, 0, MAYBE_SOME, 0); } return capnp_builder_any(b.b, 0); }
+static inline capnp_any maybe_some(maybe_reader r) { if (capnp_i_get_u16(r.r, 8, 0, 0) != MAYBE_SOME) r.r = capnp_i_none(r.r); return capnp_reader_any(r.r, 0); }
+static inline bool maybe_has_some(maybe_reader r) { if (capnp_i_get_u16(r.r, 8, 0, 0) != MAYBE_SOME) r.r = capnp_i_none(r.r); return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
+static inline void maybe_set_some(maybe_builder b, capnp_any v) { capnp_i_put_u16(b.b, 8, 0, MAYBE_SOME, 0); capnp_abuilder_set(capnp_i_slot(b.b, 1, 0), v); }
+static inline capnp_abuilder maybe_build_some(maybe_builder b) { if (capnp_i_get_u16(capnp_builder_reader(b.b), 8, 0, 0) != MAYBE_SOME) { capnp_abuilder_clear(capnp_i_slot(b.b, 1, 0)); capnp_i_put_u16(b.b, 8, 0, MAYBE_SOME, 0); } return capnp_i_slot(b.b, 1, 0); }
 
 /* ---- Cell.get ---- */
 
@@ -205,8 +205,8 @@ static inline cell_get_out_reader cell_get_out_as_reader(cell_get_out_builder b)
 
 static inline capnp_any cell_get_out_value(cell_get_out_reader r) { return capnp_reader_any(r.r, 0); }
 static inline bool cell_get_out_has_value(cell_get_out_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
-static inline void cell_get_out_set_value(cell_get_out_builder b, capnp_any v) { capnp_abuilder_set(capnp_builder_any(b.b, 0), v); }
-static inline capnp_abuilder cell_get_out_build_value(cell_get_out_builder b) { return capnp_builder_any(b.b, 0); }
+static inline void cell_get_out_set_value(cell_get_out_builder b, capnp_any v) { capnp_abuilder_set(capnp_i_slot(b.b, 1, 0), v); }
+static inline capnp_abuilder cell_get_out_build_value(cell_get_out_builder b) { return capnp_i_slot(b.b, 1, 0); }
 
 /* ---- Cell.set ---- */
 
@@ -214,8 +214,8 @@ static inline cell_set_in_reader cell_set_in_as_reader(cell_set_in_builder b) { 
 
 static inline capnp_any cell_set_in_value(cell_set_in_reader r) { return capnp_reader_any(r.r, 0); }
 static inline bool cell_set_in_has_value(cell_set_in_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
-static inline void cell_set_in_set_value(cell_set_in_builder b, capnp_any v) { capnp_abuilder_set(capnp_builder_any(b.b, 0), v); }
-static inline capnp_abuilder cell_set_in_build_value(cell_set_in_builder b) { return capnp_builder_any(b.b, 0); }
+static inline void cell_set_in_set_value(cell_set_in_builder b, capnp_any v) { capnp_abuilder_set(capnp_i_slot(b.b, 1, 0), v); }
+static inline capnp_abuilder cell_set_in_build_value(cell_set_in_builder b) { return capnp_i_slot(b.b, 1, 0); }
 
 /* ---- Cell.set ---- */
 
@@ -227,8 +227,8 @@ static inline cell_swap_in_reader cell_swap_in_as_reader(cell_swap_in_builder b)
 
 static inline capnp_any cell_swap_in_with(cell_swap_in_reader r) { return capnp_reader_any(r.r, 0); }
 static inline bool cell_swap_in_has_with(cell_swap_in_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
-static inline void cell_swap_in_set_with(cell_swap_in_builder b, capnp_any v) { capnp_abuilder_set(capnp_builder_any(b.b, 0), v); }
-static inline capnp_abuilder cell_swap_in_build_with(cell_swap_in_builder b) { return capnp_builder_any(b.b, 0); }
+static inline void cell_swap_in_set_with(cell_swap_in_builder b, capnp_any v) { capnp_abuilder_set(capnp_i_slot(b.b, 1, 0), v); }
+static inline capnp_abuilder cell_swap_in_build_with(cell_swap_in_builder b) { return capnp_i_slot(b.b, 1, 0); }
 
 /** The declarations of this file, to be read at run time: generics_capnp_schema. */
 extern const struct capnp_schema_file capnp_schema_ce028495ccbf2577;

@@ -53,22 +53,22 @@ static inline invoice_list invoice_list_as_reader(invoice_list_builder l) { retu
 
 static inline money_reader_b5d19d504b5fa219 invoice_total(invoice_reader r) { return CAPNP_NEW(money_reader_b5d19d504b5fa219, capnp_any_struct(capnp_reader_any(r.r, 0), NULL)); }
 static inline bool invoice_has_total(invoice_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
-static inline money_builder_b5d19d504b5fa219 invoice_init_total(invoice_builder b) { return CAPNP_NEW(money_builder_b5d19d504b5fa219, capnp_abuilder_init_struct(capnp_builder_any(b.b, 0), MONEY_WORDS_b5d19d504b5fa219, MONEY_PTRS_b5d19d504b5fa219)); }
-static inline money_builder_b5d19d504b5fa219 invoice_build_total(invoice_builder b) { return CAPNP_NEW(money_builder_b5d19d504b5fa219, capnp_abuilder_struct(capnp_builder_any(b.b, 0), MONEY_WORDS_b5d19d504b5fa219, MONEY_PTRS_b5d19d504b5fa219, NULL)); }
-static inline void invoice_set_total(invoice_builder b, money_reader_b5d19d504b5fa219 v) { capnp_abuilder_set_struct(capnp_builder_any(b.b, 0), v.r); }
+static inline money_builder_b5d19d504b5fa219 invoice_init_total(invoice_builder b) { return CAPNP_NEW(money_builder_b5d19d504b5fa219, capnp_abuilder_init_struct(capnp_i_slot(b.b, 3, 0), MONEY_WORDS_b5d19d504b5fa219, MONEY_PTRS_b5d19d504b5fa219)); }
+static inline money_builder_b5d19d504b5fa219 invoice_build_total(invoice_builder b) { return CAPNP_NEW(money_builder_b5d19d504b5fa219, capnp_abuilder_struct(capnp_i_slot(b.b, 3, 0), MONEY_WORDS_b5d19d504b5fa219, MONEY_PTRS_b5d19d504b5fa219, NULL)); }
+static inline void invoice_set_total(invoice_builder b, money_reader_b5d19d504b5fa219 v) { capnp_abuilder_set_struct(capnp_i_slot(b.b, 3, 0), v.r); }
 
 static inline money_list_b5d19d504b5fa219 invoice_items(invoice_reader r) { return CAPNP_NEW(money_list_b5d19d504b5fa219, capnp_any_list(capnp_reader_any(r.r, 1), CAPNP_SIZE_COMPOSITE, NULL)); }
 static inline bool invoice_has_items(invoice_reader r) { return capnp_any_what(capnp_reader_any(r.r, 1)) != CAPNP_WHAT_NULL; }
-static inline money_list_builder_b5d19d504b5fa219 invoice_init_items(invoice_builder b, uint32_t n) { return CAPNP_NEW(money_list_builder_b5d19d504b5fa219, capnp_abuilder_init_structs(capnp_builder_any(b.b, 1), n, MONEY_WORDS_b5d19d504b5fa219, MONEY_PTRS_b5d19d504b5fa219)); }
-static inline money_list_builder_b5d19d504b5fa219 invoice_build_items(invoice_builder b) { return CAPNP_NEW(money_list_builder_b5d19d504b5fa219, capnp_abuilder_list(capnp_builder_any(b.b, 1), CAPNP_SIZE_COMPOSITE, MONEY_WORDS_b5d19d504b5fa219, MONEY_PTRS_b5d19d504b5fa219, NULL)); }
-static inline void invoice_set_items(invoice_builder b, money_list_b5d19d504b5fa219 v) { capnp_abuilder_set_list(capnp_builder_any(b.b, 1), v.l); }
+static inline money_list_builder_b5d19d504b5fa219 invoice_init_items(invoice_builder b, uint32_t n) { return CAPNP_NEW(money_list_builder_b5d19d504b5fa219, capnp_abuilder_init_structs(capnp_i_slot(b.b, 3, 1), n, MONEY_WORDS_b5d19d504b5fa219, MONEY_PTRS_b5d19d504b5fa219)); }
+static inline money_list_builder_b5d19d504b5fa219 invoice_build_items(invoice_builder b) { return CAPNP_NEW(money_list_builder_b5d19d504b5fa219, capnp_abuilder_list(capnp_i_slot(b.b, 3, 1), CAPNP_SIZE_COMPOSITE, MONEY_WORDS_b5d19d504b5fa219, MONEY_PTRS_b5d19d504b5fa219, NULL)); }
+static inline void invoice_set_items(invoice_builder b, money_list_b5d19d504b5fa219 v) { capnp_abuilder_set_list(capnp_i_slot(b.b, 3, 1), v.l); }
 
 static inline account_client_c0c7211601375f23 invoice_pay(invoice_reader r) { return CAPNP_NEW(account_client_c0c7211601375f23, capnp_any_cap_peek(capnp_reader_any(r.r, 2))); }
 static inline bool invoice_has_pay(invoice_reader r) { return capnp_any_what(capnp_reader_any(r.r, 2)) != CAPNP_WHAT_NULL; }
-static inline void invoice_set_pay(invoice_builder b, account_client_c0c7211601375f23 v) { capnp_abuilder_set_cap(capnp_builder_any(b.b, 2), v.c); }
+static inline void invoice_set_pay(invoice_builder b, account_client_c0c7211601375f23 v) { capnp_abuilder_set_cap(capnp_i_slot(b.b, 3, 2), v.c); }
 
-static inline currency_enum_f9b1859285394075 invoice_in(invoice_reader r) { return (currency_enum_f9b1859285394075)capnp_reader_u16(r.r, 0, 1); }
-static inline void invoice_set_in(invoice_builder b, currency_enum_f9b1859285394075 v) { capnp_builder_set_u16(b.b, 0, (uint16_t)v, 1); }
+static inline currency_enum_f9b1859285394075 invoice_in(invoice_reader r) { return (currency_enum_f9b1859285394075)capnp_i_get_u16(r.r, 8, 0, 1); }
+static inline void invoice_set_in(invoice_builder b, currency_enum_f9b1859285394075 v) { capnp_i_put_u16(b.b, 8, 0, (uint16_t)v, 1); }
 
 /* ---- Savings.deposit ---- */
 
@@ -76,7 +76,7 @@ static inline savings_deposit_out_reader savings_deposit_out_as_reader(savings_d
 
 static inline account_client_c0c7211601375f23 savings_deposit_out_account(savings_deposit_out_reader r) { return CAPNP_NEW(account_client_c0c7211601375f23, capnp_any_cap_peek(capnp_reader_any(r.r, 0))); }
 static inline bool savings_deposit_out_has_account(savings_deposit_out_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
-static inline void savings_deposit_out_set_account(savings_deposit_out_builder b, account_client_c0c7211601375f23 v) { capnp_abuilder_set_cap(capnp_builder_any(b.b, 0), v.c); }
+static inline void savings_deposit_out_set_account(savings_deposit_out_builder b, account_client_c0c7211601375f23 v) { capnp_abuilder_set_cap(capnp_i_slot(b.b, 1, 0), v.c); }
 
 /** The declarations of this file, to be read at run time: imports_capnp_schema. */
 extern const struct capnp_schema_file capnp_schema_86c90bd00005b016;
@@ -122,14 +122,14 @@ static inline CAPNP_MUST_USE int savings_serve(capnp_vat *v, const struct saving
 
 static inline capnp_question *savings_deposit(savings_client c) { return capnp_question_new(c.c, &capnp_interface_b5d1a8820d0f83c0, 0); }
 static inline money_builder_b5d19d504b5fa219 savings_deposit_params(capnp_question *q) { return CAPNP_NEW(money_builder_b5d19d504b5fa219, capnp_question_params(q)); }
-static inline void savings_deposit_set_cents(capnp_question *q, int64_t v) { struct { capnp_builder b; } b = { capnp_question_params(q) }; capnp_builder_set_i64(b.b, 0, v, INT64_C(0)); }
-static inline void savings_deposit_set_currency(capnp_question *q, currency_enum_f9b1859285394075 v) { struct { capnp_builder b; } b = { capnp_question_params(q) }; capnp_builder_set_u16(b.b, 8, (uint16_t)v, 0); }
+static inline void savings_deposit_set_cents(capnp_question *q, int64_t v) { struct { capnp_builder b; } b = { capnp_question_params(q) }; capnp_i_put_i64(b.b, 16, 0, v, INT64_C(0)); }
+static inline void savings_deposit_set_currency(capnp_question *q, currency_enum_f9b1859285394075 v) { struct { capnp_builder b; } b = { capnp_question_params(q) }; capnp_i_put_u16(b.b, 16, 8, (uint16_t)v, 0); }
 static inline savings_deposit_out_reader savings_deposit_results(capnp_question *q) { return CAPNP_NEW(savings_deposit_out_reader, capnp_question_response(q)); }
 static inline account_client_c0c7211601375f23 savings_deposit_account(capnp_question *q) { const uint16_t path[] = { 0 }; return CAPNP_NEW(account_client_c0c7211601375f23, capnp_question_cap_peek(q, path, 1)); }
 static inline bool savings_deposit_has_account(capnp_question *q) { return savings_deposit_out_has_account(CAPNP_NEW(savings_deposit_out_reader, capnp_question_response(q))); }
 static inline money_reader_b5d19d504b5fa219 savings_deposit_get_params(capnp_answer *a) { return CAPNP_NEW(money_reader_b5d19d504b5fa219, capnp_answer_params(a)); }
-static inline int64_t savings_deposit_param_cents(capnp_answer *a) { struct { capnp_reader r; } r = { capnp_answer_params(a) }; return capnp_reader_i64(r.r, 0, INT64_C(0)); }
-static inline currency_enum_f9b1859285394075 savings_deposit_param_currency(capnp_answer *a) { struct { capnp_reader r; } r = { capnp_answer_params(a) }; return (currency_enum_f9b1859285394075)capnp_reader_u16(r.r, 8, 0); }
+static inline int64_t savings_deposit_param_cents(capnp_answer *a) { struct { capnp_reader r; } r = { capnp_answer_params(a) }; return capnp_i_get_i64(r.r, 16, 0, INT64_C(0)); }
+static inline currency_enum_f9b1859285394075 savings_deposit_param_currency(capnp_answer *a) { struct { capnp_reader r; } r = { capnp_answer_params(a) }; return (currency_enum_f9b1859285394075)capnp_i_get_u16(r.r, 16, 8, 0); }
 static inline savings_deposit_out_builder savings_deposit_get_results(capnp_answer *a) { return CAPNP_NEW(savings_deposit_out_builder, capnp_answer_results(a)); }
 static inline void savings_deposit_results_set_account(capnp_answer *a, account_client_c0c7211601375f23 v) { savings_deposit_out_set_account(CAPNP_NEW(savings_deposit_out_builder, capnp_answer_results(a)), v); }
 static inline account_client_c0c7211601375f23 savings_as_account(savings_client c) { return CAPNP_NEW(account_client_c0c7211601375f23, c.c); }

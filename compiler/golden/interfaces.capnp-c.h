@@ -258,22 +258,22 @@ static inline node_name_in_reader node_name_in_as_reader(node_name_in_builder b)
 
 static inline node_name_out_reader node_name_out_as_reader(node_name_out_builder b) { return CAPNP_NEW(node_name_out_reader, capnp_builder_reader(b.b)); }
 
-static inline capnp_text node_name_out_name(node_name_out_reader r) { return capnp_reader_text(r.r, 0); }
+static inline capnp_text node_name_out_name(node_name_out_reader r) { return capnp_i_string(capnp_reader_any(r.r, 0)); }
 static inline bool node_name_out_has_name(node_name_out_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
-static inline void node_name_out_set_name(node_name_out_builder b, const char *s) { capnp_builder_set_text(b.b, 0, s); }
-static inline void node_name_out_set_name_n(node_name_out_builder b, capnp_text v) { capnp_abuilder_set_text(capnp_builder_any(b.b, 0), v); }
+static inline void node_name_out_set_name(node_name_out_builder b, const char *s) { capnp_i_set_string(capnp_i_slot(b.b, 1, 0), s); }
+static inline void node_name_out_set_name_n(node_name_out_builder b, capnp_text v) { capnp_abuilder_set_text(capnp_i_slot(b.b, 1, 0), v); }
 
 /* ---- Folder.list ---- */
 
 static inline folder_list_in_reader folder_list_in_as_reader(folder_list_in_builder b) { return CAPNP_NEW(folder_list_in_reader, capnp_builder_reader(b.b)); }
 
-static inline uint32_t folder_list_in_first(folder_list_in_reader r) { return capnp_reader_u32(r.r, 0, 0u); }
-static inline void folder_list_in_set_first(folder_list_in_builder b, uint32_t v) { capnp_builder_set_u32(b.b, 0, v, 0u); }
+static inline uint32_t folder_list_in_first(folder_list_in_reader r) { return capnp_i_get_u32(r.r, 8, 0, 0u); }
+static inline void folder_list_in_set_first(folder_list_in_builder b, uint32_t v) { capnp_i_put_u32(b.b, 8, 0, v, 0u); }
 
-static inline capnp_text folder_list_in_prefix(folder_list_in_reader r) { return capnp_reader_text(r.r, 0); }
+static inline capnp_text folder_list_in_prefix(folder_list_in_reader r) { return capnp_i_string(capnp_reader_any(r.r, 0)); }
 static inline bool folder_list_in_has_prefix(folder_list_in_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
-static inline void folder_list_in_set_prefix(folder_list_in_builder b, const char *s) { capnp_builder_set_text(b.b, 0, s); }
-static inline void folder_list_in_set_prefix_n(folder_list_in_builder b, capnp_text v) { capnp_abuilder_set_text(capnp_builder_any(b.b, 0), v); }
+static inline void folder_list_in_set_prefix(folder_list_in_builder b, const char *s) { capnp_i_set_string(capnp_i_slot(b.b, 1, 0), s); }
+static inline void folder_list_in_set_prefix_n(folder_list_in_builder b, capnp_text v) { capnp_abuilder_set_text(capnp_i_slot(b.b, 1, 0), v); }
 
 /* ---- Folder.list ---- */
 
@@ -281,21 +281,21 @@ static inline folder_list_out_reader folder_list_out_as_reader(folder_list_out_b
 
 static inline folder_entry_list folder_list_out_entries(folder_list_out_reader r) { return CAPNP_NEW(folder_entry_list, capnp_any_list(capnp_reader_any(r.r, 0), CAPNP_SIZE_COMPOSITE, NULL)); }
 static inline bool folder_list_out_has_entries(folder_list_out_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
-static inline folder_entry_list_builder folder_list_out_init_entries(folder_list_out_builder b, uint32_t n) { return CAPNP_NEW(folder_entry_list_builder, capnp_abuilder_init_structs(capnp_builder_any(b.b, 0), n, FOLDER_ENTRY_WORDS, FOLDER_ENTRY_PTRS)); }
-static inline folder_entry_list_builder folder_list_out_build_entries(folder_list_out_builder b) { return CAPNP_NEW(folder_entry_list_builder, capnp_abuilder_list(capnp_builder_any(b.b, 0), CAPNP_SIZE_COMPOSITE, FOLDER_ENTRY_WORDS, FOLDER_ENTRY_PTRS, NULL)); }
-static inline void folder_list_out_set_entries(folder_list_out_builder b, folder_entry_list v) { capnp_abuilder_set_list(capnp_builder_any(b.b, 0), v.l); }
+static inline folder_entry_list_builder folder_list_out_init_entries(folder_list_out_builder b, uint32_t n) { return CAPNP_NEW(folder_entry_list_builder, capnp_abuilder_init_structs(capnp_i_slot(b.b, 1, 0), n, FOLDER_ENTRY_WORDS, FOLDER_ENTRY_PTRS)); }
+static inline folder_entry_list_builder folder_list_out_build_entries(folder_list_out_builder b) { return CAPNP_NEW(folder_entry_list_builder, capnp_abuilder_list(capnp_i_slot(b.b, 1, 0), CAPNP_SIZE_COMPOSITE, FOLDER_ENTRY_WORDS, FOLDER_ENTRY_PTRS, NULL)); }
+static inline void folder_list_out_set_entries(folder_list_out_builder b, folder_entry_list v) { capnp_abuilder_set_list(capnp_i_slot(b.b, 1, 0), v.l); }
 
-static inline bool folder_list_out_more(folder_list_out_reader r) { return capnp_reader_bool(r.r, 0, false); }
-static inline void folder_list_out_set_more(folder_list_out_builder b, bool v) { capnp_builder_set_bool(b.b, 0, v, false); }
+static inline bool folder_list_out_more(folder_list_out_reader r) { return capnp_i_get_bool(r.r, 8, 0, false); }
+static inline void folder_list_out_set_more(folder_list_out_builder b, bool v) { capnp_i_put_bool(b.b, 8, 0, v, false); }
 
 /* ---- Folder.open ---- */
 
 static inline folder_open_in_reader folder_open_in_as_reader(folder_open_in_builder b) { return CAPNP_NEW(folder_open_in_reader, capnp_builder_reader(b.b)); }
 
-static inline capnp_text folder_open_in_name(folder_open_in_reader r) { return capnp_reader_text(r.r, 0); }
+static inline capnp_text folder_open_in_name(folder_open_in_reader r) { return capnp_i_string(capnp_reader_any(r.r, 0)); }
 static inline bool folder_open_in_has_name(folder_open_in_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
-static inline void folder_open_in_set_name(folder_open_in_builder b, const char *s) { capnp_builder_set_text(b.b, 0, s); }
-static inline void folder_open_in_set_name_n(folder_open_in_builder b, capnp_text v) { capnp_abuilder_set_text(capnp_builder_any(b.b, 0), v); }
+static inline void folder_open_in_set_name(folder_open_in_builder b, const char *s) { capnp_i_set_string(capnp_i_slot(b.b, 1, 0), s); }
+static inline void folder_open_in_set_name_n(folder_open_in_builder b, capnp_text v) { capnp_abuilder_set_text(capnp_i_slot(b.b, 1, 0), v); }
 
 /* ---- Folder.open ---- */
 
@@ -303,13 +303,13 @@ static inline folder_open_out_reader folder_open_out_as_reader(folder_open_out_b
 
 static inline node_client folder_open_out_node(folder_open_out_reader r) { return CAPNP_NEW(node_client, capnp_any_cap_peek(capnp_reader_any(r.r, 0))); }
 static inline bool folder_open_out_has_node(folder_open_out_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
-static inline void folder_open_out_set_node(folder_open_out_builder b, node_client v) { capnp_abuilder_set_cap(capnp_builder_any(b.b, 0), v.c); }
+static inline void folder_open_out_set_node(folder_open_out_builder b, node_client v) { capnp_abuilder_set_cap(capnp_i_slot(b.b, 2, 0), v.c); }
 
 static inline info_reader folder_open_out_info(folder_open_out_reader r) { return CAPNP_NEW(info_reader, capnp_any_struct(capnp_reader_any(r.r, 1), NULL)); }
 static inline bool folder_open_out_has_info(folder_open_out_reader r) { return capnp_any_what(capnp_reader_any(r.r, 1)) != CAPNP_WHAT_NULL; }
-static inline info_builder folder_open_out_init_info(folder_open_out_builder b) { return CAPNP_NEW(info_builder, capnp_abuilder_init_struct(capnp_builder_any(b.b, 1), INFO_WORDS, INFO_PTRS)); }
-static inline info_builder folder_open_out_build_info(folder_open_out_builder b) { return CAPNP_NEW(info_builder, capnp_abuilder_struct(capnp_builder_any(b.b, 1), INFO_WORDS, INFO_PTRS, NULL)); }
-static inline void folder_open_out_set_info(folder_open_out_builder b, info_reader v) { capnp_abuilder_set_struct(capnp_builder_any(b.b, 1), v.r); }
+static inline info_builder folder_open_out_init_info(folder_open_out_builder b) { return CAPNP_NEW(info_builder, capnp_abuilder_init_struct(capnp_i_slot(b.b, 2, 1), INFO_WORDS, INFO_PTRS)); }
+static inline info_builder folder_open_out_build_info(folder_open_out_builder b) { return CAPNP_NEW(info_builder, capnp_abuilder_struct(capnp_i_slot(b.b, 2, 1), INFO_WORDS, INFO_PTRS, NULL)); }
+static inline void folder_open_out_set_info(folder_open_out_builder b, info_reader v) { capnp_abuilder_set_struct(capnp_i_slot(b.b, 2, 1), v.r); }
 
 /* ---- Folder.gone ---- */
 
@@ -323,19 +323,19 @@ static inline folder_gone_out_reader folder_gone_out_as_reader(folder_gone_out_b
 
 static inline folder_default_in_reader folder_default_in_as_reader(folder_default_in_builder b) { return CAPNP_NEW(folder_default_in_reader, capnp_builder_reader(b.b)); }
 
-static inline capnp_text folder_default_in_params(folder_default_in_reader r) { return capnp_reader_text(r.r, 0); }
+static inline capnp_text folder_default_in_params(folder_default_in_reader r) { return capnp_i_string(capnp_reader_any(r.r, 0)); }
 static inline bool folder_default_in_has_params(folder_default_in_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
-static inline void folder_default_in_set_params(folder_default_in_builder b, const char *s) { capnp_builder_set_text(b.b, 0, s); }
-static inline void folder_default_in_set_params_n(folder_default_in_builder b, capnp_text v) { capnp_abuilder_set_text(capnp_builder_any(b.b, 0), v); }
+static inline void folder_default_in_set_params(folder_default_in_builder b, const char *s) { capnp_i_set_string(capnp_i_slot(b.b, 1, 0), s); }
+static inline void folder_default_in_set_params_n(folder_default_in_builder b, capnp_text v) { capnp_abuilder_set_text(capnp_i_slot(b.b, 1, 0), v); }
 
 /* ---- Folder.default ---- */
 
 static inline folder_default_out_reader folder_default_out_as_reader(folder_default_out_builder b) { return CAPNP_NEW(folder_default_out_reader, capnp_builder_reader(b.b)); }
 
-static inline capnp_text folder_default_out_results(folder_default_out_reader r) { return capnp_reader_text(r.r, 0); }
+static inline capnp_text folder_default_out_results(folder_default_out_reader r) { return capnp_i_string(capnp_reader_any(r.r, 0)); }
 static inline bool folder_default_out_has_results(folder_default_out_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
-static inline void folder_default_out_set_results(folder_default_out_builder b, const char *s) { capnp_builder_set_text(b.b, 0, s); }
-static inline void folder_default_out_set_results_n(folder_default_out_builder b, capnp_text v) { capnp_abuilder_set_text(capnp_builder_any(b.b, 0), v); }
+static inline void folder_default_out_set_results(folder_default_out_builder b, const char *s) { capnp_i_set_string(capnp_i_slot(b.b, 1, 0), s); }
+static inline void folder_default_out_set_results_n(folder_default_out_builder b, capnp_text v) { capnp_abuilder_set_text(capnp_i_slot(b.b, 1, 0), v); }
 
 /* ---- Folder.Entry ---- */
 
@@ -350,14 +350,14 @@ static inline uint32_t folder_entry_list_builder_len(folder_entry_list_builder l
 static inline folder_entry_builder folder_entry_list_builder_get(folder_entry_list_builder l, uint32_t i) { return CAPNP_NEW(folder_entry_builder, capnp_lbuilder_struct(l.l, i)); }
 static inline folder_entry_list folder_entry_list_as_reader(folder_entry_list_builder l) { return CAPNP_NEW(folder_entry_list, capnp_lbuilder_list(l.l)); }
 
-static inline capnp_text folder_entry_name(folder_entry_reader r) { return capnp_reader_text(r.r, 0); }
+static inline capnp_text folder_entry_name(folder_entry_reader r) { return capnp_i_string(capnp_reader_any(r.r, 0)); }
 static inline bool folder_entry_has_name(folder_entry_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
-static inline void folder_entry_set_name(folder_entry_builder b, const char *s) { capnp_builder_set_text(b.b, 0, s); }
-static inline void folder_entry_set_name_n(folder_entry_builder b, capnp_text v) { capnp_abuilder_set_text(capnp_builder_any(b.b, 0), v); }
+static inline void folder_entry_set_name(folder_entry_builder b, const char *s) { capnp_i_set_string(capnp_i_slot(b.b, 2, 0), s); }
+static inline void folder_entry_set_name_n(folder_entry_builder b, capnp_text v) { capnp_abuilder_set_text(capnp_i_slot(b.b, 2, 0), v); }
 
 static inline node_client folder_entry_node(folder_entry_reader r) { return CAPNP_NEW(node_client, capnp_any_cap_peek(capnp_reader_any(r.r, 1))); }
 static inline bool folder_entry_has_node(folder_entry_reader r) { return capnp_any_what(capnp_reader_any(r.r, 1)) != CAPNP_WHAT_NULL; }
-static inline void folder_entry_set_node(folder_entry_builder b, node_client v) { capnp_abuilder_set_cap(capnp_builder_any(b.b, 1), v.c); }
+static inline void folder_entry_set_node(folder_entry_builder b, node_client v) { capnp_abuilder_set_cap(capnp_i_slot(b.b, 2, 1), v.c); }
 
 /* ---- File.write ---- */
 
@@ -365,8 +365,8 @@ static inline file_write_in_reader file_write_in_as_reader(file_write_in_builder
 
 static inline capnp_data file_write_in_chunk(file_write_in_reader r) { return capnp_any_data(capnp_reader_any(r.r, 0), CAPNP_NEW(capnp_data, NULL, 0)); }
 static inline bool file_write_in_has_chunk(file_write_in_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
-static inline void file_write_in_set_chunk(file_write_in_builder b, capnp_data v) { capnp_abuilder_set_data(capnp_builder_any(b.b, 0), v); }
-static inline uint8_t *file_write_in_init_chunk(file_write_in_builder b, uint32_t n) { return capnp_abuilder_init_data(capnp_builder_any(b.b, 0), n); }
+static inline void file_write_in_set_chunk(file_write_in_builder b, capnp_data v) { capnp_abuilder_set_data(capnp_i_slot(b.b, 1, 0), v); }
+static inline uint8_t *file_write_in_init_chunk(file_write_in_builder b, uint32_t n) { return capnp_abuilder_init_data(capnp_i_slot(b.b, 1, 0), n); }
 
 /* ---- File.size ---- */
 
@@ -385,10 +385,10 @@ static inline uint32_t file_save_params_list_builder_len(file_save_params_list_b
 static inline file_save_params_builder file_save_params_list_builder_get(file_save_params_list_builder l, uint32_t i) { return CAPNP_NEW(file_save_params_builder, capnp_lbuilder_struct(l.l, i)); }
 static inline file_save_params_list file_save_params_list_as_reader(file_save_params_list_builder l) { return CAPNP_NEW(file_save_params_list, capnp_lbuilder_list(l.l)); }
 
-static inline capnp_text file_save_params_name(file_save_params_reader r) { return capnp_reader_text(r.r, 0); }
+static inline capnp_text file_save_params_name(file_save_params_reader r) { return capnp_i_string(capnp_reader_any(r.r, 0)); }
 static inline bool file_save_params_has_name(file_save_params_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
-static inline void file_save_params_set_name(file_save_params_builder b, const char *s) { capnp_builder_set_text(b.b, 0, s); }
-static inline void file_save_params_set_name_n(file_save_params_builder b, capnp_text v) { capnp_abuilder_set_text(capnp_builder_any(b.b, 0), v); }
+static inline void file_save_params_set_name(file_save_params_builder b, const char *s) { capnp_i_set_string(capnp_i_slot(b.b, 1, 0), s); }
+static inline void file_save_params_set_name_n(file_save_params_builder b, capnp_text v) { capnp_abuilder_set_text(capnp_i_slot(b.b, 1, 0), v); }
 
 /* ---- File.SaveResults ---- */
 
@@ -403,12 +403,12 @@ static inline uint32_t file_save_results_list_builder_len(file_save_results_list
 static inline file_save_results_builder file_save_results_list_builder_get(file_save_results_list_builder l, uint32_t i) { return CAPNP_NEW(file_save_results_builder, capnp_lbuilder_struct(l.l, i)); }
 static inline file_save_results_list file_save_results_list_as_reader(file_save_results_list_builder l) { return CAPNP_NEW(file_save_results_list, capnp_lbuilder_list(l.l)); }
 
-static inline bool file_save_results_ok(file_save_results_reader r) { return capnp_reader_bool(r.r, 0, false); }
-static inline void file_save_results_set_ok(file_save_results_builder b, bool v) { capnp_builder_set_bool(b.b, 0, v, false); }
+static inline bool file_save_results_ok(file_save_results_reader r) { return capnp_i_get_bool(r.r, 8, 0, false); }
+static inline void file_save_results_set_ok(file_save_results_builder b, bool v) { capnp_i_put_bool(b.b, 8, 0, v, false); }
 
 static inline file_client file_save_results_copy(file_save_results_reader r) { return CAPNP_NEW(file_client, capnp_any_cap_peek(capnp_reader_any(r.r, 0))); }
 static inline bool file_save_results_has_copy(file_save_results_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
-static inline void file_save_results_set_copy(file_save_results_builder b, file_client v) { capnp_abuilder_set_cap(capnp_builder_any(b.b, 0), v.c); }
+static inline void file_save_results_set_copy(file_save_results_builder b, file_client v) { capnp_abuilder_set_cap(capnp_i_slot(b.b, 1, 0), v.c); }
 
 /* ---- Disk.format ---- */
 
@@ -416,8 +416,8 @@ static inline disk_format_in_reader disk_format_in_as_reader(disk_format_in_buil
 
 static inline capnp_any disk_format_in_how(disk_format_in_reader r) { return capnp_reader_any(r.r, 0); }
 static inline bool disk_format_in_has_how(disk_format_in_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
-static inline void disk_format_in_set_how(disk_format_in_builder b, capnp_any v) { capnp_abuilder_set(capnp_builder_any(b.b, 0), v); }
-static inline capnp_abuilder disk_format_in_build_how(disk_format_in_builder b) { return capnp_builder_any(b.b, 0); }
+static inline void disk_format_in_set_how(disk_format_in_builder b, capnp_any v) { capnp_abuilder_set(capnp_i_slot(b.b, 1, 0), v); }
+static inline capnp_abuilder disk_format_in_build_how(disk_format_in_builder b) { return capnp_i_slot(b.b, 1, 0); }
 
 /* ---- Disk.format ---- */
 
@@ -425,17 +425,17 @@ static inline disk_format_out_reader disk_format_out_as_reader(disk_format_out_b
 
 static inline capnp_any disk_format_out_old(disk_format_out_reader r) { return capnp_reader_any(r.r, 0); }
 static inline bool disk_format_out_has_old(disk_format_out_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
-static inline void disk_format_out_set_old(disk_format_out_builder b, capnp_any v) { capnp_abuilder_set(capnp_builder_any(b.b, 0), v); }
-static inline capnp_abuilder disk_format_out_build_old(disk_format_out_builder b) { return capnp_builder_any(b.b, 0); }
+static inline void disk_format_out_set_old(disk_format_out_builder b, capnp_any v) { capnp_abuilder_set(capnp_i_slot(b.b, 3, 0), v); }
+static inline capnp_abuilder disk_format_out_build_old(disk_format_out_builder b) { return capnp_i_slot(b.b, 3, 0); }
 
 static inline capnp_cap *disk_format_out_cap(disk_format_out_reader r) { return capnp_any_cap_peek(capnp_reader_any(r.r, 1)); }
 static inline bool disk_format_out_has_cap(disk_format_out_reader r) { return capnp_any_what(capnp_reader_any(r.r, 1)) != CAPNP_WHAT_NULL; }
-static inline void disk_format_out_set_cap(disk_format_out_builder b, capnp_cap *v) { capnp_abuilder_set_cap(capnp_builder_any(b.b, 1), v); }
+static inline void disk_format_out_set_cap(disk_format_out_builder b, capnp_cap *v) { capnp_abuilder_set_cap(capnp_i_slot(b.b, 3, 1), v); }
 
 static inline capnp_any disk_format_out_any(disk_format_out_reader r) { return capnp_reader_any(r.r, 2); }
 static inline bool disk_format_out_has_any(disk_format_out_reader r) { return capnp_any_what(capnp_reader_any(r.r, 2)) != CAPNP_WHAT_NULL; }
-static inline void disk_format_out_set_any(disk_format_out_builder b, capnp_any v) { capnp_abuilder_set(capnp_builder_any(b.b, 2), v); }
-static inline capnp_abuilder disk_format_out_build_any(disk_format_out_builder b) { return capnp_builder_any(b.b, 2); }
+static inline void disk_format_out_set_any(disk_format_out_builder b, capnp_any v) { capnp_abuilder_set(capnp_i_slot(b.b, 3, 2), v); }
+static inline capnp_abuilder disk_format_out_build_any(disk_format_out_builder b) { return capnp_i_slot(b.b, 3, 2); }
 
 /* ---- Size ---- */
 
@@ -450,22 +450,22 @@ static inline uint32_t size_list_builder_len(size_list_builder l) { return l.l.l
 static inline size_builder size_list_builder_get(size_list_builder l, uint32_t i) { return CAPNP_NEW(size_builder, capnp_lbuilder_struct(l.l, i)); }
 static inline size_list size_list_as_reader(size_list_builder l) { return CAPNP_NEW(size_list, capnp_lbuilder_list(l.l)); }
 
-static inline uint64_t size_bytes(size_reader r) { return capnp_reader_u64(r.r, 0, UINT64_C(0)); }
-static inline void size_set_bytes(size_builder b, uint64_t v) { capnp_builder_set_u64(b.b, 0, v, UINT64_C(0)); }
+static inline uint64_t size_bytes(size_reader r) { return capnp_i_get_u64(r.r, 16, 0, UINT64_C(0)); }
+static inline void size_set_bytes(size_builder b, uint64_t v) { capnp_i_put_u64(b.b, 16, 0, v, UINT64_C(0)); }
 
 static inline size_unit_reader size_unit(size_reader r) { return CAPNP_NEW(size_unit_reader, r.r); }
-static inline size_unit_builder size_init_unit(size_builder b) { capnp_builder_set_u16(b.b, 8, 0, 0); capnp_builder_set_u32(b.b, 12, 0, 0); return CAPNP_NEW(size_unit_builder, b.b); }
+static inline size_unit_builder size_init_unit(size_builder b) { capnp_i_put_u16(b.b, 16, 8, 0, 0); capnp_i_put_u32(b.b, 16, 12, 0, 0); return CAPNP_NEW(size_unit_builder, b.b); }
 static inline size_unit_builder size_build_unit(size_builder b) { return CAPNP_NEW(size_unit_builder, b.b); }
 
 /* ---- Size.unit ---- */
 
 static inline size_unit_reader size_unit_as_reader(size_unit_builder b) { return CAPNP_NEW(size_unit_reader, capnp_builder_reader(b.b)); }
-static inline enum size_unit_which size_unit_which(size_unit_reader r) { return (enum size_unit_which)capnp_reader_u16(r.r, 8, 0); }
+static inline enum size_unit_which size_unit_which(size_unit_reader r) { return (enum size_unit_which)capnp_i_get_u16(r.r, 16, 8, 0); }
 
-static inline void size_unit_set_plain(size_unit_builder b) { capnp_builder_set_u16(b.b, 8, SIZE_UNIT_PLAIN, 0); }
+static inline void size_unit_set_plain(size_unit_builder b) { capnp_i_put_u16(b.b, 16, 8, SIZE_UNIT_PLAIN, 0); }
 
-static inline uint32_t size_unit_block(size_unit_reader r) { if (capnp_reader_u16(r.r, 8, 0) != SIZE_UNIT_BLOCK) r.r = capnp_i_none(r.r); return capnp_reader_u32(r.r, 12, 0u); }
-static inline void size_unit_set_block(size_unit_builder b, uint32_t v) { capnp_builder_set_u16(b.b, 8, SIZE_UNIT_BLOCK, 0); capnp_builder_set_u32(b.b, 12, v, 0u); }
+static inline uint32_t size_unit_block(size_unit_reader r) { if (capnp_i_get_u16(r.r, 16, 8, 0) != SIZE_UNIT_BLOCK) r.r = capnp_i_none(r.r); return capnp_i_get_u32(r.r, 16, 12, 0u); }
+static inline void size_unit_set_block(size_unit_builder b, uint32_t v) { capnp_i_put_u16(b.b, 16, 8, SIZE_UNIT_BLOCK, 0); capnp_i_put_u32(b.b, 16, 12, v, 0u); }
 
 /* ---- Info ---- */
 
@@ -482,17 +482,17 @@ static inline info_list info_list_as_reader(info_list_builder l) { return CAPNP_
 
 static inline node_client info_owner(info_reader r) { return CAPNP_NEW(node_client, capnp_any_cap_peek(capnp_reader_any(r.r, 0))); }
 static inline bool info_has_owner(info_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
-static inline void info_set_owner(info_builder b, node_client v) { capnp_abuilder_set_cap(capnp_builder_any(b.b, 0), v.c); }
+static inline void info_set_owner(info_builder b, node_client v) { capnp_abuilder_set_cap(capnp_i_slot(b.b, 3, 0), v.c); }
 
 static inline size_reader info_size(info_reader r) { return CAPNP_NEW(size_reader, capnp_any_struct(capnp_reader_any(r.r, 1), NULL)); }
 static inline bool info_has_size(info_reader r) { return capnp_any_what(capnp_reader_any(r.r, 1)) != CAPNP_WHAT_NULL; }
-static inline size_builder info_init_size(info_builder b) { return CAPNP_NEW(size_builder, capnp_abuilder_init_struct(capnp_builder_any(b.b, 1), SIZE_WORDS, SIZE_PTRS)); }
-static inline size_builder info_build_size(info_builder b) { return CAPNP_NEW(size_builder, capnp_abuilder_struct(capnp_builder_any(b.b, 1), SIZE_WORDS, SIZE_PTRS, NULL)); }
-static inline void info_set_size(info_builder b, size_reader v) { capnp_abuilder_set_struct(capnp_builder_any(b.b, 1), v.r); }
+static inline size_builder info_init_size(info_builder b) { return CAPNP_NEW(size_builder, capnp_abuilder_init_struct(capnp_i_slot(b.b, 3, 1), SIZE_WORDS, SIZE_PTRS)); }
+static inline size_builder info_build_size(info_builder b) { return CAPNP_NEW(size_builder, capnp_abuilder_struct(capnp_i_slot(b.b, 3, 1), SIZE_WORDS, SIZE_PTRS, NULL)); }
+static inline void info_set_size(info_builder b, size_reader v) { capnp_abuilder_set_struct(capnp_i_slot(b.b, 3, 1), v.r); }
 
 static inline folder_client info_parent(info_reader r) { return CAPNP_NEW(folder_client, capnp_any_cap_peek(capnp_reader_any(r.r, 2))); }
 static inline bool info_has_parent(info_reader r) { return capnp_any_what(capnp_reader_any(r.r, 2)) != CAPNP_WHAT_NULL; }
-static inline void info_set_parent(info_builder b, folder_client v) { capnp_abuilder_set_cap(capnp_builder_any(b.b, 2), v.c); }
+static inline void info_set_parent(info_builder b, folder_client v) { capnp_abuilder_set_cap(capnp_i_slot(b.b, 3, 2), v.c); }
 
 /* ---- Tables.methods ---- */
 

@@ -107,7 +107,7 @@ typedef struct union_ops union_ops_8f2615dd7bd2dad8;
 /* ---- Int ---- */
 
 static inline int_reader int_as_reader(int_builder b) { return CAPNP_NEW(int_reader, capnp_builder_reader(b.b)); }
-static inline enum int_which int_which(int_reader r) { return (enum int_which)capnp_reader_u16(r.r, 6, 0); }
+static inline enum int_which int_which(int_reader r) { return (enum int_which)capnp_i_get_u16(r.r, 16, 6, 0); }
 static inline int_reader int_root(capnp_msg *m) { return CAPNP_NEW(int_reader, capnp_any_struct(capnp_msg_root(m), NULL)); }
 static inline int_builder int_build(capnp_msg *m) { return CAPNP_NEW(int_builder, capnp_abuilder_init_struct(capnp_msg_build(m), INT_WORDS, INT_PTRS)); }
 static inline int_reader int_of_any(capnp_any a) { return CAPNP_NEW(int_reader, capnp_any_struct(a, NULL)); }
@@ -118,60 +118,60 @@ static inline uint32_t int_list_builder_len(int_list_builder l) { return l.l.len
 static inline int_builder int_list_builder_get(int_list_builder l, uint32_t i) { return CAPNP_NEW(int_builder, capnp_lbuilder_struct(l.l, i)); }
 static inline int_list int_list_as_reader(int_list_builder l) { return CAPNP_NEW(int_list, capnp_lbuilder_list(l.l)); }
 
-static inline int32_t int_int(int_reader r) { return capnp_reader_i32(r.r, 0, 0); }
-static inline void int_set_int(int_builder b, int32_t v) { capnp_builder_set_i32(b.b, 0, v, 0); }
+static inline int32_t int_int(int_reader r) { return capnp_i_get_i32(r.r, 16, 0, 0); }
+static inline void int_set_int(int_builder b, int32_t v) { capnp_i_put_i32(b.b, 16, 0, v, 0); }
 
-static inline capnp_text int_default(int_reader r) { return capnp_reader_text(r.r, 0); }
+static inline capnp_text int_default(int_reader r) { return capnp_i_string(capnp_reader_any(r.r, 0)); }
 static inline bool int_has_default(int_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
-static inline void int_set_default(int_builder b, const char *s) { capnp_builder_set_text(b.b, 0, s); }
-static inline void int_set_default_n(int_builder b, capnp_text v) { capnp_abuilder_set_text(capnp_builder_any(b.b, 0), v); }
+static inline void int_set_default(int_builder b, const char *s) { capnp_i_set_string(capnp_i_slot(b.b, 4, 0), s); }
+static inline void int_set_default_n(int_builder b, capnp_text v) { capnp_abuilder_set_text(capnp_i_slot(b.b, 4, 0), v); }
 
-static inline enum enum_ int_class(int_reader r) { return (enum enum_)capnp_reader_u16(r.r, 4, 0); }
-static inline void int_set_class(int_builder b, enum enum_ v) { capnp_builder_set_u16(b.b, 4, (uint16_t)v, 0); }
+static inline enum enum_ int_class(int_reader r) { return (enum enum_)capnp_i_get_u16(r.r, 16, 4, 0); }
+static inline void int_set_class(int_builder b, enum enum_ v) { capnp_i_put_u16(b.b, 16, 4, (uint16_t)v, 0); }
 
-static inline void int_set_switch(int_builder b) { capnp_builder_set_u16(b.b, 6, INT_SWITCH, 0); }
+static inline void int_set_switch(int_builder b) { capnp_i_put_u16(b.b, 16, 6, INT_SWITCH, 0); }
 
-static inline int_reader int_case(int_reader r) { if (capnp_reader_u16(r.r, 6, 0) != INT_CASE) r.r = capnp_i_none(r.r); return CAPNP_NEW(int_reader, capnp_any_struct(capnp_reader_any(r.r, 1), NULL)); }
-static inline bool int_has_case(int_reader r) { if (capnp_reader_u16(r.r, 6, 0) != INT_CASE) r.r = capnp_i_none(r.r); return capnp_any_what(capnp_reader_any(r.r, 1)) != CAPNP_WHAT_NULL; }
-static inline int_builder int_init_case(int_builder b) { capnp_builder_set_u16(b.b, 6, INT_CASE, 0); return CAPNP_NEW(int_builder, capnp_abuilder_init_struct(capnp_builder_any(b.b, 1), INT_WORDS, INT_PTRS)); }
-static inline int_builder int_build_case(int_builder b) { if (capnp_reader_u16(capnp_builder_reader(b.b), 6, 0) != INT_CASE) { capnp_abuilder_clear(capnp_builder_any(b.b, 1)); capnp_builder_set_u16(b.b, 6, INT_CASE, 0); } return CAPNP_NEW(int_builder, capnp_abuilder_struct(capnp_builder_any(b.b, 1), INT_WORDS, INT_PTRS, NULL)); }
-static inline void int_set_case(int_builder b, int_reader v) { capnp_builder_set_u16(b.b, 6, INT_CASE, 0); capnp_abuilder_set_struct(capnp_builder_any(b.b, 1), v.r); }
+static inline int_reader int_case(int_reader r) { if (capnp_i_get_u16(r.r, 16, 6, 0) != INT_CASE) r.r = capnp_i_none(r.r); return CAPNP_NEW(int_reader, capnp_any_struct(capnp_reader_any(r.r, 1), NULL)); }
+static inline bool int_has_case(int_reader r) { if (capnp_i_get_u16(r.r, 16, 6, 0) != INT_CASE) r.r = capnp_i_none(r.r); return capnp_any_what(capnp_reader_any(r.r, 1)) != CAPNP_WHAT_NULL; }
+static inline int_builder int_init_case(int_builder b) { capnp_i_put_u16(b.b, 16, 6, INT_CASE, 0); return CAPNP_NEW(int_builder, capnp_abuilder_init_struct(capnp_i_slot(b.b, 4, 1), INT_WORDS, INT_PTRS)); }
+static inline int_builder int_build_case(int_builder b) { if (capnp_i_get_u16(capnp_builder_reader(b.b), 16, 6, 0) != INT_CASE) { capnp_abuilder_clear(capnp_i_slot(b.b, 4, 1)); capnp_i_put_u16(b.b, 16, 6, INT_CASE, 0); } return CAPNP_NEW(int_builder, capnp_abuilder_struct(capnp_i_slot(b.b, 4, 1), INT_WORDS, INT_PTRS, NULL)); }
+static inline void int_set_case(int_builder b, int_reader v) { capnp_i_put_u16(b.b, 16, 6, INT_CASE, 0); capnp_abuilder_set_struct(capnp_i_slot(b.b, 4, 1), v.r); }
 
 static inline int_new_reader int_new(int_reader r) { return CAPNP_NEW(int_new_reader, r.r); }
-static inline int_new_builder int_init_new(int_builder b) { capnp_builder_set_bool(b.b, 64, 0, 0); capnp_abuilder_clear(capnp_builder_any(b.b, 2)); return CAPNP_NEW(int_new_builder, b.b); }
+static inline int_new_builder int_init_new(int_builder b) { capnp_i_put_bool(b.b, 16, 64, 0, 0); capnp_abuilder_clear(capnp_i_slot(b.b, 4, 2)); return CAPNP_NEW(int_new_builder, b.b); }
 static inline int_new_builder int_build_new(int_builder b) { return CAPNP_NEW(int_new_builder, b.b); }
 
 static inline int_template_reader int_template(int_reader r) { return CAPNP_NEW(int_template_reader, r.r); }
-static inline int_template_builder int_init_template(int_builder b) { capnp_builder_set_u16(b.b, 10, 0, 0); capnp_builder_set_u8(b.b, 9, 0, 0); capnp_abuilder_clear(capnp_builder_any(b.b, 3)); return CAPNP_NEW(int_template_builder, b.b); }
+static inline int_template_builder int_init_template(int_builder b) { capnp_i_put_u16(b.b, 16, 10, 0, 0); capnp_i_put_u8(b.b, 16, 9, 0, 0); capnp_abuilder_clear(capnp_i_slot(b.b, 4, 3)); return CAPNP_NEW(int_template_builder, b.b); }
 static inline int_template_builder int_build_template(int_builder b) { return CAPNP_NEW(int_template_builder, b.b); }
 
 /* ---- Int.new ---- */
 
 static inline int_new_reader int_new_as_reader(int_new_builder b) { return CAPNP_NEW(int_new_reader, capnp_builder_reader(b.b)); }
 
-static inline bool int_new_delete(int_new_reader r) { return capnp_reader_bool(r.r, 64, false); }
-static inline void int_new_set_delete(int_new_builder b, bool v) { capnp_builder_set_bool(b.b, 64, v, false); }
+static inline bool int_new_delete(int_new_reader r) { return capnp_i_get_bool(r.r, 16, 64, false); }
+static inline void int_new_set_delete(int_new_builder b, bool v) { capnp_i_put_bool(b.b, 16, 64, v, false); }
 
 static inline capnp_list int_new_this(int_new_reader r) { return capnp_any_list(capnp_reader_any(r.r, 2), CAPNP_SIZE_POINTER, NULL); }
 static inline bool int_new_has_this(int_new_reader r) { return capnp_any_what(capnp_reader_any(r.r, 2)) != CAPNP_WHAT_NULL; }
-static inline capnp_lbuilder int_new_init_this(int_new_builder b, uint32_t n) { return capnp_abuilder_init_list(capnp_builder_any(b.b, 2), CAPNP_SIZE_POINTER, n); }
-static inline capnp_lbuilder int_new_build_this(int_new_builder b) { return capnp_abuilder_list(capnp_builder_any(b.b, 2), CAPNP_SIZE_POINTER, 0, 0, NULL); }
-static inline void int_new_set_this(int_new_builder b, capnp_list v) { capnp_abuilder_set_list(capnp_builder_any(b.b, 2), v); }
+static inline capnp_lbuilder int_new_init_this(int_new_builder b, uint32_t n) { return capnp_abuilder_init_list(capnp_i_slot(b.b, 4, 2), CAPNP_SIZE_POINTER, n); }
+static inline capnp_lbuilder int_new_build_this(int_new_builder b) { return capnp_abuilder_list(capnp_i_slot(b.b, 4, 2), CAPNP_SIZE_POINTER, 0, 0, NULL); }
+static inline void int_new_set_this(int_new_builder b, capnp_list v) { capnp_abuilder_set_list(capnp_i_slot(b.b, 4, 2), v); }
 static inline capnp_text int_new_this_at(capnp_list l, uint32_t i) { return capnp_any_text(capnp_list_any(l, i), CAPNP_ZERO(capnp_text)); }
 static inline void int_new_set_this_at(capnp_lbuilder l, uint32_t i, const char *s) { capnp_abuilder_set_text(capnp_lbuilder_any(l, i), capnp_text_of(s)); }
 
 /* ---- Int.template ---- */
 
 static inline int_template_reader int_template_as_reader(int_template_builder b) { return CAPNP_NEW(int_template_reader, capnp_builder_reader(b.b)); }
-static inline enum int_template_which int_template_which(int_template_reader r) { return (enum int_template_which)capnp_reader_u16(r.r, 10, 0); }
+static inline enum int_template_which int_template_which(int_template_reader r) { return (enum int_template_which)capnp_i_get_u16(r.r, 16, 10, 0); }
 
-static inline uint8_t int_template_typename(int_template_reader r) { if (capnp_reader_u16(r.r, 10, 0) != INT_TEMPLATE_TYPENAME) r.r = capnp_i_none(r.r); return capnp_reader_u8(r.r, 9, 0); }
-static inline void int_template_set_typename(int_template_builder b, uint8_t v) { capnp_builder_set_u16(b.b, 10, INT_TEMPLATE_TYPENAME, 0); capnp_builder_set_u8(b.b, 9, v, 0); }
+static inline uint8_t int_template_typename(int_template_reader r) { if (capnp_i_get_u16(r.r, 16, 10, 0) != INT_TEMPLATE_TYPENAME) r.r = capnp_i_none(r.r); return capnp_i_get_u8(r.r, 16, 9, 0); }
+static inline void int_template_set_typename(int_template_builder b, uint8_t v) { capnp_i_put_u16(b.b, 16, 10, INT_TEMPLATE_TYPENAME, 0); capnp_i_put_u8(b.b, 16, 9, v, 0); }
 
-static inline capnp_data int_template_namespace(int_template_reader r) { if (capnp_reader_u16(r.r, 10, 0) != INT_TEMPLATE_NAMESPACE) r.r = capnp_i_none(r.r); return capnp_any_data(capnp_reader_any(r.r, 3), CAPNP_NEW(capnp_data, NULL, 0)); }
-static inline bool int_template_has_namespace(int_template_reader r) { if (capnp_reader_u16(r.r, 10, 0) != INT_TEMPLATE_NAMESPACE) r.r = capnp_i_none(r.r); return capnp_any_what(capnp_reader_any(r.r, 3)) != CAPNP_WHAT_NULL; }
-static inline void int_template_set_namespace(int_template_builder b, capnp_data v) { capnp_builder_set_u16(b.b, 10, INT_TEMPLATE_NAMESPACE, 0); capnp_abuilder_set_data(capnp_builder_any(b.b, 3), v); }
-static inline uint8_t *int_template_init_namespace(int_template_builder b, uint32_t n) { capnp_builder_set_u16(b.b, 10, INT_TEMPLATE_NAMESPACE, 0); return capnp_abuilder_init_data(capnp_builder_any(b.b, 3), n); }
+static inline capnp_data int_template_namespace(int_template_reader r) { if (capnp_i_get_u16(r.r, 16, 10, 0) != INT_TEMPLATE_NAMESPACE) r.r = capnp_i_none(r.r); return capnp_any_data(capnp_reader_any(r.r, 3), CAPNP_NEW(capnp_data, NULL, 0)); }
+static inline bool int_template_has_namespace(int_template_reader r) { if (capnp_i_get_u16(r.r, 16, 10, 0) != INT_TEMPLATE_NAMESPACE) r.r = capnp_i_none(r.r); return capnp_any_what(capnp_reader_any(r.r, 3)) != CAPNP_WHAT_NULL; }
+static inline void int_template_set_namespace(int_template_builder b, capnp_data v) { capnp_i_put_u16(b.b, 16, 10, INT_TEMPLATE_NAMESPACE, 0); capnp_abuilder_set_data(capnp_i_slot(b.b, 4, 3), v); }
+static inline uint8_t *int_template_init_namespace(int_template_builder b, uint32_t n) { capnp_i_put_u16(b.b, 16, 10, INT_TEMPLATE_NAMESPACE, 0); return capnp_abuilder_init_data(capnp_i_slot(b.b, 4, 3), n); }
 
 /* ---- Enum ---- */
 
@@ -186,24 +186,24 @@ static inline enum_list enum_list_as_reader(enum_list_builder l) { return CAPNP_
 
 static inline operator_delete_in_reader operator_delete_in_as_reader(operator_delete_in_builder b) { return CAPNP_NEW(operator_delete_in_reader, capnp_builder_reader(b.b)); }
 
-static inline int32_t operator_delete_in_int(operator_delete_in_reader r) { return capnp_reader_i32(r.r, 0, 0); }
-static inline void operator_delete_in_set_int(operator_delete_in_builder b, int32_t v) { capnp_builder_set_i32(b.b, 0, v, 0); }
+static inline int32_t operator_delete_in_int(operator_delete_in_reader r) { return capnp_i_get_i32(r.r, 8, 0, 0); }
+static inline void operator_delete_in_set_int(operator_delete_in_builder b, int32_t v) { capnp_i_put_i32(b.b, 8, 0, v, 0); }
 
-static inline capnp_text operator_delete_in_return(operator_delete_in_reader r) { return capnp_reader_text(r.r, 0); }
+static inline capnp_text operator_delete_in_return(operator_delete_in_reader r) { return capnp_i_string(capnp_reader_any(r.r, 0)); }
 static inline bool operator_delete_in_has_return(operator_delete_in_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
-static inline void operator_delete_in_set_return(operator_delete_in_builder b, const char *s) { capnp_builder_set_text(b.b, 0, s); }
-static inline void operator_delete_in_set_return_n(operator_delete_in_builder b, capnp_text v) { capnp_abuilder_set_text(capnp_builder_any(b.b, 0), v); }
+static inline void operator_delete_in_set_return(operator_delete_in_builder b, const char *s) { capnp_i_set_string(capnp_i_slot(b.b, 1, 0), s); }
+static inline void operator_delete_in_set_return_n(operator_delete_in_builder b, capnp_text v) { capnp_abuilder_set_text(capnp_i_slot(b.b, 1, 0), v); }
 
 /* ---- Operator.delete ---- */
 
 static inline operator_delete_out_reader operator_delete_out_as_reader(operator_delete_out_builder b) { return CAPNP_NEW(operator_delete_out_reader, capnp_builder_reader(b.b)); }
 
-static inline int32_t operator_delete_out_while(operator_delete_out_reader r) { return capnp_reader_i32(r.r, 0, 0); }
-static inline void operator_delete_out_set_while(operator_delete_out_builder b, int32_t v) { capnp_builder_set_i32(b.b, 0, v, 0); }
+static inline int32_t operator_delete_out_while(operator_delete_out_reader r) { return capnp_i_get_i32(r.r, 8, 0, 0); }
+static inline void operator_delete_out_set_while(operator_delete_out_builder b, int32_t v) { capnp_i_put_i32(b.b, 8, 0, v, 0); }
 
 static inline operator_client operator_delete_out_for(operator_delete_out_reader r) { return CAPNP_NEW(operator_client, capnp_any_cap_peek(capnp_reader_any(r.r, 0))); }
 static inline bool operator_delete_out_has_for(operator_delete_out_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
-static inline void operator_delete_out_set_for(operator_delete_out_builder b, operator_client v) { capnp_abuilder_set_cap(capnp_builder_any(b.b, 0), v.c); }
+static inline void operator_delete_out_set_for(operator_delete_out_builder b, operator_client v) { capnp_abuilder_set_cap(capnp_i_slot(b.b, 1, 0), v.c); }
 
 /* ---- Operator.new ---- */
 

@@ -62,171 +62,171 @@ static inline lists_list lists_list_as_reader(lists_list_builder l) { return CAP
 
 static inline capnp_list lists_voids(lists_reader r) { return capnp_any_list(capnp_reader_any(r.r, 0), CAPNP_SIZE_VOID, NULL); }
 static inline bool lists_has_voids(lists_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
-static inline capnp_lbuilder lists_init_voids(lists_builder b, uint32_t n) { return capnp_abuilder_init_list(capnp_builder_any(b.b, 0), CAPNP_SIZE_VOID, n); }
-static inline capnp_lbuilder lists_build_voids(lists_builder b) { return capnp_abuilder_list(capnp_builder_any(b.b, 0), CAPNP_SIZE_VOID, 0, 0, NULL); }
-static inline void lists_set_voids(lists_builder b, capnp_list v) { capnp_abuilder_set_list(capnp_builder_any(b.b, 0), v); }
+static inline capnp_lbuilder lists_init_voids(lists_builder b, uint32_t n) { return capnp_abuilder_init_list(capnp_i_slot(b.b, 22, 0), CAPNP_SIZE_VOID, n); }
+static inline capnp_lbuilder lists_build_voids(lists_builder b) { return capnp_abuilder_list(capnp_i_slot(b.b, 22, 0), CAPNP_SIZE_VOID, 0, 0, NULL); }
+static inline void lists_set_voids(lists_builder b, capnp_list v) { capnp_abuilder_set_list(capnp_i_slot(b.b, 22, 0), v); }
 
 static inline capnp_list lists_bools(lists_reader r) { return capnp_any_list(capnp_reader_any(r.r, 1), CAPNP_SIZE_BIT, NULL); }
 static inline bool lists_has_bools(lists_reader r) { return capnp_any_what(capnp_reader_any(r.r, 1)) != CAPNP_WHAT_NULL; }
-static inline capnp_lbuilder lists_init_bools(lists_builder b, uint32_t n) { return capnp_abuilder_init_list(capnp_builder_any(b.b, 1), CAPNP_SIZE_BIT, n); }
-static inline capnp_lbuilder lists_build_bools(lists_builder b) { return capnp_abuilder_list(capnp_builder_any(b.b, 1), CAPNP_SIZE_BIT, 0, 0, NULL); }
-static inline void lists_set_bools(lists_builder b, capnp_list v) { capnp_abuilder_set_list(capnp_builder_any(b.b, 1), v); }
+static inline capnp_lbuilder lists_init_bools(lists_builder b, uint32_t n) { return capnp_abuilder_init_list(capnp_i_slot(b.b, 22, 1), CAPNP_SIZE_BIT, n); }
+static inline capnp_lbuilder lists_build_bools(lists_builder b) { return capnp_abuilder_list(capnp_i_slot(b.b, 22, 1), CAPNP_SIZE_BIT, 0, 0, NULL); }
+static inline void lists_set_bools(lists_builder b, capnp_list v) { capnp_abuilder_set_list(capnp_i_slot(b.b, 22, 1), v); }
 static inline bool lists_bools_at(capnp_list l, uint32_t i) { return capnp_list_bool(l, i); }
 static inline void lists_set_bools_at(capnp_lbuilder l, uint32_t i, bool v) { capnp_lbuilder_set_bool(l, i, v); }
 
 static inline capnp_list lists_int8s(lists_reader r) { return capnp_any_list(capnp_reader_any(r.r, 2), CAPNP_SIZE_BYTE, NULL); }
 static inline bool lists_has_int8s(lists_reader r) { return capnp_any_what(capnp_reader_any(r.r, 2)) != CAPNP_WHAT_NULL; }
-static inline capnp_lbuilder lists_init_int8s(lists_builder b, uint32_t n) { return capnp_abuilder_init_list(capnp_builder_any(b.b, 2), CAPNP_SIZE_BYTE, n); }
-static inline capnp_lbuilder lists_build_int8s(lists_builder b) { return capnp_abuilder_list(capnp_builder_any(b.b, 2), CAPNP_SIZE_BYTE, 0, 0, NULL); }
-static inline void lists_set_int8s(lists_builder b, capnp_list v) { capnp_abuilder_set_list(capnp_builder_any(b.b, 2), v); }
+static inline capnp_lbuilder lists_init_int8s(lists_builder b, uint32_t n) { return capnp_abuilder_init_list(capnp_i_slot(b.b, 22, 2), CAPNP_SIZE_BYTE, n); }
+static inline capnp_lbuilder lists_build_int8s(lists_builder b) { return capnp_abuilder_list(capnp_i_slot(b.b, 22, 2), CAPNP_SIZE_BYTE, 0, 0, NULL); }
+static inline void lists_set_int8s(lists_builder b, capnp_list v) { capnp_abuilder_set_list(capnp_i_slot(b.b, 22, 2), v); }
 static inline int8_t lists_int8s_at(capnp_list l, uint32_t i) { return capnp_list_i8(l, i); }
 static inline void lists_set_int8s_at(capnp_lbuilder l, uint32_t i, int8_t v) { capnp_lbuilder_set_i8(l, i, v); }
 
 static inline capnp_list lists_int16s(lists_reader r) { return capnp_any_list(capnp_reader_any(r.r, 3), CAPNP_SIZE_TWO, NULL); }
 static inline bool lists_has_int16s(lists_reader r) { return capnp_any_what(capnp_reader_any(r.r, 3)) != CAPNP_WHAT_NULL; }
-static inline capnp_lbuilder lists_init_int16s(lists_builder b, uint32_t n) { return capnp_abuilder_init_list(capnp_builder_any(b.b, 3), CAPNP_SIZE_TWO, n); }
-static inline capnp_lbuilder lists_build_int16s(lists_builder b) { return capnp_abuilder_list(capnp_builder_any(b.b, 3), CAPNP_SIZE_TWO, 0, 0, NULL); }
-static inline void lists_set_int16s(lists_builder b, capnp_list v) { capnp_abuilder_set_list(capnp_builder_any(b.b, 3), v); }
+static inline capnp_lbuilder lists_init_int16s(lists_builder b, uint32_t n) { return capnp_abuilder_init_list(capnp_i_slot(b.b, 22, 3), CAPNP_SIZE_TWO, n); }
+static inline capnp_lbuilder lists_build_int16s(lists_builder b) { return capnp_abuilder_list(capnp_i_slot(b.b, 22, 3), CAPNP_SIZE_TWO, 0, 0, NULL); }
+static inline void lists_set_int16s(lists_builder b, capnp_list v) { capnp_abuilder_set_list(capnp_i_slot(b.b, 22, 3), v); }
 static inline int16_t lists_int16s_at(capnp_list l, uint32_t i) { return capnp_list_i16(l, i); }
 static inline void lists_set_int16s_at(capnp_lbuilder l, uint32_t i, int16_t v) { capnp_lbuilder_set_i16(l, i, v); }
 
 static inline capnp_list lists_int32s(lists_reader r) { return capnp_any_list(capnp_reader_any(r.r, 4), CAPNP_SIZE_FOUR, NULL); }
 static inline bool lists_has_int32s(lists_reader r) { return capnp_any_what(capnp_reader_any(r.r, 4)) != CAPNP_WHAT_NULL; }
-static inline capnp_lbuilder lists_init_int32s(lists_builder b, uint32_t n) { return capnp_abuilder_init_list(capnp_builder_any(b.b, 4), CAPNP_SIZE_FOUR, n); }
-static inline capnp_lbuilder lists_build_int32s(lists_builder b) { return capnp_abuilder_list(capnp_builder_any(b.b, 4), CAPNP_SIZE_FOUR, 0, 0, NULL); }
-static inline void lists_set_int32s(lists_builder b, capnp_list v) { capnp_abuilder_set_list(capnp_builder_any(b.b, 4), v); }
+static inline capnp_lbuilder lists_init_int32s(lists_builder b, uint32_t n) { return capnp_abuilder_init_list(capnp_i_slot(b.b, 22, 4), CAPNP_SIZE_FOUR, n); }
+static inline capnp_lbuilder lists_build_int32s(lists_builder b) { return capnp_abuilder_list(capnp_i_slot(b.b, 22, 4), CAPNP_SIZE_FOUR, 0, 0, NULL); }
+static inline void lists_set_int32s(lists_builder b, capnp_list v) { capnp_abuilder_set_list(capnp_i_slot(b.b, 22, 4), v); }
 static inline int32_t lists_int32s_at(capnp_list l, uint32_t i) { return capnp_list_i32(l, i); }
 static inline void lists_set_int32s_at(capnp_lbuilder l, uint32_t i, int32_t v) { capnp_lbuilder_set_i32(l, i, v); }
 
 static inline capnp_list lists_int64s(lists_reader r) { return capnp_any_list(capnp_reader_any(r.r, 5), CAPNP_SIZE_EIGHT, NULL); }
 static inline bool lists_has_int64s(lists_reader r) { return capnp_any_what(capnp_reader_any(r.r, 5)) != CAPNP_WHAT_NULL; }
-static inline capnp_lbuilder lists_init_int64s(lists_builder b, uint32_t n) { return capnp_abuilder_init_list(capnp_builder_any(b.b, 5), CAPNP_SIZE_EIGHT, n); }
-static inline capnp_lbuilder lists_build_int64s(lists_builder b) { return capnp_abuilder_list(capnp_builder_any(b.b, 5), CAPNP_SIZE_EIGHT, 0, 0, NULL); }
-static inline void lists_set_int64s(lists_builder b, capnp_list v) { capnp_abuilder_set_list(capnp_builder_any(b.b, 5), v); }
+static inline capnp_lbuilder lists_init_int64s(lists_builder b, uint32_t n) { return capnp_abuilder_init_list(capnp_i_slot(b.b, 22, 5), CAPNP_SIZE_EIGHT, n); }
+static inline capnp_lbuilder lists_build_int64s(lists_builder b) { return capnp_abuilder_list(capnp_i_slot(b.b, 22, 5), CAPNP_SIZE_EIGHT, 0, 0, NULL); }
+static inline void lists_set_int64s(lists_builder b, capnp_list v) { capnp_abuilder_set_list(capnp_i_slot(b.b, 22, 5), v); }
 static inline int64_t lists_int64s_at(capnp_list l, uint32_t i) { return capnp_list_i64(l, i); }
 static inline void lists_set_int64s_at(capnp_lbuilder l, uint32_t i, int64_t v) { capnp_lbuilder_set_i64(l, i, v); }
 
 static inline capnp_list lists_uint8s(lists_reader r) { return capnp_any_list(capnp_reader_any(r.r, 6), CAPNP_SIZE_BYTE, NULL); }
 static inline bool lists_has_uint8s(lists_reader r) { return capnp_any_what(capnp_reader_any(r.r, 6)) != CAPNP_WHAT_NULL; }
-static inline capnp_lbuilder lists_init_uint8s(lists_builder b, uint32_t n) { return capnp_abuilder_init_list(capnp_builder_any(b.b, 6), CAPNP_SIZE_BYTE, n); }
-static inline capnp_lbuilder lists_build_uint8s(lists_builder b) { return capnp_abuilder_list(capnp_builder_any(b.b, 6), CAPNP_SIZE_BYTE, 0, 0, NULL); }
-static inline void lists_set_uint8s(lists_builder b, capnp_list v) { capnp_abuilder_set_list(capnp_builder_any(b.b, 6), v); }
+static inline capnp_lbuilder lists_init_uint8s(lists_builder b, uint32_t n) { return capnp_abuilder_init_list(capnp_i_slot(b.b, 22, 6), CAPNP_SIZE_BYTE, n); }
+static inline capnp_lbuilder lists_build_uint8s(lists_builder b) { return capnp_abuilder_list(capnp_i_slot(b.b, 22, 6), CAPNP_SIZE_BYTE, 0, 0, NULL); }
+static inline void lists_set_uint8s(lists_builder b, capnp_list v) { capnp_abuilder_set_list(capnp_i_slot(b.b, 22, 6), v); }
 static inline uint8_t lists_uint8s_at(capnp_list l, uint32_t i) { return capnp_list_u8(l, i); }
 static inline void lists_set_uint8s_at(capnp_lbuilder l, uint32_t i, uint8_t v) { capnp_lbuilder_set_u8(l, i, v); }
 
 static inline capnp_list lists_uint16s(lists_reader r) { return capnp_any_list(capnp_reader_any(r.r, 7), CAPNP_SIZE_TWO, NULL); }
 static inline bool lists_has_uint16s(lists_reader r) { return capnp_any_what(capnp_reader_any(r.r, 7)) != CAPNP_WHAT_NULL; }
-static inline capnp_lbuilder lists_init_uint16s(lists_builder b, uint32_t n) { return capnp_abuilder_init_list(capnp_builder_any(b.b, 7), CAPNP_SIZE_TWO, n); }
-static inline capnp_lbuilder lists_build_uint16s(lists_builder b) { return capnp_abuilder_list(capnp_builder_any(b.b, 7), CAPNP_SIZE_TWO, 0, 0, NULL); }
-static inline void lists_set_uint16s(lists_builder b, capnp_list v) { capnp_abuilder_set_list(capnp_builder_any(b.b, 7), v); }
+static inline capnp_lbuilder lists_init_uint16s(lists_builder b, uint32_t n) { return capnp_abuilder_init_list(capnp_i_slot(b.b, 22, 7), CAPNP_SIZE_TWO, n); }
+static inline capnp_lbuilder lists_build_uint16s(lists_builder b) { return capnp_abuilder_list(capnp_i_slot(b.b, 22, 7), CAPNP_SIZE_TWO, 0, 0, NULL); }
+static inline void lists_set_uint16s(lists_builder b, capnp_list v) { capnp_abuilder_set_list(capnp_i_slot(b.b, 22, 7), v); }
 static inline uint16_t lists_uint16s_at(capnp_list l, uint32_t i) { return capnp_list_u16(l, i); }
 static inline void lists_set_uint16s_at(capnp_lbuilder l, uint32_t i, uint16_t v) { capnp_lbuilder_set_u16(l, i, v); }
 
 static inline capnp_list lists_uint32s(lists_reader r) { return capnp_any_list(capnp_reader_any(r.r, 8), CAPNP_SIZE_FOUR, NULL); }
 static inline bool lists_has_uint32s(lists_reader r) { return capnp_any_what(capnp_reader_any(r.r, 8)) != CAPNP_WHAT_NULL; }
-static inline capnp_lbuilder lists_init_uint32s(lists_builder b, uint32_t n) { return capnp_abuilder_init_list(capnp_builder_any(b.b, 8), CAPNP_SIZE_FOUR, n); }
-static inline capnp_lbuilder lists_build_uint32s(lists_builder b) { return capnp_abuilder_list(capnp_builder_any(b.b, 8), CAPNP_SIZE_FOUR, 0, 0, NULL); }
-static inline void lists_set_uint32s(lists_builder b, capnp_list v) { capnp_abuilder_set_list(capnp_builder_any(b.b, 8), v); }
+static inline capnp_lbuilder lists_init_uint32s(lists_builder b, uint32_t n) { return capnp_abuilder_init_list(capnp_i_slot(b.b, 22, 8), CAPNP_SIZE_FOUR, n); }
+static inline capnp_lbuilder lists_build_uint32s(lists_builder b) { return capnp_abuilder_list(capnp_i_slot(b.b, 22, 8), CAPNP_SIZE_FOUR, 0, 0, NULL); }
+static inline void lists_set_uint32s(lists_builder b, capnp_list v) { capnp_abuilder_set_list(capnp_i_slot(b.b, 22, 8), v); }
 static inline uint32_t lists_uint32s_at(capnp_list l, uint32_t i) { return capnp_list_u32(l, i); }
 static inline void lists_set_uint32s_at(capnp_lbuilder l, uint32_t i, uint32_t v) { capnp_lbuilder_set_u32(l, i, v); }
 
 static inline capnp_list lists_uint64s(lists_reader r) { return capnp_any_list(capnp_reader_any(r.r, 9), CAPNP_SIZE_EIGHT, NULL); }
 static inline bool lists_has_uint64s(lists_reader r) { return capnp_any_what(capnp_reader_any(r.r, 9)) != CAPNP_WHAT_NULL; }
-static inline capnp_lbuilder lists_init_uint64s(lists_builder b, uint32_t n) { return capnp_abuilder_init_list(capnp_builder_any(b.b, 9), CAPNP_SIZE_EIGHT, n); }
-static inline capnp_lbuilder lists_build_uint64s(lists_builder b) { return capnp_abuilder_list(capnp_builder_any(b.b, 9), CAPNP_SIZE_EIGHT, 0, 0, NULL); }
-static inline void lists_set_uint64s(lists_builder b, capnp_list v) { capnp_abuilder_set_list(capnp_builder_any(b.b, 9), v); }
+static inline capnp_lbuilder lists_init_uint64s(lists_builder b, uint32_t n) { return capnp_abuilder_init_list(capnp_i_slot(b.b, 22, 9), CAPNP_SIZE_EIGHT, n); }
+static inline capnp_lbuilder lists_build_uint64s(lists_builder b) { return capnp_abuilder_list(capnp_i_slot(b.b, 22, 9), CAPNP_SIZE_EIGHT, 0, 0, NULL); }
+static inline void lists_set_uint64s(lists_builder b, capnp_list v) { capnp_abuilder_set_list(capnp_i_slot(b.b, 22, 9), v); }
 static inline uint64_t lists_uint64s_at(capnp_list l, uint32_t i) { return capnp_list_u64(l, i); }
 static inline void lists_set_uint64s_at(capnp_lbuilder l, uint32_t i, uint64_t v) { capnp_lbuilder_set_u64(l, i, v); }
 
 static inline capnp_list lists_float32s(lists_reader r) { return capnp_any_list(capnp_reader_any(r.r, 10), CAPNP_SIZE_FOUR, NULL); }
 static inline bool lists_has_float32s(lists_reader r) { return capnp_any_what(capnp_reader_any(r.r, 10)) != CAPNP_WHAT_NULL; }
-static inline capnp_lbuilder lists_init_float32s(lists_builder b, uint32_t n) { return capnp_abuilder_init_list(capnp_builder_any(b.b, 10), CAPNP_SIZE_FOUR, n); }
-static inline capnp_lbuilder lists_build_float32s(lists_builder b) { return capnp_abuilder_list(capnp_builder_any(b.b, 10), CAPNP_SIZE_FOUR, 0, 0, NULL); }
-static inline void lists_set_float32s(lists_builder b, capnp_list v) { capnp_abuilder_set_list(capnp_builder_any(b.b, 10), v); }
+static inline capnp_lbuilder lists_init_float32s(lists_builder b, uint32_t n) { return capnp_abuilder_init_list(capnp_i_slot(b.b, 22, 10), CAPNP_SIZE_FOUR, n); }
+static inline capnp_lbuilder lists_build_float32s(lists_builder b) { return capnp_abuilder_list(capnp_i_slot(b.b, 22, 10), CAPNP_SIZE_FOUR, 0, 0, NULL); }
+static inline void lists_set_float32s(lists_builder b, capnp_list v) { capnp_abuilder_set_list(capnp_i_slot(b.b, 22, 10), v); }
 static inline float lists_float32s_at(capnp_list l, uint32_t i) { return capnp_list_f32(l, i); }
 static inline void lists_set_float32s_at(capnp_lbuilder l, uint32_t i, float v) { capnp_lbuilder_set_f32(l, i, v); }
 
 static inline capnp_list lists_float64s(lists_reader r) { return capnp_any_list(capnp_reader_any(r.r, 11), CAPNP_SIZE_EIGHT, NULL); }
 static inline bool lists_has_float64s(lists_reader r) { return capnp_any_what(capnp_reader_any(r.r, 11)) != CAPNP_WHAT_NULL; }
-static inline capnp_lbuilder lists_init_float64s(lists_builder b, uint32_t n) { return capnp_abuilder_init_list(capnp_builder_any(b.b, 11), CAPNP_SIZE_EIGHT, n); }
-static inline capnp_lbuilder lists_build_float64s(lists_builder b) { return capnp_abuilder_list(capnp_builder_any(b.b, 11), CAPNP_SIZE_EIGHT, 0, 0, NULL); }
-static inline void lists_set_float64s(lists_builder b, capnp_list v) { capnp_abuilder_set_list(capnp_builder_any(b.b, 11), v); }
+static inline capnp_lbuilder lists_init_float64s(lists_builder b, uint32_t n) { return capnp_abuilder_init_list(capnp_i_slot(b.b, 22, 11), CAPNP_SIZE_EIGHT, n); }
+static inline capnp_lbuilder lists_build_float64s(lists_builder b) { return capnp_abuilder_list(capnp_i_slot(b.b, 22, 11), CAPNP_SIZE_EIGHT, 0, 0, NULL); }
+static inline void lists_set_float64s(lists_builder b, capnp_list v) { capnp_abuilder_set_list(capnp_i_slot(b.b, 22, 11), v); }
 static inline double lists_float64s_at(capnp_list l, uint32_t i) { return capnp_list_f64(l, i); }
 static inline void lists_set_float64s_at(capnp_lbuilder l, uint32_t i, double v) { capnp_lbuilder_set_f64(l, i, v); }
 
 static inline capnp_list lists_texts(lists_reader r) { return capnp_any_list(capnp_reader_any(r.r, 12), CAPNP_SIZE_POINTER, NULL); }
 static inline bool lists_has_texts(lists_reader r) { return capnp_any_what(capnp_reader_any(r.r, 12)) != CAPNP_WHAT_NULL; }
-static inline capnp_lbuilder lists_init_texts(lists_builder b, uint32_t n) { return capnp_abuilder_init_list(capnp_builder_any(b.b, 12), CAPNP_SIZE_POINTER, n); }
-static inline capnp_lbuilder lists_build_texts(lists_builder b) { return capnp_abuilder_list(capnp_builder_any(b.b, 12), CAPNP_SIZE_POINTER, 0, 0, NULL); }
-static inline void lists_set_texts(lists_builder b, capnp_list v) { capnp_abuilder_set_list(capnp_builder_any(b.b, 12), v); }
+static inline capnp_lbuilder lists_init_texts(lists_builder b, uint32_t n) { return capnp_abuilder_init_list(capnp_i_slot(b.b, 22, 12), CAPNP_SIZE_POINTER, n); }
+static inline capnp_lbuilder lists_build_texts(lists_builder b) { return capnp_abuilder_list(capnp_i_slot(b.b, 22, 12), CAPNP_SIZE_POINTER, 0, 0, NULL); }
+static inline void lists_set_texts(lists_builder b, capnp_list v) { capnp_abuilder_set_list(capnp_i_slot(b.b, 22, 12), v); }
 static inline capnp_text lists_texts_at(capnp_list l, uint32_t i) { return capnp_any_text(capnp_list_any(l, i), CAPNP_ZERO(capnp_text)); }
 static inline void lists_set_texts_at(capnp_lbuilder l, uint32_t i, const char *s) { capnp_abuilder_set_text(capnp_lbuilder_any(l, i), capnp_text_of(s)); }
 
 static inline capnp_list lists_datas(lists_reader r) { return capnp_any_list(capnp_reader_any(r.r, 13), CAPNP_SIZE_POINTER, NULL); }
 static inline bool lists_has_datas(lists_reader r) { return capnp_any_what(capnp_reader_any(r.r, 13)) != CAPNP_WHAT_NULL; }
-static inline capnp_lbuilder lists_init_datas(lists_builder b, uint32_t n) { return capnp_abuilder_init_list(capnp_builder_any(b.b, 13), CAPNP_SIZE_POINTER, n); }
-static inline capnp_lbuilder lists_build_datas(lists_builder b) { return capnp_abuilder_list(capnp_builder_any(b.b, 13), CAPNP_SIZE_POINTER, 0, 0, NULL); }
-static inline void lists_set_datas(lists_builder b, capnp_list v) { capnp_abuilder_set_list(capnp_builder_any(b.b, 13), v); }
+static inline capnp_lbuilder lists_init_datas(lists_builder b, uint32_t n) { return capnp_abuilder_init_list(capnp_i_slot(b.b, 22, 13), CAPNP_SIZE_POINTER, n); }
+static inline capnp_lbuilder lists_build_datas(lists_builder b) { return capnp_abuilder_list(capnp_i_slot(b.b, 22, 13), CAPNP_SIZE_POINTER, 0, 0, NULL); }
+static inline void lists_set_datas(lists_builder b, capnp_list v) { capnp_abuilder_set_list(capnp_i_slot(b.b, 22, 13), v); }
 static inline capnp_data lists_datas_at(capnp_list l, uint32_t i) { return capnp_any_data(capnp_list_any(l, i), CAPNP_ZERO(capnp_data)); }
 static inline void lists_set_datas_at(capnp_lbuilder l, uint32_t i, capnp_data v) { capnp_abuilder_set_data(capnp_lbuilder_any(l, i), v); }
 
 static inline lists_color_list lists_colors(lists_reader r) { return CAPNP_NEW(lists_color_list, capnp_any_list(capnp_reader_any(r.r, 14), CAPNP_SIZE_TWO, NULL)); }
 static inline bool lists_has_colors(lists_reader r) { return capnp_any_what(capnp_reader_any(r.r, 14)) != CAPNP_WHAT_NULL; }
-static inline lists_color_list_builder lists_init_colors(lists_builder b, uint32_t n) { return CAPNP_NEW(lists_color_list_builder, capnp_abuilder_init_list(capnp_builder_any(b.b, 14), CAPNP_SIZE_TWO, n)); }
-static inline lists_color_list_builder lists_build_colors(lists_builder b) { return CAPNP_NEW(lists_color_list_builder, capnp_abuilder_list(capnp_builder_any(b.b, 14), CAPNP_SIZE_TWO, 0, 0, NULL)); }
-static inline void lists_set_colors(lists_builder b, lists_color_list v) { capnp_abuilder_set_list(capnp_builder_any(b.b, 14), v.l); }
+static inline lists_color_list_builder lists_init_colors(lists_builder b, uint32_t n) { return CAPNP_NEW(lists_color_list_builder, capnp_abuilder_init_list(capnp_i_slot(b.b, 22, 14), CAPNP_SIZE_TWO, n)); }
+static inline lists_color_list_builder lists_build_colors(lists_builder b) { return CAPNP_NEW(lists_color_list_builder, capnp_abuilder_list(capnp_i_slot(b.b, 22, 14), CAPNP_SIZE_TWO, 0, 0, NULL)); }
+static inline void lists_set_colors(lists_builder b, lists_color_list v) { capnp_abuilder_set_list(capnp_i_slot(b.b, 22, 14), v.l); }
 
 static inline lists_point_list lists_points(lists_reader r) { return CAPNP_NEW(lists_point_list, capnp_any_list(capnp_reader_any(r.r, 15), CAPNP_SIZE_COMPOSITE, NULL)); }
 static inline bool lists_has_points(lists_reader r) { return capnp_any_what(capnp_reader_any(r.r, 15)) != CAPNP_WHAT_NULL; }
-static inline lists_point_list_builder lists_init_points(lists_builder b, uint32_t n) { return CAPNP_NEW(lists_point_list_builder, capnp_abuilder_init_structs(capnp_builder_any(b.b, 15), n, LISTS_POINT_WORDS, LISTS_POINT_PTRS)); }
-static inline lists_point_list_builder lists_build_points(lists_builder b) { return CAPNP_NEW(lists_point_list_builder, capnp_abuilder_list(capnp_builder_any(b.b, 15), CAPNP_SIZE_COMPOSITE, LISTS_POINT_WORDS, LISTS_POINT_PTRS, NULL)); }
-static inline void lists_set_points(lists_builder b, lists_point_list v) { capnp_abuilder_set_list(capnp_builder_any(b.b, 15), v.l); }
+static inline lists_point_list_builder lists_init_points(lists_builder b, uint32_t n) { return CAPNP_NEW(lists_point_list_builder, capnp_abuilder_init_structs(capnp_i_slot(b.b, 22, 15), n, LISTS_POINT_WORDS, LISTS_POINT_PTRS)); }
+static inline lists_point_list_builder lists_build_points(lists_builder b) { return CAPNP_NEW(lists_point_list_builder, capnp_abuilder_list(capnp_i_slot(b.b, 22, 15), CAPNP_SIZE_COMPOSITE, LISTS_POINT_WORDS, LISTS_POINT_PTRS, NULL)); }
+static inline void lists_set_points(lists_builder b, lists_point_list v) { capnp_abuilder_set_list(capnp_i_slot(b.b, 22, 15), v.l); }
 
 static inline capnp_list lists_caps(lists_reader r) { return capnp_any_list(capnp_reader_any(r.r, 16), CAPNP_SIZE_POINTER, NULL); }
 static inline bool lists_has_caps(lists_reader r) { return capnp_any_what(capnp_reader_any(r.r, 16)) != CAPNP_WHAT_NULL; }
-static inline capnp_lbuilder lists_init_caps(lists_builder b, uint32_t n) { return capnp_abuilder_init_list(capnp_builder_any(b.b, 16), CAPNP_SIZE_POINTER, n); }
-static inline capnp_lbuilder lists_build_caps(lists_builder b) { return capnp_abuilder_list(capnp_builder_any(b.b, 16), CAPNP_SIZE_POINTER, 0, 0, NULL); }
-static inline void lists_set_caps(lists_builder b, capnp_list v) { capnp_abuilder_set_list(capnp_builder_any(b.b, 16), v); }
+static inline capnp_lbuilder lists_init_caps(lists_builder b, uint32_t n) { return capnp_abuilder_init_list(capnp_i_slot(b.b, 22, 16), CAPNP_SIZE_POINTER, n); }
+static inline capnp_lbuilder lists_build_caps(lists_builder b) { return capnp_abuilder_list(capnp_i_slot(b.b, 22, 16), CAPNP_SIZE_POINTER, 0, 0, NULL); }
+static inline void lists_set_caps(lists_builder b, capnp_list v) { capnp_abuilder_set_list(capnp_i_slot(b.b, 22, 16), v); }
 static inline lists_thing_client lists_caps_at(capnp_list l, uint32_t i) { return CAPNP_NEW(lists_thing_client, capnp_any_cap_peek(capnp_list_any(l, i))); }
 static inline void lists_set_caps_at(capnp_lbuilder l, uint32_t i, lists_thing_client v) { capnp_abuilder_set_cap(capnp_lbuilder_any(l, i), v.c); }
 
 static inline capnp_list lists_number_lists(lists_reader r) { return capnp_any_list(capnp_reader_any(r.r, 17), CAPNP_SIZE_POINTER, NULL); }
 static inline bool lists_has_number_lists(lists_reader r) { return capnp_any_what(capnp_reader_any(r.r, 17)) != CAPNP_WHAT_NULL; }
-static inline capnp_lbuilder lists_init_number_lists(lists_builder b, uint32_t n) { return capnp_abuilder_init_list(capnp_builder_any(b.b, 17), CAPNP_SIZE_POINTER, n); }
-static inline capnp_lbuilder lists_build_number_lists(lists_builder b) { return capnp_abuilder_list(capnp_builder_any(b.b, 17), CAPNP_SIZE_POINTER, 0, 0, NULL); }
-static inline void lists_set_number_lists(lists_builder b, capnp_list v) { capnp_abuilder_set_list(capnp_builder_any(b.b, 17), v); }
+static inline capnp_lbuilder lists_init_number_lists(lists_builder b, uint32_t n) { return capnp_abuilder_init_list(capnp_i_slot(b.b, 22, 17), CAPNP_SIZE_POINTER, n); }
+static inline capnp_lbuilder lists_build_number_lists(lists_builder b) { return capnp_abuilder_list(capnp_i_slot(b.b, 22, 17), CAPNP_SIZE_POINTER, 0, 0, NULL); }
+static inline void lists_set_number_lists(lists_builder b, capnp_list v) { capnp_abuilder_set_list(capnp_i_slot(b.b, 22, 17), v); }
 static inline capnp_list lists_number_lists_at(capnp_list l, uint32_t i) { return capnp_any_list(capnp_list_any(l, i), CAPNP_SIZE_FOUR, NULL); }
 static inline capnp_lbuilder lists_init_number_lists_at(capnp_lbuilder l, uint32_t i, uint32_t n) { return capnp_abuilder_init_list(capnp_lbuilder_any(l, i), CAPNP_SIZE_FOUR, n); }
 
 static inline capnp_list lists_text_lists(lists_reader r) { return capnp_any_list(capnp_reader_any(r.r, 18), CAPNP_SIZE_POINTER, NULL); }
 static inline bool lists_has_text_lists(lists_reader r) { return capnp_any_what(capnp_reader_any(r.r, 18)) != CAPNP_WHAT_NULL; }
-static inline capnp_lbuilder lists_init_text_lists(lists_builder b, uint32_t n) { return capnp_abuilder_init_list(capnp_builder_any(b.b, 18), CAPNP_SIZE_POINTER, n); }
-static inline capnp_lbuilder lists_build_text_lists(lists_builder b) { return capnp_abuilder_list(capnp_builder_any(b.b, 18), CAPNP_SIZE_POINTER, 0, 0, NULL); }
-static inline void lists_set_text_lists(lists_builder b, capnp_list v) { capnp_abuilder_set_list(capnp_builder_any(b.b, 18), v); }
+static inline capnp_lbuilder lists_init_text_lists(lists_builder b, uint32_t n) { return capnp_abuilder_init_list(capnp_i_slot(b.b, 22, 18), CAPNP_SIZE_POINTER, n); }
+static inline capnp_lbuilder lists_build_text_lists(lists_builder b) { return capnp_abuilder_list(capnp_i_slot(b.b, 22, 18), CAPNP_SIZE_POINTER, 0, 0, NULL); }
+static inline void lists_set_text_lists(lists_builder b, capnp_list v) { capnp_abuilder_set_list(capnp_i_slot(b.b, 22, 18), v); }
 static inline capnp_list lists_text_lists_at(capnp_list l, uint32_t i) { return capnp_any_list(capnp_list_any(l, i), CAPNP_SIZE_POINTER, NULL); }
 static inline capnp_lbuilder lists_init_text_lists_at(capnp_lbuilder l, uint32_t i, uint32_t n) { return capnp_abuilder_init_list(capnp_lbuilder_any(l, i), CAPNP_SIZE_POINTER, n); }
 
 static inline capnp_list lists_color_lists(lists_reader r) { return capnp_any_list(capnp_reader_any(r.r, 19), CAPNP_SIZE_POINTER, NULL); }
 static inline bool lists_has_color_lists(lists_reader r) { return capnp_any_what(capnp_reader_any(r.r, 19)) != CAPNP_WHAT_NULL; }
-static inline capnp_lbuilder lists_init_color_lists(lists_builder b, uint32_t n) { return capnp_abuilder_init_list(capnp_builder_any(b.b, 19), CAPNP_SIZE_POINTER, n); }
-static inline capnp_lbuilder lists_build_color_lists(lists_builder b) { return capnp_abuilder_list(capnp_builder_any(b.b, 19), CAPNP_SIZE_POINTER, 0, 0, NULL); }
-static inline void lists_set_color_lists(lists_builder b, capnp_list v) { capnp_abuilder_set_list(capnp_builder_any(b.b, 19), v); }
+static inline capnp_lbuilder lists_init_color_lists(lists_builder b, uint32_t n) { return capnp_abuilder_init_list(capnp_i_slot(b.b, 22, 19), CAPNP_SIZE_POINTER, n); }
+static inline capnp_lbuilder lists_build_color_lists(lists_builder b) { return capnp_abuilder_list(capnp_i_slot(b.b, 22, 19), CAPNP_SIZE_POINTER, 0, 0, NULL); }
+static inline void lists_set_color_lists(lists_builder b, capnp_list v) { capnp_abuilder_set_list(capnp_i_slot(b.b, 22, 19), v); }
 static inline lists_color_list lists_color_lists_at(capnp_list l, uint32_t i) { return CAPNP_NEW(lists_color_list, capnp_any_list(capnp_list_any(l, i), CAPNP_SIZE_TWO, NULL)); }
 static inline lists_color_list_builder lists_init_color_lists_at(capnp_lbuilder l, uint32_t i, uint32_t n) { return CAPNP_NEW(lists_color_list_builder, capnp_abuilder_init_list(capnp_lbuilder_any(l, i), CAPNP_SIZE_TWO, n)); }
 
 static inline capnp_list lists_point_lists(lists_reader r) { return capnp_any_list(capnp_reader_any(r.r, 20), CAPNP_SIZE_POINTER, NULL); }
 static inline bool lists_has_point_lists(lists_reader r) { return capnp_any_what(capnp_reader_any(r.r, 20)) != CAPNP_WHAT_NULL; }
-static inline capnp_lbuilder lists_init_point_lists(lists_builder b, uint32_t n) { return capnp_abuilder_init_list(capnp_builder_any(b.b, 20), CAPNP_SIZE_POINTER, n); }
-static inline capnp_lbuilder lists_build_point_lists(lists_builder b) { return capnp_abuilder_list(capnp_builder_any(b.b, 20), CAPNP_SIZE_POINTER, 0, 0, NULL); }
-static inline void lists_set_point_lists(lists_builder b, capnp_list v) { capnp_abuilder_set_list(capnp_builder_any(b.b, 20), v); }
+static inline capnp_lbuilder lists_init_point_lists(lists_builder b, uint32_t n) { return capnp_abuilder_init_list(capnp_i_slot(b.b, 22, 20), CAPNP_SIZE_POINTER, n); }
+static inline capnp_lbuilder lists_build_point_lists(lists_builder b) { return capnp_abuilder_list(capnp_i_slot(b.b, 22, 20), CAPNP_SIZE_POINTER, 0, 0, NULL); }
+static inline void lists_set_point_lists(lists_builder b, capnp_list v) { capnp_abuilder_set_list(capnp_i_slot(b.b, 22, 20), v); }
 static inline lists_point_list lists_point_lists_at(capnp_list l, uint32_t i) { return CAPNP_NEW(lists_point_list, capnp_any_list(capnp_list_any(l, i), CAPNP_SIZE_COMPOSITE, NULL)); }
 static inline lists_point_list_builder lists_init_point_lists_at(capnp_lbuilder l, uint32_t i, uint32_t n) { return CAPNP_NEW(lists_point_list_builder, capnp_abuilder_init_structs(capnp_lbuilder_any(l, i), n, LISTS_POINT_WORDS, LISTS_POINT_PTRS)); }
 
 static inline capnp_list lists_cubes(lists_reader r) { return capnp_any_list(capnp_reader_any(r.r, 21), CAPNP_SIZE_POINTER, NULL); }
 static inline bool lists_has_cubes(lists_reader r) { return capnp_any_what(capnp_reader_any(r.r, 21)) != CAPNP_WHAT_NULL; }
-static inline capnp_lbuilder lists_init_cubes(lists_builder b, uint32_t n) { return capnp_abuilder_init_list(capnp_builder_any(b.b, 21), CAPNP_SIZE_POINTER, n); }
-static inline capnp_lbuilder lists_build_cubes(lists_builder b) { return capnp_abuilder_list(capnp_builder_any(b.b, 21), CAPNP_SIZE_POINTER, 0, 0, NULL); }
-static inline void lists_set_cubes(lists_builder b, capnp_list v) { capnp_abuilder_set_list(capnp_builder_any(b.b, 21), v); }
+static inline capnp_lbuilder lists_init_cubes(lists_builder b, uint32_t n) { return capnp_abuilder_init_list(capnp_i_slot(b.b, 22, 21), CAPNP_SIZE_POINTER, n); }
+static inline capnp_lbuilder lists_build_cubes(lists_builder b) { return capnp_abuilder_list(capnp_i_slot(b.b, 22, 21), CAPNP_SIZE_POINTER, 0, 0, NULL); }
+static inline void lists_set_cubes(lists_builder b, capnp_list v) { capnp_abuilder_set_list(capnp_i_slot(b.b, 22, 21), v); }
 static inline capnp_list lists_cubes_at(capnp_list l, uint32_t i) { return capnp_any_list(capnp_list_any(l, i), CAPNP_SIZE_POINTER, NULL); }
 static inline capnp_lbuilder lists_init_cubes_at(capnp_lbuilder l, uint32_t i, uint32_t n) { return capnp_abuilder_init_list(capnp_lbuilder_any(l, i), CAPNP_SIZE_POINTER, n); }
 
@@ -252,16 +252,16 @@ static inline uint32_t lists_point_list_builder_len(lists_point_list_builder l) 
 static inline lists_point_builder lists_point_list_builder_get(lists_point_list_builder l, uint32_t i) { return CAPNP_NEW(lists_point_builder, capnp_lbuilder_struct(l.l, i)); }
 static inline lists_point_list lists_point_list_as_reader(lists_point_list_builder l) { return CAPNP_NEW(lists_point_list, capnp_lbuilder_list(l.l)); }
 
-static inline int32_t lists_point_x(lists_point_reader r) { return capnp_reader_i32(r.r, 0, 0); }
-static inline void lists_point_set_x(lists_point_builder b, int32_t v) { capnp_builder_set_i32(b.b, 0, v, 0); }
+static inline int32_t lists_point_x(lists_point_reader r) { return capnp_i_get_i32(r.r, 8, 0, 0); }
+static inline void lists_point_set_x(lists_point_builder b, int32_t v) { capnp_i_put_i32(b.b, 8, 0, v, 0); }
 
-static inline int32_t lists_point_y(lists_point_reader r) { return capnp_reader_i32(r.r, 4, 0); }
-static inline void lists_point_set_y(lists_point_builder b, int32_t v) { capnp_builder_set_i32(b.b, 4, v, 0); }
+static inline int32_t lists_point_y(lists_point_reader r) { return capnp_i_get_i32(r.r, 8, 4, 0); }
+static inline void lists_point_set_y(lists_point_builder b, int32_t v) { capnp_i_put_i32(b.b, 8, 4, v, 0); }
 
-static inline capnp_text lists_point_label(lists_point_reader r) { return capnp_reader_text(r.r, 0); }
+static inline capnp_text lists_point_label(lists_point_reader r) { return capnp_i_string(capnp_reader_any(r.r, 0)); }
 static inline bool lists_point_has_label(lists_point_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
-static inline void lists_point_set_label(lists_point_builder b, const char *s) { capnp_builder_set_text(b.b, 0, s); }
-static inline void lists_point_set_label_n(lists_point_builder b, capnp_text v) { capnp_abuilder_set_text(capnp_builder_any(b.b, 0), v); }
+static inline void lists_point_set_label(lists_point_builder b, const char *s) { capnp_i_set_string(capnp_i_slot(b.b, 1, 0), s); }
+static inline void lists_point_set_label_n(lists_point_builder b, capnp_text v) { capnp_abuilder_set_text(capnp_i_slot(b.b, 1, 0), v); }
 
 /** The declarations of this file, to be read at run time: lists_capnp_schema. */
 extern const struct capnp_schema_file capnp_schema_bf254a56fbc8cc23;

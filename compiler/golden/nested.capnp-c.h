@@ -114,28 +114,28 @@ static inline outer_list outer_list_as_reader(outer_list_builder l) { return CAP
 
 static inline outer_inner_reader outer_inner(outer_reader r) { return CAPNP_NEW(outer_inner_reader, capnp_any_struct(capnp_reader_any(r.r, 0), NULL)); }
 static inline bool outer_has_inner(outer_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
-static inline outer_inner_builder outer_init_inner(outer_builder b) { return CAPNP_NEW(outer_inner_builder, capnp_abuilder_init_struct(capnp_builder_any(b.b, 0), OUTER_INNER_WORDS, OUTER_INNER_PTRS)); }
-static inline outer_inner_builder outer_build_inner(outer_builder b) { return CAPNP_NEW(outer_inner_builder, capnp_abuilder_struct(capnp_builder_any(b.b, 0), OUTER_INNER_WORDS, OUTER_INNER_PTRS, NULL)); }
-static inline void outer_set_inner(outer_builder b, outer_inner_reader v) { capnp_abuilder_set_struct(capnp_builder_any(b.b, 0), v.r); }
+static inline outer_inner_builder outer_init_inner(outer_builder b) { return CAPNP_NEW(outer_inner_builder, capnp_abuilder_init_struct(capnp_i_slot(b.b, 4, 0), OUTER_INNER_WORDS, OUTER_INNER_PTRS)); }
+static inline outer_inner_builder outer_build_inner(outer_builder b) { return CAPNP_NEW(outer_inner_builder, capnp_abuilder_struct(capnp_i_slot(b.b, 4, 0), OUTER_INNER_WORDS, OUTER_INNER_PTRS, NULL)); }
+static inline void outer_set_inner(outer_builder b, outer_inner_reader v) { capnp_abuilder_set_struct(capnp_i_slot(b.b, 4, 0), v.r); }
 
 static inline outer_inner_deep_reader outer_deep(outer_reader r) { return CAPNP_NEW(outer_inner_deep_reader, capnp_any_struct(capnp_reader_any(r.r, 1), NULL)); }
 static inline bool outer_has_deep(outer_reader r) { return capnp_any_what(capnp_reader_any(r.r, 1)) != CAPNP_WHAT_NULL; }
-static inline outer_inner_deep_builder outer_init_deep(outer_builder b) { return CAPNP_NEW(outer_inner_deep_builder, capnp_abuilder_init_struct(capnp_builder_any(b.b, 1), OUTER_INNER_DEEP_WORDS, OUTER_INNER_DEEP_PTRS)); }
-static inline outer_inner_deep_builder outer_build_deep(outer_builder b) { return CAPNP_NEW(outer_inner_deep_builder, capnp_abuilder_struct(capnp_builder_any(b.b, 1), OUTER_INNER_DEEP_WORDS, OUTER_INNER_DEEP_PTRS, NULL)); }
-static inline void outer_set_deep(outer_builder b, outer_inner_deep_reader v) { capnp_abuilder_set_struct(capnp_builder_any(b.b, 1), v.r); }
+static inline outer_inner_deep_builder outer_init_deep(outer_builder b) { return CAPNP_NEW(outer_inner_deep_builder, capnp_abuilder_init_struct(capnp_i_slot(b.b, 4, 1), OUTER_INNER_DEEP_WORDS, OUTER_INNER_DEEP_PTRS)); }
+static inline outer_inner_deep_builder outer_build_deep(outer_builder b) { return CAPNP_NEW(outer_inner_deep_builder, capnp_abuilder_struct(capnp_i_slot(b.b, 4, 1), OUTER_INNER_DEEP_WORDS, OUTER_INNER_DEEP_PTRS, NULL)); }
+static inline void outer_set_deep(outer_builder b, outer_inner_deep_reader v) { capnp_abuilder_set_struct(capnp_i_slot(b.b, 4, 1), v.r); }
 
-static inline capnp_text outer_http_server2(outer_reader r) { return capnp_reader_text(r.r, 2); }
+static inline capnp_text outer_http_server2(outer_reader r) { return capnp_i_string(capnp_reader_any(r.r, 2)); }
 static inline bool outer_has_http_server2(outer_reader r) { return capnp_any_what(capnp_reader_any(r.r, 2)) != CAPNP_WHAT_NULL; }
-static inline void outer_set_http_server2(outer_builder b, const char *s) { capnp_builder_set_text(b.b, 2, s); }
-static inline void outer_set_http_server2_n(outer_builder b, capnp_text v) { capnp_abuilder_set_text(capnp_builder_any(b.b, 2), v); }
+static inline void outer_set_http_server2(outer_builder b, const char *s) { capnp_i_set_string(capnp_i_slot(b.b, 4, 2), s); }
+static inline void outer_set_http_server2_n(outer_builder b, capnp_text v) { capnp_abuilder_set_text(capnp_i_slot(b.b, 4, 2), v); }
 
-static inline capnp_text outer_get_url(outer_reader r) { return capnp_reader_text(r.r, 3); }
+static inline capnp_text outer_get_url(outer_reader r) { return capnp_i_string(capnp_reader_any(r.r, 3)); }
 static inline bool outer_has_get_url(outer_reader r) { return capnp_any_what(capnp_reader_any(r.r, 3)) != CAPNP_WHAT_NULL; }
-static inline void outer_set_get_url(outer_builder b, const char *s) { capnp_builder_set_text(b.b, 3, s); }
-static inline void outer_set_get_url_n(outer_builder b, capnp_text v) { capnp_abuilder_set_text(capnp_builder_any(b.b, 3), v); }
+static inline void outer_set_get_url(outer_builder b, const char *s) { capnp_i_set_string(capnp_i_slot(b.b, 4, 3), s); }
+static inline void outer_set_get_url_n(outer_builder b, capnp_text v) { capnp_abuilder_set_text(capnp_i_slot(b.b, 4, 3), v); }
 
-static inline int8_t outer_x(outer_reader r) { return capnp_reader_i8(r.r, 0, 0); }
-static inline void outer_set_x(outer_builder b, int8_t v) { capnp_builder_set_i8(b.b, 0, v, 0); }
+static inline int8_t outer_x(outer_reader r) { return capnp_i_get_i8(r.r, 8, 0, 0); }
+static inline void outer_set_x(outer_builder b, int8_t v) { capnp_i_put_i8(b.b, 8, 0, v, 0); }
 
 /* ---- Outer.Inner ---- */
 
@@ -150,14 +150,14 @@ static inline uint32_t outer_inner_list_builder_len(outer_inner_list_builder l) 
 static inline outer_inner_builder outer_inner_list_builder_get(outer_inner_list_builder l, uint32_t i) { return CAPNP_NEW(outer_inner_builder, capnp_lbuilder_struct(l.l, i)); }
 static inline outer_inner_list outer_inner_list_as_reader(outer_inner_list_builder l) { return CAPNP_NEW(outer_inner_list, capnp_lbuilder_list(l.l)); }
 
-static inline uint8_t outer_inner_value(outer_inner_reader r) { return capnp_reader_u8(r.r, 0, 0); }
-static inline void outer_inner_set_value(outer_inner_builder b, uint8_t v) { capnp_builder_set_u8(b.b, 0, v, 0); }
+static inline uint8_t outer_inner_value(outer_inner_reader r) { return capnp_i_get_u8(r.r, 8, 0, 0); }
+static inline void outer_inner_set_value(outer_inner_builder b, uint8_t v) { capnp_i_put_u8(b.b, 8, 0, v, 0); }
 
 static inline outer_inner_deep_list outer_inner_deep(outer_inner_reader r) { return CAPNP_NEW(outer_inner_deep_list, capnp_any_list(capnp_reader_any(r.r, 0), CAPNP_SIZE_COMPOSITE, NULL)); }
 static inline bool outer_inner_has_deep(outer_inner_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
-static inline outer_inner_deep_list_builder outer_inner_init_deep(outer_inner_builder b, uint32_t n) { return CAPNP_NEW(outer_inner_deep_list_builder, capnp_abuilder_init_structs(capnp_builder_any(b.b, 0), n, OUTER_INNER_DEEP_WORDS, OUTER_INNER_DEEP_PTRS)); }
-static inline outer_inner_deep_list_builder outer_inner_build_deep(outer_inner_builder b) { return CAPNP_NEW(outer_inner_deep_list_builder, capnp_abuilder_list(capnp_builder_any(b.b, 0), CAPNP_SIZE_COMPOSITE, OUTER_INNER_DEEP_WORDS, OUTER_INNER_DEEP_PTRS, NULL)); }
-static inline void outer_inner_set_deep(outer_inner_builder b, outer_inner_deep_list v) { capnp_abuilder_set_list(capnp_builder_any(b.b, 0), v.l); }
+static inline outer_inner_deep_list_builder outer_inner_init_deep(outer_inner_builder b, uint32_t n) { return CAPNP_NEW(outer_inner_deep_list_builder, capnp_abuilder_init_structs(capnp_i_slot(b.b, 1, 0), n, OUTER_INNER_DEEP_WORDS, OUTER_INNER_DEEP_PTRS)); }
+static inline outer_inner_deep_list_builder outer_inner_build_deep(outer_inner_builder b) { return CAPNP_NEW(outer_inner_deep_list_builder, capnp_abuilder_list(capnp_i_slot(b.b, 1, 0), CAPNP_SIZE_COMPOSITE, OUTER_INNER_DEEP_WORDS, OUTER_INNER_DEEP_PTRS, NULL)); }
+static inline void outer_inner_set_deep(outer_inner_builder b, outer_inner_deep_list v) { capnp_abuilder_set_list(capnp_i_slot(b.b, 1, 0), v.l); }
 
 /* ---- Outer.Inner.Deep ---- */
 
@@ -174,12 +174,12 @@ static inline outer_inner_deep_list outer_inner_deep_list_as_reader(outer_inner_
 
 static inline outer_reader outer_inner_deep_up(outer_inner_deep_reader r) { return CAPNP_NEW(outer_reader, capnp_any_struct(capnp_reader_any(r.r, 0), NULL)); }
 static inline bool outer_inner_deep_has_up(outer_inner_deep_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
-static inline outer_builder outer_inner_deep_init_up(outer_inner_deep_builder b) { return CAPNP_NEW(outer_builder, capnp_abuilder_init_struct(capnp_builder_any(b.b, 0), OUTER_WORDS, OUTER_PTRS)); }
-static inline outer_builder outer_inner_deep_build_up(outer_inner_deep_builder b) { return CAPNP_NEW(outer_builder, capnp_abuilder_struct(capnp_builder_any(b.b, 0), OUTER_WORDS, OUTER_PTRS, NULL)); }
-static inline void outer_inner_deep_set_up(outer_inner_deep_builder b, outer_reader v) { capnp_abuilder_set_struct(capnp_builder_any(b.b, 0), v.r); }
+static inline outer_builder outer_inner_deep_init_up(outer_inner_deep_builder b) { return CAPNP_NEW(outer_builder, capnp_abuilder_init_struct(capnp_i_slot(b.b, 1, 0), OUTER_WORDS, OUTER_PTRS)); }
+static inline outer_builder outer_inner_deep_build_up(outer_inner_deep_builder b) { return CAPNP_NEW(outer_builder, capnp_abuilder_struct(capnp_i_slot(b.b, 1, 0), OUTER_WORDS, OUTER_PTRS, NULL)); }
+static inline void outer_inner_deep_set_up(outer_inner_deep_builder b, outer_reader v) { capnp_abuilder_set_struct(capnp_i_slot(b.b, 1, 0), v.r); }
 
-static inline enum outer_inner_deep_kind outer_inner_deep_kind(outer_inner_deep_reader r) { return (enum outer_inner_deep_kind)capnp_reader_u16(r.r, 0, 0); }
-static inline void outer_inner_deep_set_kind(outer_inner_deep_builder b, enum outer_inner_deep_kind v) { capnp_builder_set_u16(b.b, 0, (uint16_t)v, 0); }
+static inline enum outer_inner_deep_kind outer_inner_deep_kind(outer_inner_deep_reader r) { return (enum outer_inner_deep_kind)capnp_i_get_u16(r.r, 8, 0, 0); }
+static inline void outer_inner_deep_set_kind(outer_inner_deep_builder b, enum outer_inner_deep_kind v) { capnp_i_put_u16(b.b, 8, 0, (uint16_t)v, 0); }
 
 /* ---- Outer.Inner.Deep.Kind ---- */
 
@@ -203,13 +203,13 @@ static inline uint32_t outer_service_request_list_builder_len(outer_service_requ
 static inline outer_service_request_builder outer_service_request_list_builder_get(outer_service_request_list_builder l, uint32_t i) { return CAPNP_NEW(outer_service_request_builder, capnp_lbuilder_struct(l.l, i)); }
 static inline outer_service_request_list outer_service_request_list_as_reader(outer_service_request_list_builder l) { return CAPNP_NEW(outer_service_request_list, capnp_lbuilder_list(l.l)); }
 
-static inline uint32_t outer_service_request_n(outer_service_request_reader r) { return capnp_reader_u32(r.r, 0, 0u); }
-static inline void outer_service_request_set_n(outer_service_request_builder b, uint32_t v) { capnp_builder_set_u32(b.b, 0, v, 0u); }
+static inline uint32_t outer_service_request_n(outer_service_request_reader r) { return capnp_i_get_u32(r.r, 8, 0, 0u); }
+static inline void outer_service_request_set_n(outer_service_request_builder b, uint32_t v) { capnp_i_put_u32(b.b, 8, 0, v, 0u); }
 
 /* ---- List2 ---- */
 
 static inline list2_reader list2_as_reader(list2_builder b) { return CAPNP_NEW(list2_reader, capnp_builder_reader(b.b)); }
-static inline enum list2_which list2_which(list2_reader r) { return (enum list2_which)capnp_reader_u16(r.r, 6, 0); }
+static inline enum list2_which list2_which(list2_reader r) { return (enum list2_which)capnp_i_get_u16(r.r, 8, 6, 0); }
 static inline list2_reader list2_root(capnp_msg *m) { return CAPNP_NEW(list2_reader, capnp_any_struct(capnp_msg_root(m), NULL)); }
 static inline list2_builder list2_build(capnp_msg *m) { return CAPNP_NEW(list2_builder, capnp_abuilder_init_struct(capnp_msg_build(m), LIST2_WORDS, LIST2_PTRS)); }
 static inline list2_reader list2_of_any(capnp_any a) { return CAPNP_NEW(list2_reader, capnp_any_struct(a, NULL)); }
@@ -222,31 +222,31 @@ static inline list2_list list2_list_as_reader(list2_list_builder l) { return CAP
 
 static inline capnp_list list2_list_(list2_reader r) { return capnp_any_list(capnp_reader_any(r.r, 0), CAPNP_SIZE_POINTER, NULL); }
 static inline bool list2_has_list_(list2_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
-static inline capnp_lbuilder list2_init_list_(list2_builder b, uint32_t n) { return capnp_abuilder_init_list(capnp_builder_any(b.b, 0), CAPNP_SIZE_POINTER, n); }
-static inline capnp_lbuilder list2_build_list_(list2_builder b) { return capnp_abuilder_list(capnp_builder_any(b.b, 0), CAPNP_SIZE_POINTER, 0, 0, NULL); }
-static inline void list2_set_list_(list2_builder b, capnp_list v) { capnp_abuilder_set_list(capnp_builder_any(b.b, 0), v); }
+static inline capnp_lbuilder list2_init_list_(list2_builder b, uint32_t n) { return capnp_abuilder_init_list(capnp_i_slot(b.b, 1, 0), CAPNP_SIZE_POINTER, n); }
+static inline capnp_lbuilder list2_build_list_(list2_builder b) { return capnp_abuilder_list(capnp_i_slot(b.b, 1, 0), CAPNP_SIZE_POINTER, 0, 0, NULL); }
+static inline void list2_set_list_(list2_builder b, capnp_list v) { capnp_abuilder_set_list(capnp_i_slot(b.b, 1, 0), v); }
 static inline capnp_text list2_list__at(capnp_list l, uint32_t i) { return capnp_any_text(capnp_list_any(l, i), CAPNP_ZERO(capnp_text)); }
 static inline void list2_set_list__at(capnp_lbuilder l, uint32_t i, const char *s) { capnp_abuilder_set_text(capnp_lbuilder_any(l, i), capnp_text_of(s)); }
 
-static inline int8_t list2_reader_(list2_reader r) { return capnp_reader_i8(r.r, 0, 0); }
-static inline void list2_set_reader_(list2_builder b, int8_t v) { capnp_builder_set_i8(b.b, 0, v, 0); }
+static inline int8_t list2_reader_(list2_reader r) { return capnp_i_get_i8(r.r, 8, 0, 0); }
+static inline void list2_set_reader_(list2_builder b, int8_t v) { capnp_i_put_i8(b.b, 8, 0, v, 0); }
 
-static inline int8_t list2_builder_(list2_reader r) { return capnp_reader_i8(r.r, 1, 0); }
-static inline void list2_set_builder_(list2_builder b, int8_t v) { capnp_builder_set_i8(b.b, 1, v, 0); }
+static inline int8_t list2_builder_(list2_reader r) { return capnp_i_get_i8(r.r, 8, 1, 0); }
+static inline void list2_set_builder_(list2_builder b, int8_t v) { capnp_i_put_i8(b.b, 8, 1, v, 0); }
 
-static inline int8_t list2_root_(list2_reader r) { return capnp_reader_i8(r.r, 2, 0); }
-static inline void list2_set_root_(list2_builder b, int8_t v) { capnp_builder_set_i8(b.b, 2, v, 0); }
+static inline int8_t list2_root_(list2_reader r) { return capnp_i_get_i8(r.r, 8, 2, 0); }
+static inline void list2_set_root_(list2_builder b, int8_t v) { capnp_i_put_i8(b.b, 8, 2, v, 0); }
 
-static inline int8_t list2_which_(list2_reader r) { return capnp_reader_i8(r.r, 3, 0); }
-static inline void list2_set_which_(list2_builder b, int8_t v) { capnp_builder_set_i8(b.b, 3, v, 0); }
+static inline int8_t list2_which_(list2_reader r) { return capnp_i_get_i8(r.r, 8, 3, 0); }
+static inline void list2_set_which_(list2_builder b, int8_t v) { capnp_i_put_i8(b.b, 8, 3, v, 0); }
 
-static inline int8_t list2_id(list2_reader r) { return capnp_reader_i8(r.r, 4, 0); }
-static inline void list2_set_id(list2_builder b, int8_t v) { capnp_builder_set_i8(b.b, 4, v, 0); }
+static inline int8_t list2_id(list2_reader r) { return capnp_i_get_i8(r.r, 8, 4, 0); }
+static inline void list2_set_id(list2_builder b, int8_t v) { capnp_i_put_i8(b.b, 8, 4, v, 0); }
 
-static inline void list2_set_words(list2_builder b) { capnp_builder_set_u16(b.b, 6, LIST2_WORDS_, 0); }
+static inline void list2_set_words(list2_builder b) { capnp_i_put_u16(b.b, 8, 6, LIST2_WORDS_, 0); }
 
-static inline int8_t list2_ptrs(list2_reader r) { if (capnp_reader_u16(r.r, 6, 0) != LIST2_PTRS_) r.r = capnp_i_none(r.r); return capnp_reader_i8(r.r, 5, 0); }
-static inline void list2_set_ptrs(list2_builder b, int8_t v) { capnp_builder_set_u16(b.b, 6, LIST2_PTRS_, 0); capnp_builder_set_i8(b.b, 5, v, 0); }
+static inline int8_t list2_ptrs(list2_reader r) { if (capnp_i_get_u16(r.r, 8, 6, 0) != LIST2_PTRS_) r.r = capnp_i_none(r.r); return capnp_i_get_i8(r.r, 8, 5, 0); }
+static inline void list2_set_ptrs(list2_builder b, int8_t v) { capnp_i_put_u16(b.b, 8, 6, LIST2_PTRS_, 0); capnp_i_put_i8(b.b, 8, 5, v, 0); }
 
 /* ---- Box ---- */
 
@@ -263,15 +263,15 @@ static inline box_list box_list_as_reader(box_list_builder l) { return CAPNP_NEW
 
 static inline box_item_list_ box_item_list(box_reader r) { return CAPNP_NEW(box_item_list_, capnp_any_list(capnp_reader_any(r.r, 0), CAPNP_SIZE_COMPOSITE, NULL)); }
 static inline bool box_has_item_list(box_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
-static inline box_item_list__builder box_init_item_list(box_builder b, uint32_t n) { return CAPNP_NEW(box_item_list__builder, capnp_abuilder_init_structs(capnp_builder_any(b.b, 0), n, BOX_ITEM_WORDS, BOX_ITEM_PTRS)); }
-static inline box_item_list__builder box_build_item_list(box_builder b) { return CAPNP_NEW(box_item_list__builder, capnp_abuilder_list(capnp_builder_any(b.b, 0), CAPNP_SIZE_COMPOSITE, BOX_ITEM_WORDS, BOX_ITEM_PTRS, NULL)); }
-static inline void box_set_item_list(box_builder b, box_item_list_ v) { capnp_abuilder_set_list(capnp_builder_any(b.b, 0), v.l); }
+static inline box_item_list__builder box_init_item_list(box_builder b, uint32_t n) { return CAPNP_NEW(box_item_list__builder, capnp_abuilder_init_structs(capnp_i_slot(b.b, 2, 0), n, BOX_ITEM_WORDS, BOX_ITEM_PTRS)); }
+static inline box_item_list__builder box_build_item_list(box_builder b) { return CAPNP_NEW(box_item_list__builder, capnp_abuilder_list(capnp_i_slot(b.b, 2, 0), CAPNP_SIZE_COMPOSITE, BOX_ITEM_WORDS, BOX_ITEM_PTRS, NULL)); }
+static inline void box_set_item_list(box_builder b, box_item_list_ v) { capnp_abuilder_set_list(capnp_i_slot(b.b, 2, 0), v.l); }
 
 static inline box_kind_list_ box_kind_list(box_reader r) { return CAPNP_NEW(box_kind_list_, capnp_any_list(capnp_reader_any(r.r, 1), CAPNP_SIZE_TWO, NULL)); }
 static inline bool box_has_kind_list(box_reader r) { return capnp_any_what(capnp_reader_any(r.r, 1)) != CAPNP_WHAT_NULL; }
-static inline box_kind_list__builder box_init_kind_list(box_builder b, uint32_t n) { return CAPNP_NEW(box_kind_list__builder, capnp_abuilder_init_list(capnp_builder_any(b.b, 1), CAPNP_SIZE_TWO, n)); }
-static inline box_kind_list__builder box_build_kind_list(box_builder b) { return CAPNP_NEW(box_kind_list__builder, capnp_abuilder_list(capnp_builder_any(b.b, 1), CAPNP_SIZE_TWO, 0, 0, NULL)); }
-static inline void box_set_kind_list(box_builder b, box_kind_list_ v) { capnp_abuilder_set_list(capnp_builder_any(b.b, 1), v.l); }
+static inline box_kind_list__builder box_init_kind_list(box_builder b, uint32_t n) { return CAPNP_NEW(box_kind_list__builder, capnp_abuilder_init_list(capnp_i_slot(b.b, 2, 1), CAPNP_SIZE_TWO, n)); }
+static inline box_kind_list__builder box_build_kind_list(box_builder b) { return CAPNP_NEW(box_kind_list__builder, capnp_abuilder_list(capnp_i_slot(b.b, 2, 1), CAPNP_SIZE_TWO, 0, 0, NULL)); }
+static inline void box_set_kind_list(box_builder b, box_kind_list_ v) { capnp_abuilder_set_list(capnp_i_slot(b.b, 2, 1), v.l); }
 
 /* ---- Box.Item ---- */
 
@@ -286,8 +286,8 @@ static inline uint32_t box_item_list__builder_len(box_item_list__builder l) { re
 static inline box_item_builder box_item_list__builder_get(box_item_list__builder l, uint32_t i) { return CAPNP_NEW(box_item_builder, capnp_lbuilder_struct(l.l, i)); }
 static inline box_item_list_ box_item_list__as_reader(box_item_list__builder l) { return CAPNP_NEW(box_item_list_, capnp_lbuilder_list(l.l)); }
 
-static inline int8_t box_item_x(box_item_reader r) { return capnp_reader_i8(r.r, 0, 0); }
-static inline void box_item_set_x(box_item_builder b, int8_t v) { capnp_builder_set_i8(b.b, 0, v, 0); }
+static inline int8_t box_item_x(box_item_reader r) { return capnp_i_get_i8(r.r, 8, 0, 0); }
+static inline void box_item_set_x(box_item_builder b, int8_t v) { capnp_i_put_i8(b.b, 8, 0, v, 0); }
 
 /* ---- Box.Kind ---- */
 

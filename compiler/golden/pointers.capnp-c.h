@@ -57,13 +57,13 @@ static inline uint32_t leaf_list_builder_len(leaf_list_builder l) { return l.l.l
 static inline leaf_builder leaf_list_builder_get(leaf_list_builder l, uint32_t i) { return CAPNP_NEW(leaf_builder, capnp_lbuilder_struct(l.l, i)); }
 static inline leaf_list leaf_list_as_reader(leaf_list_builder l) { return CAPNP_NEW(leaf_list, capnp_lbuilder_list(l.l)); }
 
-static inline int32_t leaf_n(leaf_reader r) { return capnp_reader_i32(r.r, 0, 7); }
-static inline void leaf_set_n(leaf_builder b, int32_t v) { capnp_builder_set_i32(b.b, 0, v, 7); }
+static inline int32_t leaf_n(leaf_reader r) { return capnp_i_get_i32(r.r, 8, 0, 7); }
+static inline void leaf_set_n(leaf_builder b, int32_t v) { capnp_i_put_i32(b.b, 8, 0, v, 7); }
 
-static inline capnp_text leaf_name(leaf_reader r) { return capnp_reader_text(r.r, 0); }
+static inline capnp_text leaf_name(leaf_reader r) { return capnp_i_string(capnp_reader_any(r.r, 0)); }
 static inline bool leaf_has_name(leaf_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
-static inline void leaf_set_name(leaf_builder b, const char *s) { capnp_builder_set_text(b.b, 0, s); }
-static inline void leaf_set_name_n(leaf_builder b, capnp_text v) { capnp_abuilder_set_text(capnp_builder_any(b.b, 0), v); }
+static inline void leaf_set_name(leaf_builder b, const char *s) { capnp_i_set_string(capnp_i_slot(b.b, 1, 0), s); }
+static inline void leaf_set_name_n(leaf_builder b, capnp_text v) { capnp_abuilder_set_text(capnp_i_slot(b.b, 1, 0), v); }
 
 /* ---- Pointers ---- */
 
@@ -78,41 +78,41 @@ static inline uint32_t pointers_list_builder_len(pointers_list_builder l) { retu
 static inline pointers_builder pointers_list_builder_get(pointers_list_builder l, uint32_t i) { return CAPNP_NEW(pointers_builder, capnp_lbuilder_struct(l.l, i)); }
 static inline pointers_list pointers_list_as_reader(pointers_list_builder l) { return CAPNP_NEW(pointers_list, capnp_lbuilder_list(l.l)); }
 
-static inline capnp_text pointers_text(pointers_reader r) { return capnp_reader_text(r.r, 0); }
+static inline capnp_text pointers_text(pointers_reader r) { return capnp_i_string(capnp_reader_any(r.r, 0)); }
 static inline bool pointers_has_text(pointers_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
-static inline void pointers_set_text(pointers_builder b, const char *s) { capnp_builder_set_text(b.b, 0, s); }
-static inline void pointers_set_text_n(pointers_builder b, capnp_text v) { capnp_abuilder_set_text(capnp_builder_any(b.b, 0), v); }
+static inline void pointers_set_text(pointers_builder b, const char *s) { capnp_i_set_string(capnp_i_slot(b.b, 6, 0), s); }
+static inline void pointers_set_text_n(pointers_builder b, capnp_text v) { capnp_abuilder_set_text(capnp_i_slot(b.b, 6, 0), v); }
 
 static inline capnp_data pointers_data(pointers_reader r) { return capnp_any_data(capnp_reader_any(r.r, 1), CAPNP_NEW(capnp_data, NULL, 0)); }
 static inline bool pointers_has_data(pointers_reader r) { return capnp_any_what(capnp_reader_any(r.r, 1)) != CAPNP_WHAT_NULL; }
-static inline void pointers_set_data(pointers_builder b, capnp_data v) { capnp_abuilder_set_data(capnp_builder_any(b.b, 1), v); }
-static inline uint8_t *pointers_init_data(pointers_builder b, uint32_t n) { return capnp_abuilder_init_data(capnp_builder_any(b.b, 1), n); }
+static inline void pointers_set_data(pointers_builder b, capnp_data v) { capnp_abuilder_set_data(capnp_i_slot(b.b, 6, 1), v); }
+static inline uint8_t *pointers_init_data(pointers_builder b, uint32_t n) { return capnp_abuilder_init_data(capnp_i_slot(b.b, 6, 1), n); }
 
 static inline leaf_reader pointers_leaf(pointers_reader r) { return CAPNP_NEW(leaf_reader, capnp_any_struct(capnp_reader_any(r.r, 2), NULL)); }
 static inline bool pointers_has_leaf(pointers_reader r) { return capnp_any_what(capnp_reader_any(r.r, 2)) != CAPNP_WHAT_NULL; }
-static inline leaf_builder pointers_init_leaf(pointers_builder b) { return CAPNP_NEW(leaf_builder, capnp_abuilder_init_struct(capnp_builder_any(b.b, 2), LEAF_WORDS, LEAF_PTRS)); }
-static inline leaf_builder pointers_build_leaf(pointers_builder b) { return CAPNP_NEW(leaf_builder, capnp_abuilder_struct(capnp_builder_any(b.b, 2), LEAF_WORDS, LEAF_PTRS, NULL)); }
-static inline void pointers_set_leaf(pointers_builder b, leaf_reader v) { capnp_abuilder_set_struct(capnp_builder_any(b.b, 2), v.r); }
+static inline leaf_builder pointers_init_leaf(pointers_builder b) { return CAPNP_NEW(leaf_builder, capnp_abuilder_init_struct(capnp_i_slot(b.b, 6, 2), LEAF_WORDS, LEAF_PTRS)); }
+static inline leaf_builder pointers_build_leaf(pointers_builder b) { return CAPNP_NEW(leaf_builder, capnp_abuilder_struct(capnp_i_slot(b.b, 6, 2), LEAF_WORDS, LEAF_PTRS, NULL)); }
+static inline void pointers_set_leaf(pointers_builder b, leaf_reader v) { capnp_abuilder_set_struct(capnp_i_slot(b.b, 6, 2), v.r); }
 
 static inline leaf_list pointers_leaves(pointers_reader r) { return CAPNP_NEW(leaf_list, capnp_any_list(capnp_reader_any(r.r, 3), CAPNP_SIZE_COMPOSITE, NULL)); }
 static inline bool pointers_has_leaves(pointers_reader r) { return capnp_any_what(capnp_reader_any(r.r, 3)) != CAPNP_WHAT_NULL; }
-static inline leaf_list_builder pointers_init_leaves(pointers_builder b, uint32_t n) { return CAPNP_NEW(leaf_list_builder, capnp_abuilder_init_structs(capnp_builder_any(b.b, 3), n, LEAF_WORDS, LEAF_PTRS)); }
-static inline leaf_list_builder pointers_build_leaves(pointers_builder b) { return CAPNP_NEW(leaf_list_builder, capnp_abuilder_list(capnp_builder_any(b.b, 3), CAPNP_SIZE_COMPOSITE, LEAF_WORDS, LEAF_PTRS, NULL)); }
-static inline void pointers_set_leaves(pointers_builder b, leaf_list v) { capnp_abuilder_set_list(capnp_builder_any(b.b, 3), v.l); }
+static inline leaf_list_builder pointers_init_leaves(pointers_builder b, uint32_t n) { return CAPNP_NEW(leaf_list_builder, capnp_abuilder_init_structs(capnp_i_slot(b.b, 6, 3), n, LEAF_WORDS, LEAF_PTRS)); }
+static inline leaf_list_builder pointers_build_leaves(pointers_builder b) { return CAPNP_NEW(leaf_list_builder, capnp_abuilder_list(capnp_i_slot(b.b, 6, 3), CAPNP_SIZE_COMPOSITE, LEAF_WORDS, LEAF_PTRS, NULL)); }
+static inline void pointers_set_leaves(pointers_builder b, leaf_list v) { capnp_abuilder_set_list(capnp_i_slot(b.b, 6, 3), v.l); }
 
 static inline capnp_list pointers_numbers(pointers_reader r) { return capnp_any_list(capnp_reader_any(r.r, 4), CAPNP_SIZE_TWO, NULL); }
 static inline bool pointers_has_numbers(pointers_reader r) { return capnp_any_what(capnp_reader_any(r.r, 4)) != CAPNP_WHAT_NULL; }
-static inline capnp_lbuilder pointers_init_numbers(pointers_builder b, uint32_t n) { return capnp_abuilder_init_list(capnp_builder_any(b.b, 4), CAPNP_SIZE_TWO, n); }
-static inline capnp_lbuilder pointers_build_numbers(pointers_builder b) { return capnp_abuilder_list(capnp_builder_any(b.b, 4), CAPNP_SIZE_TWO, 0, 0, NULL); }
-static inline void pointers_set_numbers(pointers_builder b, capnp_list v) { capnp_abuilder_set_list(capnp_builder_any(b.b, 4), v); }
+static inline capnp_lbuilder pointers_init_numbers(pointers_builder b, uint32_t n) { return capnp_abuilder_init_list(capnp_i_slot(b.b, 6, 4), CAPNP_SIZE_TWO, n); }
+static inline capnp_lbuilder pointers_build_numbers(pointers_builder b) { return capnp_abuilder_list(capnp_i_slot(b.b, 6, 4), CAPNP_SIZE_TWO, 0, 0, NULL); }
+static inline void pointers_set_numbers(pointers_builder b, capnp_list v) { capnp_abuilder_set_list(capnp_i_slot(b.b, 6, 4), v); }
 static inline uint16_t pointers_numbers_at(capnp_list l, uint32_t i) { return capnp_list_u16(l, i); }
 static inline void pointers_set_numbers_at(capnp_lbuilder l, uint32_t i, uint16_t v) { capnp_lbuilder_set_u16(l, i, v); }
 
 static inline empty_reader pointers_empty(pointers_reader r) { return CAPNP_NEW(empty_reader, capnp_any_struct(capnp_reader_any(r.r, 5), NULL)); }
 static inline bool pointers_has_empty(pointers_reader r) { return capnp_any_what(capnp_reader_any(r.r, 5)) != CAPNP_WHAT_NULL; }
-static inline empty_builder pointers_init_empty(pointers_builder b) { return CAPNP_NEW(empty_builder, capnp_abuilder_init_struct(capnp_builder_any(b.b, 5), EMPTY_WORDS, EMPTY_PTRS)); }
-static inline empty_builder pointers_build_empty(pointers_builder b) { return CAPNP_NEW(empty_builder, capnp_abuilder_struct(capnp_builder_any(b.b, 5), EMPTY_WORDS, EMPTY_PTRS, NULL)); }
-static inline void pointers_set_empty(pointers_builder b, empty_reader v) { capnp_abuilder_set_struct(capnp_builder_any(b.b, 5), v.r); }
+static inline empty_builder pointers_init_empty(pointers_builder b) { return CAPNP_NEW(empty_builder, capnp_abuilder_init_struct(capnp_i_slot(b.b, 6, 5), EMPTY_WORDS, EMPTY_PTRS)); }
+static inline empty_builder pointers_build_empty(pointers_builder b) { return CAPNP_NEW(empty_builder, capnp_abuilder_struct(capnp_i_slot(b.b, 6, 5), EMPTY_WORDS, EMPTY_PTRS, NULL)); }
+static inline void pointers_set_empty(pointers_builder b, empty_reader v) { capnp_abuilder_set_struct(capnp_i_slot(b.b, 6, 5), v.r); }
 
 /* ---- Empty ---- */
 
@@ -142,61 +142,61 @@ static inline pointer_defaults_list pointer_defaults_list_as_reader(pointer_defa
 
 static inline capnp_text pointer_defaults_text(pointer_defaults_reader r) { return capnp_any_text(capnp_reader_any(r.r, 0), CAPNP_NEW(capnp_text, "say \"hi\"?\077/\n\011too", 16)); }
 static inline bool pointer_defaults_has_text(pointer_defaults_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
-static inline void pointer_defaults_set_text(pointer_defaults_builder b, const char *s) { capnp_builder_set_text(b.b, 0, s); }
-static inline void pointer_defaults_set_text_n(pointer_defaults_builder b, capnp_text v) { capnp_abuilder_set_text(capnp_builder_any(b.b, 0), v); }
+static inline void pointer_defaults_set_text(pointer_defaults_builder b, const char *s) { capnp_i_set_string(capnp_i_slot(b.b, 8, 0), s); }
+static inline void pointer_defaults_set_text_n(pointer_defaults_builder b, capnp_text v) { capnp_abuilder_set_text(capnp_i_slot(b.b, 8, 0), v); }
 
 static inline capnp_data pointer_defaults_data(pointer_defaults_reader r) { return capnp_any_data(capnp_reader_any(r.r, 1), CAPNP_NEW(capnp_data, (const uint8_t *)"\000\377\"\\?\077A", 7)); }
 static inline bool pointer_defaults_has_data(pointer_defaults_reader r) { return capnp_any_what(capnp_reader_any(r.r, 1)) != CAPNP_WHAT_NULL; }
-static inline void pointer_defaults_set_data(pointer_defaults_builder b, capnp_data v) { capnp_abuilder_set_data(capnp_builder_any(b.b, 1), v); }
-static inline uint8_t *pointer_defaults_init_data(pointer_defaults_builder b, uint32_t n) { return capnp_abuilder_init_data(capnp_builder_any(b.b, 1), n); }
+static inline void pointer_defaults_set_data(pointer_defaults_builder b, capnp_data v) { capnp_abuilder_set_data(capnp_i_slot(b.b, 8, 1), v); }
+static inline uint8_t *pointer_defaults_init_data(pointer_defaults_builder b, uint32_t n) { return capnp_abuilder_init_data(capnp_i_slot(b.b, 8, 1), n); }
 
 extern const uint64_t capnp_default_fa8aaa4afc53a396_2[4];
 static inline leaf_reader pointer_defaults_leaf(pointer_defaults_reader r) { return CAPNP_NEW(leaf_reader, capnp_any_struct(capnp_reader_any(r.r, 2), capnp_default_fa8aaa4afc53a396_2)); }
 static inline bool pointer_defaults_has_leaf(pointer_defaults_reader r) { return capnp_any_what(capnp_reader_any(r.r, 2)) != CAPNP_WHAT_NULL; }
-static inline leaf_builder pointer_defaults_init_leaf(pointer_defaults_builder b) { return CAPNP_NEW(leaf_builder, capnp_abuilder_init_struct(capnp_builder_any(b.b, 2), LEAF_WORDS, LEAF_PTRS)); }
-static inline leaf_builder pointer_defaults_build_leaf(pointer_defaults_builder b) { return CAPNP_NEW(leaf_builder, capnp_abuilder_struct(capnp_builder_any(b.b, 2), LEAF_WORDS, LEAF_PTRS, capnp_default_fa8aaa4afc53a396_2)); }
-static inline void pointer_defaults_set_leaf(pointer_defaults_builder b, leaf_reader v) { capnp_abuilder_set_struct(capnp_builder_any(b.b, 2), v.r); }
+static inline leaf_builder pointer_defaults_init_leaf(pointer_defaults_builder b) { return CAPNP_NEW(leaf_builder, capnp_abuilder_init_struct(capnp_i_slot(b.b, 8, 2), LEAF_WORDS, LEAF_PTRS)); }
+static inline leaf_builder pointer_defaults_build_leaf(pointer_defaults_builder b) { return CAPNP_NEW(leaf_builder, capnp_abuilder_struct(capnp_i_slot(b.b, 8, 2), LEAF_WORDS, LEAF_PTRS, capnp_default_fa8aaa4afc53a396_2)); }
+static inline void pointer_defaults_set_leaf(pointer_defaults_builder b, leaf_reader v) { capnp_abuilder_set_struct(capnp_i_slot(b.b, 8, 2), v.r); }
 
 extern const uint64_t capnp_default_fa8aaa4afc53a396_3[10];
 static inline leaf_list pointer_defaults_leaves(pointer_defaults_reader r) { return CAPNP_NEW(leaf_list, capnp_any_list(capnp_reader_any(r.r, 3), CAPNP_SIZE_COMPOSITE, capnp_default_fa8aaa4afc53a396_3)); }
 static inline bool pointer_defaults_has_leaves(pointer_defaults_reader r) { return capnp_any_what(capnp_reader_any(r.r, 3)) != CAPNP_WHAT_NULL; }
-static inline leaf_list_builder pointer_defaults_init_leaves(pointer_defaults_builder b, uint32_t n) { return CAPNP_NEW(leaf_list_builder, capnp_abuilder_init_structs(capnp_builder_any(b.b, 3), n, LEAF_WORDS, LEAF_PTRS)); }
-static inline leaf_list_builder pointer_defaults_build_leaves(pointer_defaults_builder b) { return CAPNP_NEW(leaf_list_builder, capnp_abuilder_list(capnp_builder_any(b.b, 3), CAPNP_SIZE_COMPOSITE, LEAF_WORDS, LEAF_PTRS, capnp_default_fa8aaa4afc53a396_3)); }
-static inline void pointer_defaults_set_leaves(pointer_defaults_builder b, leaf_list v) { capnp_abuilder_set_list(capnp_builder_any(b.b, 3), v.l); }
+static inline leaf_list_builder pointer_defaults_init_leaves(pointer_defaults_builder b, uint32_t n) { return CAPNP_NEW(leaf_list_builder, capnp_abuilder_init_structs(capnp_i_slot(b.b, 8, 3), n, LEAF_WORDS, LEAF_PTRS)); }
+static inline leaf_list_builder pointer_defaults_build_leaves(pointer_defaults_builder b) { return CAPNP_NEW(leaf_list_builder, capnp_abuilder_list(capnp_i_slot(b.b, 8, 3), CAPNP_SIZE_COMPOSITE, LEAF_WORDS, LEAF_PTRS, capnp_default_fa8aaa4afc53a396_3)); }
+static inline void pointer_defaults_set_leaves(pointer_defaults_builder b, leaf_list v) { capnp_abuilder_set_list(capnp_i_slot(b.b, 8, 3), v.l); }
 
 extern const uint64_t capnp_default_fa8aaa4afc53a396_4[2];
 static inline capnp_list pointer_defaults_numbers(pointer_defaults_reader r) { return capnp_any_list(capnp_reader_any(r.r, 4), CAPNP_SIZE_TWO, capnp_default_fa8aaa4afc53a396_4); }
 static inline bool pointer_defaults_has_numbers(pointer_defaults_reader r) { return capnp_any_what(capnp_reader_any(r.r, 4)) != CAPNP_WHAT_NULL; }
-static inline capnp_lbuilder pointer_defaults_init_numbers(pointer_defaults_builder b, uint32_t n) { return capnp_abuilder_init_list(capnp_builder_any(b.b, 4), CAPNP_SIZE_TWO, n); }
-static inline capnp_lbuilder pointer_defaults_build_numbers(pointer_defaults_builder b) { return capnp_abuilder_list(capnp_builder_any(b.b, 4), CAPNP_SIZE_TWO, 0, 0, capnp_default_fa8aaa4afc53a396_4); }
-static inline void pointer_defaults_set_numbers(pointer_defaults_builder b, capnp_list v) { capnp_abuilder_set_list(capnp_builder_any(b.b, 4), v); }
+static inline capnp_lbuilder pointer_defaults_init_numbers(pointer_defaults_builder b, uint32_t n) { return capnp_abuilder_init_list(capnp_i_slot(b.b, 8, 4), CAPNP_SIZE_TWO, n); }
+static inline capnp_lbuilder pointer_defaults_build_numbers(pointer_defaults_builder b) { return capnp_abuilder_list(capnp_i_slot(b.b, 8, 4), CAPNP_SIZE_TWO, 0, 0, capnp_default_fa8aaa4afc53a396_4); }
+static inline void pointer_defaults_set_numbers(pointer_defaults_builder b, capnp_list v) { capnp_abuilder_set_list(capnp_i_slot(b.b, 8, 4), v); }
 static inline uint16_t pointer_defaults_numbers_at(capnp_list l, uint32_t i) { return capnp_list_u16(l, i); }
 static inline void pointer_defaults_set_numbers_at(capnp_lbuilder l, uint32_t i, uint16_t v) { capnp_lbuilder_set_u16(l, i, v); }
 
 extern const uint64_t capnp_default_fa8aaa4afc53a396_5[2];
 static inline capnp_list pointer_defaults_bits(pointer_defaults_reader r) { return capnp_any_list(capnp_reader_any(r.r, 5), CAPNP_SIZE_BIT, capnp_default_fa8aaa4afc53a396_5); }
 static inline bool pointer_defaults_has_bits(pointer_defaults_reader r) { return capnp_any_what(capnp_reader_any(r.r, 5)) != CAPNP_WHAT_NULL; }
-static inline capnp_lbuilder pointer_defaults_init_bits(pointer_defaults_builder b, uint32_t n) { return capnp_abuilder_init_list(capnp_builder_any(b.b, 5), CAPNP_SIZE_BIT, n); }
-static inline capnp_lbuilder pointer_defaults_build_bits(pointer_defaults_builder b) { return capnp_abuilder_list(capnp_builder_any(b.b, 5), CAPNP_SIZE_BIT, 0, 0, capnp_default_fa8aaa4afc53a396_5); }
-static inline void pointer_defaults_set_bits(pointer_defaults_builder b, capnp_list v) { capnp_abuilder_set_list(capnp_builder_any(b.b, 5), v); }
+static inline capnp_lbuilder pointer_defaults_init_bits(pointer_defaults_builder b, uint32_t n) { return capnp_abuilder_init_list(capnp_i_slot(b.b, 8, 5), CAPNP_SIZE_BIT, n); }
+static inline capnp_lbuilder pointer_defaults_build_bits(pointer_defaults_builder b) { return capnp_abuilder_list(capnp_i_slot(b.b, 8, 5), CAPNP_SIZE_BIT, 0, 0, capnp_default_fa8aaa4afc53a396_5); }
+static inline void pointer_defaults_set_bits(pointer_defaults_builder b, capnp_list v) { capnp_abuilder_set_list(capnp_i_slot(b.b, 8, 5), v); }
 static inline bool pointer_defaults_bits_at(capnp_list l, uint32_t i) { return capnp_list_bool(l, i); }
 static inline void pointer_defaults_set_bits_at(capnp_lbuilder l, uint32_t i, bool v) { capnp_lbuilder_set_bool(l, i, v); }
 
 extern const uint64_t capnp_default_fa8aaa4afc53a396_6[7];
 static inline capnp_list pointer_defaults_words(pointer_defaults_reader r) { return capnp_any_list(capnp_reader_any(r.r, 6), CAPNP_SIZE_POINTER, capnp_default_fa8aaa4afc53a396_6); }
 static inline bool pointer_defaults_has_words(pointer_defaults_reader r) { return capnp_any_what(capnp_reader_any(r.r, 6)) != CAPNP_WHAT_NULL; }
-static inline capnp_lbuilder pointer_defaults_init_words(pointer_defaults_builder b, uint32_t n) { return capnp_abuilder_init_list(capnp_builder_any(b.b, 6), CAPNP_SIZE_POINTER, n); }
-static inline capnp_lbuilder pointer_defaults_build_words(pointer_defaults_builder b) { return capnp_abuilder_list(capnp_builder_any(b.b, 6), CAPNP_SIZE_POINTER, 0, 0, capnp_default_fa8aaa4afc53a396_6); }
-static inline void pointer_defaults_set_words(pointer_defaults_builder b, capnp_list v) { capnp_abuilder_set_list(capnp_builder_any(b.b, 6), v); }
+static inline capnp_lbuilder pointer_defaults_init_words(pointer_defaults_builder b, uint32_t n) { return capnp_abuilder_init_list(capnp_i_slot(b.b, 8, 6), CAPNP_SIZE_POINTER, n); }
+static inline capnp_lbuilder pointer_defaults_build_words(pointer_defaults_builder b) { return capnp_abuilder_list(capnp_i_slot(b.b, 8, 6), CAPNP_SIZE_POINTER, 0, 0, capnp_default_fa8aaa4afc53a396_6); }
+static inline void pointer_defaults_set_words(pointer_defaults_builder b, capnp_list v) { capnp_abuilder_set_list(capnp_i_slot(b.b, 8, 6), v); }
 static inline capnp_text pointer_defaults_words_at(capnp_list l, uint32_t i) { return capnp_any_text(capnp_list_any(l, i), CAPNP_ZERO(capnp_text)); }
 static inline void pointer_defaults_set_words_at(capnp_lbuilder l, uint32_t i, const char *s) { capnp_abuilder_set_text(capnp_lbuilder_any(l, i), capnp_text_of(s)); }
 
 extern const uint64_t capnp_default_fa8aaa4afc53a396_7[6];
 static inline capnp_list pointer_defaults_grid(pointer_defaults_reader r) { return capnp_any_list(capnp_reader_any(r.r, 7), CAPNP_SIZE_POINTER, capnp_default_fa8aaa4afc53a396_7); }
 static inline bool pointer_defaults_has_grid(pointer_defaults_reader r) { return capnp_any_what(capnp_reader_any(r.r, 7)) != CAPNP_WHAT_NULL; }
-static inline capnp_lbuilder pointer_defaults_init_grid(pointer_defaults_builder b, uint32_t n) { return capnp_abuilder_init_list(capnp_builder_any(b.b, 7), CAPNP_SIZE_POINTER, n); }
-static inline capnp_lbuilder pointer_defaults_build_grid(pointer_defaults_builder b) { return capnp_abuilder_list(capnp_builder_any(b.b, 7), CAPNP_SIZE_POINTER, 0, 0, capnp_default_fa8aaa4afc53a396_7); }
-static inline void pointer_defaults_set_grid(pointer_defaults_builder b, capnp_list v) { capnp_abuilder_set_list(capnp_builder_any(b.b, 7), v); }
+static inline capnp_lbuilder pointer_defaults_init_grid(pointer_defaults_builder b, uint32_t n) { return capnp_abuilder_init_list(capnp_i_slot(b.b, 8, 7), CAPNP_SIZE_POINTER, n); }
+static inline capnp_lbuilder pointer_defaults_build_grid(pointer_defaults_builder b) { return capnp_abuilder_list(capnp_i_slot(b.b, 8, 7), CAPNP_SIZE_POINTER, 0, 0, capnp_default_fa8aaa4afc53a396_7); }
+static inline void pointer_defaults_set_grid(pointer_defaults_builder b, capnp_list v) { capnp_abuilder_set_list(capnp_i_slot(b.b, 8, 7), v); }
 static inline capnp_list pointer_defaults_grid_at(capnp_list l, uint32_t i) { return capnp_any_list(capnp_list_any(l, i), CAPNP_SIZE_BYTE, NULL); }
 static inline capnp_lbuilder pointer_defaults_init_grid_at(capnp_lbuilder l, uint32_t i, uint32_t n) { return capnp_abuilder_init_list(capnp_lbuilder_any(l, i), CAPNP_SIZE_BYTE, n); }
 

@@ -51,38 +51,38 @@ static inline uint32_t primitives_list_builder_len(primitives_list_builder l) { 
 static inline primitives_builder primitives_list_builder_get(primitives_list_builder l, uint32_t i) { return CAPNP_NEW(primitives_builder, capnp_lbuilder_struct(l.l, i)); }
 static inline primitives_list primitives_list_as_reader(primitives_list_builder l) { return CAPNP_NEW(primitives_list, capnp_lbuilder_list(l.l)); }
 
-static inline bool primitives_bool(primitives_reader r) { return capnp_reader_bool(r.r, 0, false); }
-static inline void primitives_set_bool(primitives_builder b, bool v) { capnp_builder_set_bool(b.b, 0, v, false); }
+static inline bool primitives_bool(primitives_reader r) { return capnp_i_get_bool(r.r, 48, 0, false); }
+static inline void primitives_set_bool(primitives_builder b, bool v) { capnp_i_put_bool(b.b, 48, 0, v, false); }
 
-static inline int8_t primitives_int8(primitives_reader r) { return capnp_reader_i8(r.r, 1, 0); }
-static inline void primitives_set_int8(primitives_builder b, int8_t v) { capnp_builder_set_i8(b.b, 1, v, 0); }
+static inline int8_t primitives_int8(primitives_reader r) { return capnp_i_get_i8(r.r, 48, 1, 0); }
+static inline void primitives_set_int8(primitives_builder b, int8_t v) { capnp_i_put_i8(b.b, 48, 1, v, 0); }
 
-static inline int16_t primitives_int16(primitives_reader r) { return capnp_reader_i16(r.r, 2, 0); }
-static inline void primitives_set_int16(primitives_builder b, int16_t v) { capnp_builder_set_i16(b.b, 2, v, 0); }
+static inline int16_t primitives_int16(primitives_reader r) { return capnp_i_get_i16(r.r, 48, 2, 0); }
+static inline void primitives_set_int16(primitives_builder b, int16_t v) { capnp_i_put_i16(b.b, 48, 2, v, 0); }
 
-static inline int32_t primitives_int32(primitives_reader r) { return capnp_reader_i32(r.r, 4, 0); }
-static inline void primitives_set_int32(primitives_builder b, int32_t v) { capnp_builder_set_i32(b.b, 4, v, 0); }
+static inline int32_t primitives_int32(primitives_reader r) { return capnp_i_get_i32(r.r, 48, 4, 0); }
+static inline void primitives_set_int32(primitives_builder b, int32_t v) { capnp_i_put_i32(b.b, 48, 4, v, 0); }
 
-static inline int64_t primitives_int64(primitives_reader r) { return capnp_reader_i64(r.r, 8, INT64_C(0)); }
-static inline void primitives_set_int64(primitives_builder b, int64_t v) { capnp_builder_set_i64(b.b, 8, v, INT64_C(0)); }
+static inline int64_t primitives_int64(primitives_reader r) { return capnp_i_get_i64(r.r, 48, 8, INT64_C(0)); }
+static inline void primitives_set_int64(primitives_builder b, int64_t v) { capnp_i_put_i64(b.b, 48, 8, v, INT64_C(0)); }
 
-static inline uint8_t primitives_uint8(primitives_reader r) { return capnp_reader_u8(r.r, 16, 0); }
-static inline void primitives_set_uint8(primitives_builder b, uint8_t v) { capnp_builder_set_u8(b.b, 16, v, 0); }
+static inline uint8_t primitives_uint8(primitives_reader r) { return capnp_i_get_u8(r.r, 48, 16, 0); }
+static inline void primitives_set_uint8(primitives_builder b, uint8_t v) { capnp_i_put_u8(b.b, 48, 16, v, 0); }
 
-static inline uint16_t primitives_uint16(primitives_reader r) { return capnp_reader_u16(r.r, 18, 0); }
-static inline void primitives_set_uint16(primitives_builder b, uint16_t v) { capnp_builder_set_u16(b.b, 18, v, 0); }
+static inline uint16_t primitives_uint16(primitives_reader r) { return capnp_i_get_u16(r.r, 48, 18, 0); }
+static inline void primitives_set_uint16(primitives_builder b, uint16_t v) { capnp_i_put_u16(b.b, 48, 18, v, 0); }
 
-static inline uint32_t primitives_uint32(primitives_reader r) { return capnp_reader_u32(r.r, 20, 0u); }
-static inline void primitives_set_uint32(primitives_builder b, uint32_t v) { capnp_builder_set_u32(b.b, 20, v, 0u); }
+static inline uint32_t primitives_uint32(primitives_reader r) { return capnp_i_get_u32(r.r, 48, 20, 0u); }
+static inline void primitives_set_uint32(primitives_builder b, uint32_t v) { capnp_i_put_u32(b.b, 48, 20, v, 0u); }
 
-static inline uint64_t primitives_uint64(primitives_reader r) { return capnp_reader_u64(r.r, 24, UINT64_C(0)); }
-static inline void primitives_set_uint64(primitives_builder b, uint64_t v) { capnp_builder_set_u64(b.b, 24, v, UINT64_C(0)); }
+static inline uint64_t primitives_uint64(primitives_reader r) { return capnp_i_get_u64(r.r, 48, 24, UINT64_C(0)); }
+static inline void primitives_set_uint64(primitives_builder b, uint64_t v) { capnp_i_put_u64(b.b, 48, 24, v, UINT64_C(0)); }
 
-static inline float primitives_float32(primitives_reader r) { return capnp_reader_f32(r.r, 32, 0.0f); }
-static inline void primitives_set_float32(primitives_builder b, float v) { capnp_builder_set_f32(b.b, 32, v, 0.0f); }
+static inline float primitives_float32(primitives_reader r) { return capnp_i_get_f32(r.r, 48, 32, 0.0f); }
+static inline void primitives_set_float32(primitives_builder b, float v) { capnp_i_put_f32(b.b, 48, 32, v, 0.0f); }
 
-static inline double primitives_float64(primitives_reader r) { return capnp_reader_f64(r.r, 40, 0.0); }
-static inline void primitives_set_float64(primitives_builder b, double v) { capnp_builder_set_f64(b.b, 40, v, 0.0); }
+static inline double primitives_float64(primitives_reader r) { return capnp_i_get_f64(r.r, 48, 40, 0.0); }
+static inline void primitives_set_float64(primitives_builder b, double v) { capnp_i_put_f64(b.b, 48, 40, v, 0.0); }
 
 
 /* ---- PrimitiveDefaults ---- */
@@ -98,53 +98,53 @@ static inline uint32_t primitive_defaults_list_builder_len(primitive_defaults_li
 static inline primitive_defaults_builder primitive_defaults_list_builder_get(primitive_defaults_list_builder l, uint32_t i) { return CAPNP_NEW(primitive_defaults_builder, capnp_lbuilder_struct(l.l, i)); }
 static inline primitive_defaults_list primitive_defaults_list_as_reader(primitive_defaults_list_builder l) { return CAPNP_NEW(primitive_defaults_list, capnp_lbuilder_list(l.l)); }
 
-static inline bool primitive_defaults_bool(primitive_defaults_reader r) { return capnp_reader_bool(r.r, 0, true); }
-static inline void primitive_defaults_set_bool(primitive_defaults_builder b, bool v) { capnp_builder_set_bool(b.b, 0, v, true); }
+static inline bool primitive_defaults_bool(primitive_defaults_reader r) { return capnp_i_get_bool(r.r, 72, 0, true); }
+static inline void primitive_defaults_set_bool(primitive_defaults_builder b, bool v) { capnp_i_put_bool(b.b, 72, 0, v, true); }
 
-static inline int8_t primitive_defaults_int8(primitive_defaults_reader r) { return capnp_reader_i8(r.r, 1, -128); }
-static inline void primitive_defaults_set_int8(primitive_defaults_builder b, int8_t v) { capnp_builder_set_i8(b.b, 1, v, -128); }
+static inline int8_t primitive_defaults_int8(primitive_defaults_reader r) { return capnp_i_get_i8(r.r, 72, 1, -128); }
+static inline void primitive_defaults_set_int8(primitive_defaults_builder b, int8_t v) { capnp_i_put_i8(b.b, 72, 1, v, -128); }
 
-static inline int16_t primitive_defaults_int16(primitive_defaults_reader r) { return capnp_reader_i16(r.r, 2, -32768); }
-static inline void primitive_defaults_set_int16(primitive_defaults_builder b, int16_t v) { capnp_builder_set_i16(b.b, 2, v, -32768); }
+static inline int16_t primitive_defaults_int16(primitive_defaults_reader r) { return capnp_i_get_i16(r.r, 72, 2, -32768); }
+static inline void primitive_defaults_set_int16(primitive_defaults_builder b, int16_t v) { capnp_i_put_i16(b.b, 72, 2, v, -32768); }
 
-static inline int32_t primitive_defaults_int32(primitive_defaults_reader r) { return capnp_reader_i32(r.r, 4, (-2147483647 - 1)); }
-static inline void primitive_defaults_set_int32(primitive_defaults_builder b, int32_t v) { capnp_builder_set_i32(b.b, 4, v, (-2147483647 - 1)); }
+static inline int32_t primitive_defaults_int32(primitive_defaults_reader r) { return capnp_i_get_i32(r.r, 72, 4, (-2147483647 - 1)); }
+static inline void primitive_defaults_set_int32(primitive_defaults_builder b, int32_t v) { capnp_i_put_i32(b.b, 72, 4, v, (-2147483647 - 1)); }
 
-static inline int64_t primitive_defaults_int64(primitive_defaults_reader r) { return capnp_reader_i64(r.r, 8, (INT64_C(-9223372036854775807) - 1)); }
-static inline void primitive_defaults_set_int64(primitive_defaults_builder b, int64_t v) { capnp_builder_set_i64(b.b, 8, v, (INT64_C(-9223372036854775807) - 1)); }
+static inline int64_t primitive_defaults_int64(primitive_defaults_reader r) { return capnp_i_get_i64(r.r, 72, 8, (INT64_C(-9223372036854775807) - 1)); }
+static inline void primitive_defaults_set_int64(primitive_defaults_builder b, int64_t v) { capnp_i_put_i64(b.b, 72, 8, v, (INT64_C(-9223372036854775807) - 1)); }
 
-static inline uint8_t primitive_defaults_uint8(primitive_defaults_reader r) { return capnp_reader_u8(r.r, 16, 255); }
-static inline void primitive_defaults_set_uint8(primitive_defaults_builder b, uint8_t v) { capnp_builder_set_u8(b.b, 16, v, 255); }
+static inline uint8_t primitive_defaults_uint8(primitive_defaults_reader r) { return capnp_i_get_u8(r.r, 72, 16, 255); }
+static inline void primitive_defaults_set_uint8(primitive_defaults_builder b, uint8_t v) { capnp_i_put_u8(b.b, 72, 16, v, 255); }
 
-static inline uint16_t primitive_defaults_uint16(primitive_defaults_reader r) { return capnp_reader_u16(r.r, 18, 65535); }
-static inline void primitive_defaults_set_uint16(primitive_defaults_builder b, uint16_t v) { capnp_builder_set_u16(b.b, 18, v, 65535); }
+static inline uint16_t primitive_defaults_uint16(primitive_defaults_reader r) { return capnp_i_get_u16(r.r, 72, 18, 65535); }
+static inline void primitive_defaults_set_uint16(primitive_defaults_builder b, uint16_t v) { capnp_i_put_u16(b.b, 72, 18, v, 65535); }
 
-static inline uint32_t primitive_defaults_uint32(primitive_defaults_reader r) { return capnp_reader_u32(r.r, 20, 4294967295u); }
-static inline void primitive_defaults_set_uint32(primitive_defaults_builder b, uint32_t v) { capnp_builder_set_u32(b.b, 20, v, 4294967295u); }
+static inline uint32_t primitive_defaults_uint32(primitive_defaults_reader r) { return capnp_i_get_u32(r.r, 72, 20, 4294967295u); }
+static inline void primitive_defaults_set_uint32(primitive_defaults_builder b, uint32_t v) { capnp_i_put_u32(b.b, 72, 20, v, 4294967295u); }
 
-static inline uint64_t primitive_defaults_uint64(primitive_defaults_reader r) { return capnp_reader_u64(r.r, 24, UINT64_C(18446744073709551615)); }
-static inline void primitive_defaults_set_uint64(primitive_defaults_builder b, uint64_t v) { capnp_builder_set_u64(b.b, 24, v, UINT64_C(18446744073709551615)); }
+static inline uint64_t primitive_defaults_uint64(primitive_defaults_reader r) { return capnp_i_get_u64(r.r, 72, 24, UINT64_C(18446744073709551615)); }
+static inline void primitive_defaults_set_uint64(primitive_defaults_builder b, uint64_t v) { capnp_i_put_u64(b.b, 72, 24, v, UINT64_C(18446744073709551615)); }
 
-static inline float primitive_defaults_float32(primitive_defaults_reader r) { return capnp_reader_f32(r.r, 32, -0.100000001f); }
-static inline void primitive_defaults_set_float32(primitive_defaults_builder b, float v) { capnp_builder_set_f32(b.b, 32, v, -0.100000001f); }
+static inline float primitive_defaults_float32(primitive_defaults_reader r) { return capnp_i_get_f32(r.r, 72, 32, -0.100000001f); }
+static inline void primitive_defaults_set_float32(primitive_defaults_builder b, float v) { capnp_i_put_f32(b.b, 72, 32, v, -0.100000001f); }
 
-static inline double primitive_defaults_float64(primitive_defaults_reader r) { return capnp_reader_f64(r.r, 40, 1.5000000000000001e+300); }
-static inline void primitive_defaults_set_float64(primitive_defaults_builder b, double v) { capnp_builder_set_f64(b.b, 40, v, 1.5000000000000001e+300); }
+static inline double primitive_defaults_float64(primitive_defaults_reader r) { return capnp_i_get_f64(r.r, 72, 40, 1.5000000000000001e+300); }
+static inline void primitive_defaults_set_float64(primitive_defaults_builder b, double v) { capnp_i_put_f64(b.b, 72, 40, v, 1.5000000000000001e+300); }
 
-static inline float primitive_defaults_infinite(primitive_defaults_reader r) { return capnp_reader_f32(r.r, 36, __builtin_inff()); }
-static inline void primitive_defaults_set_infinite(primitive_defaults_builder b, float v) { capnp_builder_set_f32(b.b, 36, v, __builtin_inff()); }
+static inline float primitive_defaults_infinite(primitive_defaults_reader r) { return capnp_i_get_f32(r.r, 72, 36, __builtin_inff()); }
+static inline void primitive_defaults_set_infinite(primitive_defaults_builder b, float v) { capnp_i_put_f32(b.b, 72, 36, v, __builtin_inff()); }
 
-static inline double primitive_defaults_below(primitive_defaults_reader r) { return capnp_reader_f64(r.r, 48, -__builtin_inf()); }
-static inline void primitive_defaults_set_below(primitive_defaults_builder b, double v) { capnp_builder_set_f64(b.b, 48, v, -__builtin_inf()); }
+static inline double primitive_defaults_below(primitive_defaults_reader r) { return capnp_i_get_f64(r.r, 72, 48, -__builtin_inf()); }
+static inline void primitive_defaults_set_below(primitive_defaults_builder b, double v) { capnp_i_put_f64(b.b, 72, 48, v, -__builtin_inf()); }
 
-static inline float primitive_defaults_unknown(primitive_defaults_reader r) { return capnp_reader_f32(r.r, 56, __builtin_nanf("")); }
-static inline void primitive_defaults_set_unknown(primitive_defaults_builder b, float v) { capnp_builder_set_f32(b.b, 56, v, __builtin_nanf("")); }
+static inline float primitive_defaults_unknown(primitive_defaults_reader r) { return capnp_i_get_f32(r.r, 72, 56, __builtin_nanf("")); }
+static inline void primitive_defaults_set_unknown(primitive_defaults_builder b, float v) { capnp_i_put_f32(b.b, 72, 56, v, __builtin_nanf("")); }
 
-static inline enum primitive_defaults_color primitive_defaults_color(primitive_defaults_reader r) { return (enum primitive_defaults_color)capnp_reader_u16(r.r, 60, 2); }
-static inline void primitive_defaults_set_color(primitive_defaults_builder b, enum primitive_defaults_color v) { capnp_builder_set_u16(b.b, 60, (uint16_t)v, 2); }
+static inline enum primitive_defaults_color primitive_defaults_color(primitive_defaults_reader r) { return (enum primitive_defaults_color)capnp_i_get_u16(r.r, 72, 60, 2); }
+static inline void primitive_defaults_set_color(primitive_defaults_builder b, enum primitive_defaults_color v) { capnp_i_put_u16(b.b, 72, 60, (uint16_t)v, 2); }
 
-static inline double primitive_defaults_whole(primitive_defaults_reader r) { return capnp_reader_f64(r.r, 64, 3.0); }
-static inline void primitive_defaults_set_whole(primitive_defaults_builder b, double v) { capnp_builder_set_f64(b.b, 64, v, 3.0); }
+static inline double primitive_defaults_whole(primitive_defaults_reader r) { return capnp_i_get_f64(r.r, 72, 64, 3.0); }
+static inline void primitive_defaults_set_whole(primitive_defaults_builder b, double v) { capnp_i_put_f64(b.b, 72, 64, v, 3.0); }
 
 /* ---- PrimitiveDefaults.Color ---- */
 

@@ -77,7 +77,7 @@ enum employee_employment_self_what_which CAPNP_ENUM_U16 {
 /* ---- Shape ---- */
 
 static inline shape_reader shape_as_reader(shape_builder b) { return CAPNP_NEW(shape_reader, capnp_builder_reader(b.b)); }
-static inline enum shape_which shape_which(shape_reader r) { return (enum shape_which)capnp_reader_u16(r.r, 16, 0); }
+static inline enum shape_which shape_which(shape_reader r) { return (enum shape_which)capnp_i_get_u16(r.r, 24, 16, 0); }
 static inline shape_reader shape_root(capnp_msg *m) { return CAPNP_NEW(shape_reader, capnp_any_struct(capnp_msg_root(m), NULL)); }
 static inline shape_builder shape_build(capnp_msg *m) { return CAPNP_NEW(shape_builder, capnp_abuilder_init_struct(capnp_msg_build(m), SHAPE_WORDS, SHAPE_PTRS)); }
 static inline shape_reader shape_of_any(capnp_any a) { return CAPNP_NEW(shape_reader, capnp_any_struct(a, NULL)); }
@@ -88,57 +88,57 @@ static inline uint32_t shape_list_builder_len(shape_list_builder l) { return l.l
 static inline shape_builder shape_list_builder_get(shape_list_builder l, uint32_t i) { return CAPNP_NEW(shape_builder, capnp_lbuilder_struct(l.l, i)); }
 static inline shape_list shape_list_as_reader(shape_list_builder l) { return CAPNP_NEW(shape_list, capnp_lbuilder_list(l.l)); }
 
-static inline double shape_area(shape_reader r) { return capnp_reader_f64(r.r, 0, 0.0); }
-static inline void shape_set_area(shape_builder b, double v) { capnp_builder_set_f64(b.b, 0, v, 0.0); }
+static inline double shape_area(shape_reader r) { return capnp_i_get_f64(r.r, 24, 0, 0.0); }
+static inline void shape_set_area(shape_builder b, double v) { capnp_i_put_f64(b.b, 24, 0, v, 0.0); }
 
-static inline double shape_circle(shape_reader r) { if (capnp_reader_u16(r.r, 16, 0) != SHAPE_CIRCLE) r.r = capnp_i_none(r.r); return capnp_reader_f64(r.r, 8, 0.0); }
-static inline void shape_set_circle(shape_builder b, double v) { capnp_builder_set_u16(b.b, 16, SHAPE_CIRCLE, 0); capnp_builder_set_f64(b.b, 8, v, 0.0); }
+static inline double shape_circle(shape_reader r) { if (capnp_i_get_u16(r.r, 24, 16, 0) != SHAPE_CIRCLE) r.r = capnp_i_none(r.r); return capnp_i_get_f64(r.r, 24, 8, 0.0); }
+static inline void shape_set_circle(shape_builder b, double v) { capnp_i_put_u16(b.b, 24, 16, SHAPE_CIRCLE, 0); capnp_i_put_f64(b.b, 24, 8, v, 0.0); }
 
-static inline double shape_square(shape_reader r) { if (capnp_reader_u16(r.r, 16, 0) != SHAPE_SQUARE) r.r = capnp_i_none(r.r); return capnp_reader_f64(r.r, 8, 0.0); }
-static inline void shape_set_square(shape_builder b, double v) { capnp_builder_set_u16(b.b, 16, SHAPE_SQUARE, 0); capnp_builder_set_f64(b.b, 8, v, 0.0); }
+static inline double shape_square(shape_reader r) { if (capnp_i_get_u16(r.r, 24, 16, 0) != SHAPE_SQUARE) r.r = capnp_i_none(r.r); return capnp_i_get_f64(r.r, 24, 8, 0.0); }
+static inline void shape_set_square(shape_builder b, double v) { capnp_i_put_u16(b.b, 24, 16, SHAPE_SQUARE, 0); capnp_i_put_f64(b.b, 24, 8, v, 0.0); }
 
-static inline void shape_set_none(shape_builder b) { capnp_builder_set_u16(b.b, 16, SHAPE_NONE, 0); }
+static inline void shape_set_none(shape_builder b) { capnp_i_put_u16(b.b, 24, 16, SHAPE_NONE, 0); }
 
-static inline capnp_text shape_label(shape_reader r) { if (capnp_reader_u16(r.r, 16, 0) != SHAPE_LABEL) r.r = capnp_i_none(r.r); return capnp_reader_text(r.r, 0); }
-static inline bool shape_has_label(shape_reader r) { if (capnp_reader_u16(r.r, 16, 0) != SHAPE_LABEL) r.r = capnp_i_none(r.r); return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
-static inline void shape_set_label(shape_builder b, const char *s) { capnp_builder_set_u16(b.b, 16, SHAPE_LABEL, 0); capnp_builder_set_text(b.b, 0, s); }
-static inline void shape_set_label_n(shape_builder b, capnp_text v) { capnp_builder_set_u16(b.b, 16, SHAPE_LABEL, 0); capnp_abuilder_set_text(capnp_builder_any(b.b, 0), v); }
+static inline capnp_text shape_label(shape_reader r) { if (capnp_i_get_u16(r.r, 24, 16, 0) != SHAPE_LABEL) r.r = capnp_i_none(r.r); return capnp_i_string(capnp_reader_any(r.r, 0)); }
+static inline bool shape_has_label(shape_reader r) { if (capnp_i_get_u16(r.r, 24, 16, 0) != SHAPE_LABEL) r.r = capnp_i_none(r.r); return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
+static inline void shape_set_label(shape_builder b, const char *s) { capnp_i_put_u16(b.b, 24, 16, SHAPE_LABEL, 0); capnp_i_set_string(capnp_i_slot(b.b, 1, 0), s); }
+static inline void shape_set_label_n(shape_builder b, capnp_text v) { capnp_i_put_u16(b.b, 24, 16, SHAPE_LABEL, 0); capnp_abuilder_set_text(capnp_i_slot(b.b, 1, 0), v); }
 
-static inline note_reader shape_note(shape_reader r) { if (capnp_reader_u16(r.r, 16, 0) != SHAPE_NOTE) r.r = capnp_i_none(r.r); return CAPNP_NEW(note_reader, capnp_any_struct(capnp_reader_any(r.r, 0), NULL)); }
-static inline bool shape_has_note(shape_reader r) { if (capnp_reader_u16(r.r, 16, 0) != SHAPE_NOTE) r.r = capnp_i_none(r.r); return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
-static inline note_builder shape_init_note(shape_builder b) { capnp_builder_set_u16(b.b, 16, SHAPE_NOTE, 0); return CAPNP_NEW(note_builder, capnp_abuilder_init_struct(capnp_builder_any(b.b, 0), NOTE_WORDS, NOTE_PTRS)); }
-static inline note_builder shape_build_note(shape_builder b) { if (capnp_reader_u16(capnp_builder_reader(b.b), 16, 0) != SHAPE_NOTE) { capnp_abuilder_clear(capnp_builder_any(b.b, 0)); capnp_builder_set_u16(b.b, 16, SHAPE_NOTE, 0); } return CAPNP_NEW(note_builder, capnp_abuilder_struct(capnp_builder_any(b.b, 0), NOTE_WORDS, NOTE_PTRS, NULL)); }
-static inline void shape_set_note(shape_builder b, note_reader v) { capnp_builder_set_u16(b.b, 16, SHAPE_NOTE, 0); capnp_abuilder_set_struct(capnp_builder_any(b.b, 0), v.r); }
+static inline note_reader shape_note(shape_reader r) { if (capnp_i_get_u16(r.r, 24, 16, 0) != SHAPE_NOTE) r.r = capnp_i_none(r.r); return CAPNP_NEW(note_reader, capnp_any_struct(capnp_reader_any(r.r, 0), NULL)); }
+static inline bool shape_has_note(shape_reader r) { if (capnp_i_get_u16(r.r, 24, 16, 0) != SHAPE_NOTE) r.r = capnp_i_none(r.r); return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
+static inline note_builder shape_init_note(shape_builder b) { capnp_i_put_u16(b.b, 24, 16, SHAPE_NOTE, 0); return CAPNP_NEW(note_builder, capnp_abuilder_init_struct(capnp_i_slot(b.b, 1, 0), NOTE_WORDS, NOTE_PTRS)); }
+static inline note_builder shape_build_note(shape_builder b) { if (capnp_i_get_u16(capnp_builder_reader(b.b), 24, 16, 0) != SHAPE_NOTE) { capnp_abuilder_clear(capnp_i_slot(b.b, 1, 0)); capnp_i_put_u16(b.b, 24, 16, SHAPE_NOTE, 0); } return CAPNP_NEW(note_builder, capnp_abuilder_struct(capnp_i_slot(b.b, 1, 0), NOTE_WORDS, NOTE_PTRS, NULL)); }
+static inline void shape_set_note(shape_builder b, note_reader v) { capnp_i_put_u16(b.b, 24, 16, SHAPE_NOTE, 0); capnp_abuilder_set_struct(capnp_i_slot(b.b, 1, 0), v.r); }
 
-static inline note_list shape_notes(shape_reader r) { if (capnp_reader_u16(r.r, 16, 0) != SHAPE_NOTES) r.r = capnp_i_none(r.r); return CAPNP_NEW(note_list, capnp_any_list(capnp_reader_any(r.r, 0), CAPNP_SIZE_COMPOSITE, NULL)); }
-static inline bool shape_has_notes(shape_reader r) { if (capnp_reader_u16(r.r, 16, 0) != SHAPE_NOTES) r.r = capnp_i_none(r.r); return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
-static inline note_list_builder shape_init_notes(shape_builder b, uint32_t n) { capnp_builder_set_u16(b.b, 16, SHAPE_NOTES, 0); return CAPNP_NEW(note_list_builder, capnp_abuilder_init_structs(capnp_builder_any(b.b, 0), n, NOTE_WORDS, NOTE_PTRS)); }
-static inline note_list_builder shape_build_notes(shape_builder b) { if (capnp_reader_u16(capnp_builder_reader(b.b), 16, 0) != SHAPE_NOTES) { capnp_abuilder_clear(capnp_builder_any(b.b, 0)); capnp_builder_set_u16(b.b, 16, SHAPE_NOTES, 0); } return CAPNP_NEW(note_list_builder, capnp_abuilder_list(capnp_builder_any(b.b, 0), CAPNP_SIZE_COMPOSITE, NOTE_WORDS, NOTE_PTRS, NULL)); }
-static inline void shape_set_notes(shape_builder b, note_list v) { capnp_builder_set_u16(b.b, 16, SHAPE_NOTES, 0); capnp_abuilder_set_list(capnp_builder_any(b.b, 0), v.l); }
+static inline note_list shape_notes(shape_reader r) { if (capnp_i_get_u16(r.r, 24, 16, 0) != SHAPE_NOTES) r.r = capnp_i_none(r.r); return CAPNP_NEW(note_list, capnp_any_list(capnp_reader_any(r.r, 0), CAPNP_SIZE_COMPOSITE, NULL)); }
+static inline bool shape_has_notes(shape_reader r) { if (capnp_i_get_u16(r.r, 24, 16, 0) != SHAPE_NOTES) r.r = capnp_i_none(r.r); return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
+static inline note_list_builder shape_init_notes(shape_builder b, uint32_t n) { capnp_i_put_u16(b.b, 24, 16, SHAPE_NOTES, 0); return CAPNP_NEW(note_list_builder, capnp_abuilder_init_structs(capnp_i_slot(b.b, 1, 0), n, NOTE_WORDS, NOTE_PTRS)); }
+static inline note_list_builder shape_build_notes(shape_builder b) { if (capnp_i_get_u16(capnp_builder_reader(b.b), 24, 16, 0) != SHAPE_NOTES) { capnp_abuilder_clear(capnp_i_slot(b.b, 1, 0)); capnp_i_put_u16(b.b, 24, 16, SHAPE_NOTES, 0); } return CAPNP_NEW(note_list_builder, capnp_abuilder_list(capnp_i_slot(b.b, 1, 0), CAPNP_SIZE_COMPOSITE, NOTE_WORDS, NOTE_PTRS, NULL)); }
+static inline void shape_set_notes(shape_builder b, note_list v) { capnp_i_put_u16(b.b, 24, 16, SHAPE_NOTES, 0); capnp_abuilder_set_list(capnp_i_slot(b.b, 1, 0), v.l); }
 
-static inline capnp_data shape_raw(shape_reader r) { if (capnp_reader_u16(r.r, 16, 0) != SHAPE_RAW) r.r = capnp_i_none(r.r); return capnp_any_data(capnp_reader_any(r.r, 0), CAPNP_NEW(capnp_data, NULL, 0)); }
-static inline bool shape_has_raw(shape_reader r) { if (capnp_reader_u16(r.r, 16, 0) != SHAPE_RAW) r.r = capnp_i_none(r.r); return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
-static inline void shape_set_raw(shape_builder b, capnp_data v) { capnp_builder_set_u16(b.b, 16, SHAPE_RAW, 0); capnp_abuilder_set_data(capnp_builder_any(b.b, 0), v); }
-static inline uint8_t *shape_init_raw(shape_builder b, uint32_t n) { capnp_builder_set_u16(b.b, 16, SHAPE_RAW, 0); return capnp_abuilder_init_data(capnp_builder_any(b.b, 0), n); }
+static inline capnp_data shape_raw(shape_reader r) { if (capnp_i_get_u16(r.r, 24, 16, 0) != SHAPE_RAW) r.r = capnp_i_none(r.r); return capnp_any_data(capnp_reader_any(r.r, 0), CAPNP_NEW(capnp_data, NULL, 0)); }
+static inline bool shape_has_raw(shape_reader r) { if (capnp_i_get_u16(r.r, 24, 16, 0) != SHAPE_RAW) r.r = capnp_i_none(r.r); return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
+static inline void shape_set_raw(shape_builder b, capnp_data v) { capnp_i_put_u16(b.b, 24, 16, SHAPE_RAW, 0); capnp_abuilder_set_data(capnp_i_slot(b.b, 1, 0), v); }
+static inline uint8_t *shape_init_raw(shape_builder b, uint32_t n) { capnp_i_put_u16(b.b, 24, 16, SHAPE_RAW, 0); return capnp_abuilder_init_data(capnp_i_slot(b.b, 1, 0), n); }
 
-static inline shape_solid_reader shape_solid(shape_reader r) { if (capnp_reader_u16(r.r, 16, 0) != SHAPE_SOLID) r.r = capnp_i_none(r.r); return CAPNP_NEW(shape_solid_reader, r.r); }
-static inline shape_solid_builder shape_init_solid(shape_builder b) { capnp_builder_set_u32(b.b, 8, 0, 0); capnp_builder_set_u32(b.b, 12, 0, 0); capnp_abuilder_clear(capnp_builder_any(b.b, 0)); capnp_builder_set_u16(b.b, 16, SHAPE_SOLID, 0); return CAPNP_NEW(shape_solid_builder, b.b); }
-static inline shape_solid_builder shape_build_solid(shape_builder b) { if (capnp_reader_u16(capnp_builder_reader(b.b), 16, 0) != SHAPE_SOLID) { capnp_builder_set_u32(b.b, 8, 0, 0); capnp_builder_set_u32(b.b, 12, 0, 0); capnp_abuilder_clear(capnp_builder_any(b.b, 0)); capnp_builder_set_u16(b.b, 16, SHAPE_SOLID, 0); } return CAPNP_NEW(shape_solid_builder, b.b); }
+static inline shape_solid_reader shape_solid(shape_reader r) { if (capnp_i_get_u16(r.r, 24, 16, 0) != SHAPE_SOLID) r.r = capnp_i_none(r.r); return CAPNP_NEW(shape_solid_reader, r.r); }
+static inline shape_solid_builder shape_init_solid(shape_builder b) { capnp_i_put_u32(b.b, 24, 8, 0, 0); capnp_i_put_u32(b.b, 24, 12, 0, 0); capnp_abuilder_clear(capnp_i_slot(b.b, 1, 0)); capnp_i_put_u16(b.b, 24, 16, SHAPE_SOLID, 0); return CAPNP_NEW(shape_solid_builder, b.b); }
+static inline shape_solid_builder shape_build_solid(shape_builder b) { if (capnp_i_get_u16(capnp_builder_reader(b.b), 24, 16, 0) != SHAPE_SOLID) { capnp_i_put_u32(b.b, 24, 8, 0, 0); capnp_i_put_u32(b.b, 24, 12, 0, 0); capnp_abuilder_clear(capnp_i_slot(b.b, 1, 0)); capnp_i_put_u16(b.b, 24, 16, SHAPE_SOLID, 0); } return CAPNP_NEW(shape_solid_builder, b.b); }
 
 /* ---- Shape.solid ---- */
 
 static inline shape_solid_reader shape_solid_as_reader(shape_solid_builder b) { return CAPNP_NEW(shape_solid_reader, capnp_builder_reader(b.b)); }
 
-static inline uint32_t shape_solid_width(shape_solid_reader r) { return capnp_reader_u32(r.r, 8, 10u); }
-static inline void shape_solid_set_width(shape_solid_builder b, uint32_t v) { capnp_builder_set_u32(b.b, 8, v, 10u); }
+static inline uint32_t shape_solid_width(shape_solid_reader r) { return capnp_i_get_u32(r.r, 24, 8, 10u); }
+static inline void shape_solid_set_width(shape_solid_builder b, uint32_t v) { capnp_i_put_u32(b.b, 24, 8, v, 10u); }
 
-static inline uint32_t shape_solid_depth(shape_solid_reader r) { return capnp_reader_u32(r.r, 12, 0u); }
-static inline void shape_solid_set_depth(shape_solid_builder b, uint32_t v) { capnp_builder_set_u32(b.b, 12, v, 0u); }
+static inline uint32_t shape_solid_depth(shape_solid_reader r) { return capnp_i_get_u32(r.r, 24, 12, 0u); }
+static inline void shape_solid_set_depth(shape_solid_builder b, uint32_t v) { capnp_i_put_u32(b.b, 24, 12, v, 0u); }
 
-static inline capnp_text shape_solid_name(shape_solid_reader r) { return capnp_reader_text(r.r, 0); }
+static inline capnp_text shape_solid_name(shape_solid_reader r) { return capnp_i_string(capnp_reader_any(r.r, 0)); }
 static inline bool shape_solid_has_name(shape_solid_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
-static inline void shape_solid_set_name(shape_solid_builder b, const char *s) { capnp_builder_set_text(b.b, 0, s); }
-static inline void shape_solid_set_name_n(shape_solid_builder b, capnp_text v) { capnp_abuilder_set_text(capnp_builder_any(b.b, 0), v); }
+static inline void shape_solid_set_name(shape_solid_builder b, const char *s) { capnp_i_set_string(capnp_i_slot(b.b, 1, 0), s); }
+static inline void shape_solid_set_name_n(shape_solid_builder b, capnp_text v) { capnp_abuilder_set_text(capnp_i_slot(b.b, 1, 0), v); }
 
 /* ---- Note ---- */
 
@@ -153,10 +153,10 @@ static inline uint32_t note_list_builder_len(note_list_builder l) { return l.l.l
 static inline note_builder note_list_builder_get(note_list_builder l, uint32_t i) { return CAPNP_NEW(note_builder, capnp_lbuilder_struct(l.l, i)); }
 static inline note_list note_list_as_reader(note_list_builder l) { return CAPNP_NEW(note_list, capnp_lbuilder_list(l.l)); }
 
-static inline capnp_text note_text(note_reader r) { return capnp_reader_text(r.r, 0); }
+static inline capnp_text note_text(note_reader r) { return capnp_i_string(capnp_reader_any(r.r, 0)); }
 static inline bool note_has_text(note_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
-static inline void note_set_text(note_builder b, const char *s) { capnp_builder_set_text(b.b, 0, s); }
-static inline void note_set_text_n(note_builder b, capnp_text v) { capnp_abuilder_set_text(capnp_builder_any(b.b, 0), v); }
+static inline void note_set_text(note_builder b, const char *s) { capnp_i_set_string(capnp_i_slot(b.b, 1, 0), s); }
+static inline void note_set_text_n(note_builder b, capnp_text v) { capnp_abuilder_set_text(capnp_i_slot(b.b, 1, 0), v); }
 
 /* ---- Employee ---- */
 
@@ -171,93 +171,93 @@ static inline uint32_t employee_list_builder_len(employee_list_builder l) { retu
 static inline employee_builder employee_list_builder_get(employee_list_builder l, uint32_t i) { return CAPNP_NEW(employee_builder, capnp_lbuilder_struct(l.l, i)); }
 static inline employee_list employee_list_as_reader(employee_list_builder l) { return CAPNP_NEW(employee_list, capnp_lbuilder_list(l.l)); }
 
-static inline capnp_text employee_name(employee_reader r) { return capnp_reader_text(r.r, 0); }
+static inline capnp_text employee_name(employee_reader r) { return capnp_i_string(capnp_reader_any(r.r, 0)); }
 static inline bool employee_has_name(employee_reader r) { return capnp_any_what(capnp_reader_any(r.r, 0)) != CAPNP_WHAT_NULL; }
-static inline void employee_set_name(employee_builder b, const char *s) { capnp_builder_set_text(b.b, 0, s); }
-static inline void employee_set_name_n(employee_builder b, capnp_text v) { capnp_abuilder_set_text(capnp_builder_any(b.b, 0), v); }
+static inline void employee_set_name(employee_builder b, const char *s) { capnp_i_set_string(capnp_i_slot(b.b, 5, 0), s); }
+static inline void employee_set_name_n(employee_builder b, capnp_text v) { capnp_abuilder_set_text(capnp_i_slot(b.b, 5, 0), v); }
 
 static inline employee_address_reader employee_address(employee_reader r) { return CAPNP_NEW(employee_address_reader, r.r); }
-static inline employee_address_builder employee_init_address(employee_builder b) { capnp_abuilder_clear(capnp_builder_any(b.b, 1)); capnp_builder_set_u16(b.b, 0, 0, 0); capnp_abuilder_clear(capnp_builder_any(b.b, 2)); capnp_abuilder_clear(capnp_builder_any(b.b, 3)); return CAPNP_NEW(employee_address_builder, b.b); }
+static inline employee_address_builder employee_init_address(employee_builder b) { capnp_abuilder_clear(capnp_i_slot(b.b, 5, 1)); capnp_i_put_u16(b.b, 16, 0, 0, 0); capnp_abuilder_clear(capnp_i_slot(b.b, 5, 2)); capnp_abuilder_clear(capnp_i_slot(b.b, 5, 3)); return CAPNP_NEW(employee_address_builder, b.b); }
 static inline employee_address_builder employee_build_address(employee_builder b) { return CAPNP_NEW(employee_address_builder, b.b); }
 
 static inline employee_employment_reader employee_employment(employee_reader r) { return CAPNP_NEW(employee_employment_reader, r.r); }
-static inline employee_employment_builder employee_init_employment(employee_builder b) { capnp_builder_set_u16(b.b, 2, 0, 0); capnp_abuilder_clear(capnp_builder_any(b.b, 4)); capnp_abuilder_clear(capnp_builder_any(b.b, 4)); capnp_builder_set_u16(b.b, 4, 0, 0); capnp_builder_set_u16(b.b, 6, 0, 0); capnp_abuilder_clear(capnp_builder_any(b.b, 4)); capnp_builder_set_bool(b.b, 64, 0, 0); return CAPNP_NEW(employee_employment_builder, b.b); }
+static inline employee_employment_builder employee_init_employment(employee_builder b) { capnp_i_put_u16(b.b, 16, 2, 0, 0); capnp_abuilder_clear(capnp_i_slot(b.b, 5, 4)); capnp_abuilder_clear(capnp_i_slot(b.b, 5, 4)); capnp_i_put_u16(b.b, 16, 4, 0, 0); capnp_i_put_u16(b.b, 16, 6, 0, 0); capnp_abuilder_clear(capnp_i_slot(b.b, 5, 4)); capnp_i_put_bool(b.b, 16, 64, 0, 0); return CAPNP_NEW(employee_employment_builder, b.b); }
 static inline employee_employment_builder employee_build_employment(employee_builder b) { return CAPNP_NEW(employee_employment_builder, b.b); }
 
 /* ---- Employee.address ---- */
 
 static inline employee_address_reader employee_address_as_reader(employee_address_builder b) { return CAPNP_NEW(employee_address_reader, capnp_builder_reader(b.b)); }
 
-static inline capnp_text employee_address_street(employee_address_reader r) { return capnp_reader_text(r.r, 1); }
+static inline capnp_text employee_address_street(employee_address_reader r) { return capnp_i_string(capnp_reader_any(r.r, 1)); }
 static inline bool employee_address_has_street(employee_address_reader r) { return capnp_any_what(capnp_reader_any(r.r, 1)) != CAPNP_WHAT_NULL; }
-static inline void employee_address_set_street(employee_address_builder b, const char *s) { capnp_builder_set_text(b.b, 1, s); }
-static inline void employee_address_set_street_n(employee_address_builder b, capnp_text v) { capnp_abuilder_set_text(capnp_builder_any(b.b, 1), v); }
+static inline void employee_address_set_street(employee_address_builder b, const char *s) { capnp_i_set_string(capnp_i_slot(b.b, 5, 1), s); }
+static inline void employee_address_set_street_n(employee_address_builder b, capnp_text v) { capnp_abuilder_set_text(capnp_i_slot(b.b, 5, 1), v); }
 
-static inline uint16_t employee_address_number(employee_address_reader r) { return capnp_reader_u16(r.r, 0, 0); }
-static inline void employee_address_set_number(employee_address_builder b, uint16_t v) { capnp_builder_set_u16(b.b, 0, v, 0); }
+static inline uint16_t employee_address_number(employee_address_reader r) { return capnp_i_get_u16(r.r, 16, 0, 0); }
+static inline void employee_address_set_number(employee_address_builder b, uint16_t v) { capnp_i_put_u16(b.b, 16, 0, v, 0); }
 
 static inline employee_address_place_reader employee_address_place(employee_address_reader r) { return CAPNP_NEW(employee_address_place_reader, r.r); }
-static inline employee_address_place_builder employee_address_init_place(employee_address_builder b) { capnp_abuilder_clear(capnp_builder_any(b.b, 2)); capnp_abuilder_clear(capnp_builder_any(b.b, 3)); return CAPNP_NEW(employee_address_place_builder, b.b); }
+static inline employee_address_place_builder employee_address_init_place(employee_address_builder b) { capnp_abuilder_clear(capnp_i_slot(b.b, 5, 2)); capnp_abuilder_clear(capnp_i_slot(b.b, 5, 3)); return CAPNP_NEW(employee_address_place_builder, b.b); }
 static inline employee_address_place_builder employee_address_build_place(employee_address_builder b) { return CAPNP_NEW(employee_address_place_builder, b.b); }
 
 /* ---- Employee.address.place ---- */
 
 static inline employee_address_place_reader employee_address_place_as_reader(employee_address_place_builder b) { return CAPNP_NEW(employee_address_place_reader, capnp_builder_reader(b.b)); }
 
-static inline capnp_text employee_address_place_city(employee_address_place_reader r) { return capnp_reader_text(r.r, 2); }
+static inline capnp_text employee_address_place_city(employee_address_place_reader r) { return capnp_i_string(capnp_reader_any(r.r, 2)); }
 static inline bool employee_address_place_has_city(employee_address_place_reader r) { return capnp_any_what(capnp_reader_any(r.r, 2)) != CAPNP_WHAT_NULL; }
-static inline void employee_address_place_set_city(employee_address_place_builder b, const char *s) { capnp_builder_set_text(b.b, 2, s); }
-static inline void employee_address_place_set_city_n(employee_address_place_builder b, capnp_text v) { capnp_abuilder_set_text(capnp_builder_any(b.b, 2), v); }
+static inline void employee_address_place_set_city(employee_address_place_builder b, const char *s) { capnp_i_set_string(capnp_i_slot(b.b, 5, 2), s); }
+static inline void employee_address_place_set_city_n(employee_address_place_builder b, capnp_text v) { capnp_abuilder_set_text(capnp_i_slot(b.b, 5, 2), v); }
 
 static inline capnp_text employee_address_place_country(employee_address_place_reader r) { return capnp_any_text(capnp_reader_any(r.r, 3), CAPNP_NEW(capnp_text, "ch", 2)); }
 static inline bool employee_address_place_has_country(employee_address_place_reader r) { return capnp_any_what(capnp_reader_any(r.r, 3)) != CAPNP_WHAT_NULL; }
-static inline void employee_address_place_set_country(employee_address_place_builder b, const char *s) { capnp_builder_set_text(b.b, 3, s); }
-static inline void employee_address_place_set_country_n(employee_address_place_builder b, capnp_text v) { capnp_abuilder_set_text(capnp_builder_any(b.b, 3), v); }
+static inline void employee_address_place_set_country(employee_address_place_builder b, const char *s) { capnp_i_set_string(capnp_i_slot(b.b, 5, 3), s); }
+static inline void employee_address_place_set_country_n(employee_address_place_builder b, capnp_text v) { capnp_abuilder_set_text(capnp_i_slot(b.b, 5, 3), v); }
 
 /* ---- Employee.employment ---- */
 
 static inline employee_employment_reader employee_employment_as_reader(employee_employment_builder b) { return CAPNP_NEW(employee_employment_reader, capnp_builder_reader(b.b)); }
-static inline enum employee_employment_which employee_employment_which(employee_employment_reader r) { return (enum employee_employment_which)capnp_reader_u16(r.r, 2, 0); }
+static inline enum employee_employment_which employee_employment_which(employee_employment_reader r) { return (enum employee_employment_which)capnp_i_get_u16(r.r, 16, 2, 0); }
 
-static inline void employee_employment_set_unemployed(employee_employment_builder b) { capnp_builder_set_u16(b.b, 2, EMPLOYEE_EMPLOYMENT_UNEMPLOYED, 0); }
+static inline void employee_employment_set_unemployed(employee_employment_builder b) { capnp_i_put_u16(b.b, 16, 2, EMPLOYEE_EMPLOYMENT_UNEMPLOYED, 0); }
 
-static inline capnp_text employee_employment_employer(employee_employment_reader r) { if (capnp_reader_u16(r.r, 2, 0) != EMPLOYEE_EMPLOYMENT_EMPLOYER) r.r = capnp_i_none(r.r); return capnp_reader_text(r.r, 4); }
-static inline bool employee_employment_has_employer(employee_employment_reader r) { if (capnp_reader_u16(r.r, 2, 0) != EMPLOYEE_EMPLOYMENT_EMPLOYER) r.r = capnp_i_none(r.r); return capnp_any_what(capnp_reader_any(r.r, 4)) != CAPNP_WHAT_NULL; }
-static inline void employee_employment_set_employer(employee_employment_builder b, const char *s) { capnp_builder_set_u16(b.b, 2, EMPLOYEE_EMPLOYMENT_EMPLOYER, 0); capnp_builder_set_text(b.b, 4, s); }
-static inline void employee_employment_set_employer_n(employee_employment_builder b, capnp_text v) { capnp_builder_set_u16(b.b, 2, EMPLOYEE_EMPLOYMENT_EMPLOYER, 0); capnp_abuilder_set_text(capnp_builder_any(b.b, 4), v); }
+static inline capnp_text employee_employment_employer(employee_employment_reader r) { if (capnp_i_get_u16(r.r, 16, 2, 0) != EMPLOYEE_EMPLOYMENT_EMPLOYER) r.r = capnp_i_none(r.r); return capnp_i_string(capnp_reader_any(r.r, 4)); }
+static inline bool employee_employment_has_employer(employee_employment_reader r) { if (capnp_i_get_u16(r.r, 16, 2, 0) != EMPLOYEE_EMPLOYMENT_EMPLOYER) r.r = capnp_i_none(r.r); return capnp_any_what(capnp_reader_any(r.r, 4)) != CAPNP_WHAT_NULL; }
+static inline void employee_employment_set_employer(employee_employment_builder b, const char *s) { capnp_i_put_u16(b.b, 16, 2, EMPLOYEE_EMPLOYMENT_EMPLOYER, 0); capnp_i_set_string(capnp_i_slot(b.b, 5, 4), s); }
+static inline void employee_employment_set_employer_n(employee_employment_builder b, capnp_text v) { capnp_i_put_u16(b.b, 16, 2, EMPLOYEE_EMPLOYMENT_EMPLOYER, 0); capnp_abuilder_set_text(capnp_i_slot(b.b, 5, 4), v); }
 
-static inline capnp_text employee_employment_school(employee_employment_reader r) { if (capnp_reader_u16(r.r, 2, 0) != EMPLOYEE_EMPLOYMENT_SCHOOL) r.r = capnp_i_none(r.r); return capnp_reader_text(r.r, 4); }
-static inline bool employee_employment_has_school(employee_employment_reader r) { if (capnp_reader_u16(r.r, 2, 0) != EMPLOYEE_EMPLOYMENT_SCHOOL) r.r = capnp_i_none(r.r); return capnp_any_what(capnp_reader_any(r.r, 4)) != CAPNP_WHAT_NULL; }
-static inline void employee_employment_set_school(employee_employment_builder b, const char *s) { capnp_builder_set_u16(b.b, 2, EMPLOYEE_EMPLOYMENT_SCHOOL, 0); capnp_builder_set_text(b.b, 4, s); }
-static inline void employee_employment_set_school_n(employee_employment_builder b, capnp_text v) { capnp_builder_set_u16(b.b, 2, EMPLOYEE_EMPLOYMENT_SCHOOL, 0); capnp_abuilder_set_text(capnp_builder_any(b.b, 4), v); }
+static inline capnp_text employee_employment_school(employee_employment_reader r) { if (capnp_i_get_u16(r.r, 16, 2, 0) != EMPLOYEE_EMPLOYMENT_SCHOOL) r.r = capnp_i_none(r.r); return capnp_i_string(capnp_reader_any(r.r, 4)); }
+static inline bool employee_employment_has_school(employee_employment_reader r) { if (capnp_i_get_u16(r.r, 16, 2, 0) != EMPLOYEE_EMPLOYMENT_SCHOOL) r.r = capnp_i_none(r.r); return capnp_any_what(capnp_reader_any(r.r, 4)) != CAPNP_WHAT_NULL; }
+static inline void employee_employment_set_school(employee_employment_builder b, const char *s) { capnp_i_put_u16(b.b, 16, 2, EMPLOYEE_EMPLOYMENT_SCHOOL, 0); capnp_i_set_string(capnp_i_slot(b.b, 5, 4), s); }
+static inline void employee_employment_set_school_n(employee_employment_builder b, capnp_text v) { capnp_i_put_u16(b.b, 16, 2, EMPLOYEE_EMPLOYMENT_SCHOOL, 0); capnp_abuilder_set_text(capnp_i_slot(b.b, 5, 4), v); }
 
-static inline employee_employment_self_reader employee_employment_self(employee_employment_reader r) { if (capnp_reader_u16(r.r, 2, 0) != EMPLOYEE_EMPLOYMENT_SELF) r.r = capnp_i_none(r.r); return CAPNP_NEW(employee_employment_self_reader, r.r); }
-static inline employee_employment_self_builder employee_employment_init_self(employee_employment_builder b) { capnp_builder_set_u16(b.b, 4, 0, 0); capnp_builder_set_u16(b.b, 6, 0, 0); capnp_abuilder_clear(capnp_builder_any(b.b, 4)); capnp_builder_set_bool(b.b, 64, 0, 0); capnp_builder_set_u16(b.b, 2, EMPLOYEE_EMPLOYMENT_SELF, 0); return CAPNP_NEW(employee_employment_self_builder, b.b); }
-static inline employee_employment_self_builder employee_employment_build_self(employee_employment_builder b) { if (capnp_reader_u16(capnp_builder_reader(b.b), 2, 0) != EMPLOYEE_EMPLOYMENT_SELF) { capnp_builder_set_u16(b.b, 4, 0, 0); capnp_builder_set_u16(b.b, 6, 0, 0); capnp_abuilder_clear(capnp_builder_any(b.b, 4)); capnp_builder_set_bool(b.b, 64, 0, 0); capnp_builder_set_u16(b.b, 2, EMPLOYEE_EMPLOYMENT_SELF, 0); } return CAPNP_NEW(employee_employment_self_builder, b.b); }
+static inline employee_employment_self_reader employee_employment_self(employee_employment_reader r) { if (capnp_i_get_u16(r.r, 16, 2, 0) != EMPLOYEE_EMPLOYMENT_SELF) r.r = capnp_i_none(r.r); return CAPNP_NEW(employee_employment_self_reader, r.r); }
+static inline employee_employment_self_builder employee_employment_init_self(employee_employment_builder b) { capnp_i_put_u16(b.b, 16, 4, 0, 0); capnp_i_put_u16(b.b, 16, 6, 0, 0); capnp_abuilder_clear(capnp_i_slot(b.b, 5, 4)); capnp_i_put_bool(b.b, 16, 64, 0, 0); capnp_i_put_u16(b.b, 16, 2, EMPLOYEE_EMPLOYMENT_SELF, 0); return CAPNP_NEW(employee_employment_self_builder, b.b); }
+static inline employee_employment_self_builder employee_employment_build_self(employee_employment_builder b) { if (capnp_i_get_u16(capnp_builder_reader(b.b), 16, 2, 0) != EMPLOYEE_EMPLOYMENT_SELF) { capnp_i_put_u16(b.b, 16, 4, 0, 0); capnp_i_put_u16(b.b, 16, 6, 0, 0); capnp_abuilder_clear(capnp_i_slot(b.b, 5, 4)); capnp_i_put_bool(b.b, 16, 64, 0, 0); capnp_i_put_u16(b.b, 16, 2, EMPLOYEE_EMPLOYMENT_SELF, 0); } return CAPNP_NEW(employee_employment_self_builder, b.b); }
 
 /* ---- Employee.employment.self ---- */
 
 static inline employee_employment_self_reader employee_employment_self_as_reader(employee_employment_self_builder b) { return CAPNP_NEW(employee_employment_self_reader, capnp_builder_reader(b.b)); }
 
-static inline uint16_t employee_employment_self_since(employee_employment_self_reader r) { return capnp_reader_u16(r.r, 4, 2000); }
-static inline void employee_employment_self_set_since(employee_employment_self_builder b, uint16_t v) { capnp_builder_set_u16(b.b, 4, v, 2000); }
+static inline uint16_t employee_employment_self_since(employee_employment_self_reader r) { return capnp_i_get_u16(r.r, 16, 4, 2000); }
+static inline void employee_employment_self_set_since(employee_employment_self_builder b, uint16_t v) { capnp_i_put_u16(b.b, 16, 4, v, 2000); }
 
 static inline employee_employment_self_what_reader employee_employment_self_what(employee_employment_self_reader r) { return CAPNP_NEW(employee_employment_self_what_reader, r.r); }
-static inline employee_employment_self_what_builder employee_employment_self_init_what(employee_employment_self_builder b) { capnp_builder_set_u16(b.b, 6, 0, 0); capnp_abuilder_clear(capnp_builder_any(b.b, 4)); capnp_builder_set_bool(b.b, 64, 0, 0); return CAPNP_NEW(employee_employment_self_what_builder, b.b); }
+static inline employee_employment_self_what_builder employee_employment_self_init_what(employee_employment_self_builder b) { capnp_i_put_u16(b.b, 16, 6, 0, 0); capnp_abuilder_clear(capnp_i_slot(b.b, 5, 4)); capnp_i_put_bool(b.b, 16, 64, 0, 0); return CAPNP_NEW(employee_employment_self_what_builder, b.b); }
 static inline employee_employment_self_what_builder employee_employment_self_build_what(employee_employment_self_builder b) { return CAPNP_NEW(employee_employment_self_what_builder, b.b); }
 
 /* ---- Employee.employment.self.what ---- */
 
 static inline employee_employment_self_what_reader employee_employment_self_what_as_reader(employee_employment_self_what_builder b) { return CAPNP_NEW(employee_employment_self_what_reader, capnp_builder_reader(b.b)); }
-static inline enum employee_employment_self_what_which employee_employment_self_what_which(employee_employment_self_what_reader r) { return (enum employee_employment_self_what_which)capnp_reader_u16(r.r, 6, 0); }
+static inline enum employee_employment_self_what_which employee_employment_self_what_which(employee_employment_self_what_reader r) { return (enum employee_employment_self_what_which)capnp_i_get_u16(r.r, 16, 6, 0); }
 
-static inline capnp_text employee_employment_self_what_trade(employee_employment_self_what_reader r) { if (capnp_reader_u16(r.r, 6, 0) != EMPLOYEE_EMPLOYMENT_SELF_WHAT_TRADE) r.r = capnp_i_none(r.r); return capnp_reader_text(r.r, 4); }
-static inline bool employee_employment_self_what_has_trade(employee_employment_self_what_reader r) { if (capnp_reader_u16(r.r, 6, 0) != EMPLOYEE_EMPLOYMENT_SELF_WHAT_TRADE) r.r = capnp_i_none(r.r); return capnp_any_what(capnp_reader_any(r.r, 4)) != CAPNP_WHAT_NULL; }
-static inline void employee_employment_self_what_set_trade(employee_employment_self_what_builder b, const char *s) { capnp_builder_set_u16(b.b, 6, EMPLOYEE_EMPLOYMENT_SELF_WHAT_TRADE, 0); capnp_builder_set_text(b.b, 4, s); }
-static inline void employee_employment_self_what_set_trade_n(employee_employment_self_what_builder b, capnp_text v) { capnp_builder_set_u16(b.b, 6, EMPLOYEE_EMPLOYMENT_SELF_WHAT_TRADE, 0); capnp_abuilder_set_text(capnp_builder_any(b.b, 4), v); }
+static inline capnp_text employee_employment_self_what_trade(employee_employment_self_what_reader r) { if (capnp_i_get_u16(r.r, 16, 6, 0) != EMPLOYEE_EMPLOYMENT_SELF_WHAT_TRADE) r.r = capnp_i_none(r.r); return capnp_i_string(capnp_reader_any(r.r, 4)); }
+static inline bool employee_employment_self_what_has_trade(employee_employment_self_what_reader r) { if (capnp_i_get_u16(r.r, 16, 6, 0) != EMPLOYEE_EMPLOYMENT_SELF_WHAT_TRADE) r.r = capnp_i_none(r.r); return capnp_any_what(capnp_reader_any(r.r, 4)) != CAPNP_WHAT_NULL; }
+static inline void employee_employment_self_what_set_trade(employee_employment_self_what_builder b, const char *s) { capnp_i_put_u16(b.b, 16, 6, EMPLOYEE_EMPLOYMENT_SELF_WHAT_TRADE, 0); capnp_i_set_string(capnp_i_slot(b.b, 5, 4), s); }
+static inline void employee_employment_self_what_set_trade_n(employee_employment_self_what_builder b, capnp_text v) { capnp_i_put_u16(b.b, 16, 6, EMPLOYEE_EMPLOYMENT_SELF_WHAT_TRADE, 0); capnp_abuilder_set_text(capnp_i_slot(b.b, 5, 4), v); }
 
-static inline bool employee_employment_self_what_art(employee_employment_self_what_reader r) { if (capnp_reader_u16(r.r, 6, 0) != EMPLOYEE_EMPLOYMENT_SELF_WHAT_ART) r.r = capnp_i_none(r.r); return capnp_reader_bool(r.r, 64, true); }
-static inline void employee_employment_self_what_set_art(employee_employment_self_what_builder b, bool v) { capnp_builder_set_u16(b.b, 6, EMPLOYEE_EMPLOYMENT_SELF_WHAT_ART, 0); capnp_builder_set_bool(b.b, 64, v, true); }
+static inline bool employee_employment_self_what_art(employee_employment_self_what_reader r) { if (capnp_i_get_u16(r.r, 16, 6, 0) != EMPLOYEE_EMPLOYMENT_SELF_WHAT_ART) r.r = capnp_i_none(r.r); return capnp_i_get_bool(r.r, 16, 64, true); }
+static inline void employee_employment_self_what_set_art(employee_employment_self_what_builder b, bool v) { capnp_i_put_u16(b.b, 16, 6, EMPLOYEE_EMPLOYMENT_SELF_WHAT_ART, 0); capnp_i_put_bool(b.b, 16, 64, v, true); }
 
 /** The declarations of this file, to be read at run time: unions_capnp_schema. */
 extern const struct capnp_schema_file capnp_schema_8e146bf0b13a6678;

@@ -314,8 +314,7 @@ static inline capnp_reader capnp_i_none(capnp_reader r)
 }
 
 /* The parts of a slot one by one, because arguments are fastest in registers. */
-CAPNP_PUBLIC capnp_text capnp_i_text(capnp_msg *m, const uint64_t *p, uint32_t seg,
-                                     capnp_text dflt);
+CAPNP_PUBLIC capnp_text capnp_i_text(capnp_msg *m, const uint64_t *p, uint32_t seg);
 CAPNP_PUBLIC capnp_data capnp_i_data(capnp_msg *m, const uint64_t *p, uint32_t seg,
                                      capnp_data dflt);
 CAPNP_PUBLIC capnp_reader capnp_i_struct(capnp_msg *m, const uint64_t *p, uint32_t seg,
@@ -324,8 +323,11 @@ CAPNP_PUBLIC capnp_list capnp_i_list(capnp_msg *m, const uint64_t *p, uint32_t s
                                      enum capnp_size size, const uint64_t *dflt);
 CAPNP_PUBLIC capnp_builder capnp_i_init_struct(capnp_msg *m, uint64_t *p, uint32_t seg,
                                                uint16_t words, uint16_t ptrs);
-CAPNP_PUBLIC void capnp_i_set_bytes(capnp_msg *m, uint64_t *p, uint32_t seg, const void *from,
-                                    uint64_t len, uint64_t n);
+/* Where there are a slot and bytes; to a text a NUL is added. */
+CAPNP_PUBLIC void capnp_i_set_text(capnp_msg *m, uint64_t *p, uint64_t seg, const char *from,
+                                   uint64_t len);
+CAPNP_PUBLIC void capnp_i_set_data(capnp_msg *m, uint64_t *p, uint64_t seg, const uint8_t *from,
+                                   uint64_t len);
 /** @endcond */
 
 /**
@@ -380,6 +382,13 @@ static inline capnp_list capnp_any_list(capnp_any a, enum capnp_size size, const
         return capnp_i_list(a.m, a.p, a.seg, a.depth, size, dflt);
 }
 
+/** @cond internal: the text in a slot, empty when it is null */
+static inline capnp_text capnp_i_string(capnp_any a)
+{
+        return a.p ? capnp_i_text(a.m, a.p, a.seg) : CAPNP_NEW(capnp_text, "", 0);
+}
+/** @endcond */
+
 /**
  * The text a slot points to.
  *
@@ -389,7 +398,14 @@ static inline capnp_list capnp_any_list(capnp_any a, enum capnp_size size, const
  */
 static inline capnp_text capnp_any_text(capnp_any a, capnp_text dflt)
 {
-        return capnp_i_text(a.m, a.p, a.seg, dflt);
+        uint64_t w = 0;
+
+        if (a.p && dflt.p)
+                memcpy(&w, a.p, sizeof(w));
+        if (dflt.p && !w)
+                return dflt;
+
+        return capnp_i_string(a);
 }
 
 /**
@@ -434,7 +450,8 @@ static inline capnp_reader capnp_list_struct(capnp_list l, uint32_t i)
         if (i >= l.len)
                 return capnp_i_reader(l.m, NULL, 0, 0, 0, 0);
 
-        return capnp_i_reader(l.m, l.d + (uint64_t)i * l.step / 8, l.seg, l.bytes, l.ptrs, l.depth);
+        return capnp_i_reader(l.m, l.d + (uint64_t)i * (l.step / 8), l.seg, l.bytes, l.ptrs,
+                              l.depth);
 }
 
 /**
@@ -449,37 +466,56 @@ static inline capnp_any capnp_list_any(capnp_list l, uint32_t i)
         if (i >= l.len || !l.ptrs)
                 return CAPNP_NEW(capnp_any, l.m, NULL, 0, 0);
 
-        return CAPNP_NEW(capnp_any, l.m,
-                         (const uint64_t *)(const void *)(l.d + (uint64_t)i * l.step / 8 + l.bytes),
-                         l.seg, l.depth);
+        return CAPNP_NEW(
+                capnp_any, l.m,
+                (const uint64_t *)(const void *)(l.d + (uint64_t)i * (l.step / 8) + l.bytes), l.seg,
+                l.depth);
 }
 
 /* ---- reading: data ------------------------------------------------------------------------ */
 
-/** @cond internal: one checked load for every width */
+/**
+ * @cond internal
+ *
+ * One checked load for every width. `least` is the size of the data section by the type whose field
+ * it is (not less than off and the width): nearly every struct has that much, so a program that
+ * reads one field after the other compares once. One of an older schema is asked field by field.
+ */
 static inline bool capnp_i_fits(uint32_t bytes, uint32_t off, uint32_t size)
 {
         return (uint64_t)off + size <= bytes;
 }
 
-#define CAPNP_I_READ(name, type, bits)                                                  \
-        static inline type capnp_reader_##name(capnp_reader r, uint32_t off, type dflt) \
-        {                                                                               \
-                bits v = 0, x = 0;                                                      \
-                memcpy(&x, &dflt, sizeof(x));                                           \
-                if (capnp_i_fits(r.bytes, off, sizeof(v)))                              \
-                        memcpy(&v, r.d + off, sizeof(v));                               \
-                v = (bits)(v ^ x);                                                      \
-                type t;                                                                 \
-                memcpy(&t, &v, sizeof(t));                                              \
-                return t;                                                               \
-        }                                                                               \
-        static inline type capnp_list_##name(capnp_list l, uint32_t i)                  \
-        {                                                                               \
-                type t = 0;                                                             \
-                if (i < l.len && l.bytes >= sizeof(t))                                  \
-                        memcpy(&t, l.d + (uint64_t)i * l.step / 8, sizeof(t));          \
-                return t;                                                               \
+#define CAPNP_I_READ(name, type, bits)                                                      \
+        static inline type capnp_i_load_##name(const uint8_t *p, type dflt)                 \
+        {                                                                                   \
+                bits v, x;                                                                  \
+                type t;                                                                     \
+                memcpy(&v, p, sizeof(v));                                                   \
+                memcpy(&x, &dflt, sizeof(x));                                               \
+                v = (bits)(v ^ x);                                                          \
+                memcpy(&t, &v, sizeof(t));                                                  \
+                return t;                                                                   \
+        }                                                                                   \
+        static inline type capnp_reader_##name(capnp_reader r, uint32_t off, type dflt)     \
+        {                                                                                   \
+                if (!capnp_i_fits(r.bytes, off, sizeof(type)))                              \
+                        return dflt;                                                        \
+                return capnp_i_load_##name(r.d + off, dflt);                                \
+        }                                                                                   \
+        static inline type capnp_i_get_##name(capnp_reader r, uint32_t least, uint32_t off, \
+                                              type dflt)                                    \
+        {                                                                                   \
+                if (r.bytes < least)                                                        \
+                        return capnp_reader_##name(r, off, dflt);                           \
+                return capnp_i_load_##name(r.d + off, dflt);                                \
+        }                                                                                   \
+        static inline type capnp_list_##name(capnp_list l, uint32_t i)                      \
+        {                                                                                   \
+                type t = 0;                                                                 \
+                if (i < l.len && l.bytes >= sizeof(t))                                      \
+                        memcpy(&t, l.d + (uint64_t)i * l.step / 8, sizeof(t));              \
+                return t;                                                                   \
         }
 CAPNP_I_READ(u8, uint8_t, uint8_t)
 CAPNP_I_READ(u16, uint16_t, uint16_t)
@@ -510,6 +546,16 @@ static inline bool capnp_reader_bool(capnp_reader r, uint32_t bit, bool dflt)
         return (((r.d[bit / 8] >> (bit % 8)) & 1) != 0) != dflt;
 }
 
+/** @cond internal */
+static inline bool capnp_i_get_bool(capnp_reader r, uint32_t least, uint32_t bit, bool dflt)
+{
+        if (r.bytes < least)
+                return capnp_reader_bool(r, bit, dflt);
+
+        return (((r.d[bit / 8] >> (bit % 8)) & 1) != 0) != dflt;
+}
+/** @endcond */
+
 /**
  * One element of a list of booleans.
  *
@@ -533,7 +579,7 @@ static inline bool capnp_list_bool(capnp_list l, uint32_t i)
  */
 static inline capnp_text capnp_reader_text(capnp_reader r, uint16_t i)
 {
-        return capnp_any_text(capnp_reader_any(r, i), CAPNP_ZERO(capnp_text));
+        return capnp_i_string(capnp_reader_any(r, i));
 }
 
 /* ---- building: pointers ------------------------------------------------------------------- */
@@ -577,6 +623,16 @@ static inline capnp_abuilder capnp_builder_any(capnp_builder b, uint16_t i)
         return CAPNP_NEW(capnp_abuilder, b.m, (uint64_t *)(void *)(b.d + b.bytes) + i, b.seg);
 }
 
+/** @cond internal: the same by a type, all of whose setters ask for all its pointers; i < least */
+static inline capnp_abuilder capnp_i_slot(capnp_builder b, uint32_t least, uint32_t i)
+{
+        if (b.ptrs < least)
+                return CAPNP_ZERO(capnp_abuilder);
+
+        return CAPNP_NEW(capnp_abuilder, b.m, (uint64_t *)(void *)(b.d + b.bytes) + i, b.seg);
+}
+/** @endcond */
+
 /**
  * One element of a list being built, as a struct.
  *
@@ -589,7 +645,7 @@ static inline capnp_builder capnp_lbuilder_struct(capnp_lbuilder l, uint32_t i)
         if (i >= l.len)
                 return CAPNP_ZERO(capnp_builder);
 
-        return capnp_i_builder(l.m, l.d + (uint64_t)i * l.step / 8, l.seg, l.bytes, l.ptrs);
+        return capnp_i_builder(l.m, l.d + (uint64_t)i * (l.step / 8), l.seg, l.bytes, l.ptrs);
 }
 
 /**
@@ -605,7 +661,7 @@ static inline capnp_abuilder capnp_lbuilder_any(capnp_lbuilder l, uint32_t i)
                 return CAPNP_ZERO(capnp_abuilder);
 
         return CAPNP_NEW(capnp_abuilder, l.m,
-                         (uint64_t *)(void *)(l.d + (uint64_t)i * l.step / 8 + l.bytes), l.seg);
+                         (uint64_t *)(void *)(l.d + (uint64_t)i * (l.step / 8) + l.bytes), l.seg);
 }
 
 /**
@@ -701,9 +757,21 @@ static inline capnp_text capnp_text_of(const char *s)
  */
 static inline void capnp_abuilder_set_text(capnp_abuilder a, capnp_text t)
 {
-        /* The NUL is part of the list. */
-        capnp_i_set_bytes(a.m, a.p, a.seg, t.p, t.len, (uint64_t)t.len + 1);
+        if (!t.p)
+                capnp_abuilder_clear(a);
+        else if (a.p)
+                capnp_i_set_text(a.m, a.p, a.seg, t.p, t.len);
 }
+
+/** @cond internal: the same of a C string */
+static inline void capnp_i_set_string(capnp_abuilder a, const char *s)
+{
+        if (!s)
+                capnp_abuilder_clear(a);
+        else if (a.p)
+                capnp_i_set_text(a.m, a.p, a.seg, s, strlen(s));
+}
+/** @endcond */
 
 /**
  * Puts a copy of bytes into a slot.
@@ -713,7 +781,10 @@ static inline void capnp_abuilder_set_text(capnp_abuilder a, capnp_text t)
  */
 static inline void capnp_abuilder_set_data(capnp_abuilder a, capnp_data d)
 {
-        capnp_i_set_bytes(a.m, a.p, a.seg, d.p, d.len, d.len);
+        if (!d.p)
+                capnp_abuilder_clear(a);
+        else if (a.p)
+                capnp_i_set_data(a.m, a.p, a.seg, d.p, d.len);
 }
 
 /**
@@ -771,22 +842,35 @@ CAPNP_PUBLIC void capnp_builder_copy(capnp_builder b, capnp_reader src);
 
 /* ---- building: data ----------------------------------------------------------------------- */
 
-/** @cond internal: one checked store for every width */
-#define CAPNP_I_WRITE(name, type, bits)                                                    \
-        static inline void capnp_builder_set_##name(capnp_builder b, uint32_t off, type v, \
-                                                    type dflt)                             \
-        {                                                                                  \
-                bits x, y;                                                                 \
-                memcpy(&x, &v, sizeof(x));                                                 \
-                memcpy(&y, &dflt, sizeof(y));                                              \
-                x = (bits)(x ^ y);                                                         \
-                if (capnp_i_fits(b.bytes, off, sizeof(x)))                                 \
-                        memcpy(b.d + off, &x, sizeof(x));                                  \
-        }                                                                                  \
-        static inline void capnp_lbuilder_set_##name(capnp_lbuilder l, uint32_t i, type v) \
-        {                                                                                  \
-                if (i < l.len && l.bytes >= sizeof(v))                                     \
-                        memcpy(l.d + (uint64_t)i * l.step / 8, &v, sizeof(v));             \
+/**
+ * @cond internal
+ *
+ * One checked store for every width. A struct of generated code is as large as its type, or there
+ * is none: `least`, the bytes of the type's data section, is the same in all setters of a type, so
+ * that a program that calls one after the other compares once. It is not less than off and the
+ * width.
+ */
+#define CAPNP_I_WRITE(name, type, bits)                                                      \
+        static inline void capnp_i_put_##name(capnp_builder b, uint32_t least, uint32_t off, \
+                                              type v, type dflt)                             \
+        {                                                                                    \
+                bits x, y;                                                                   \
+                memcpy(&x, &v, sizeof(x));                                                   \
+                memcpy(&y, &dflt, sizeof(y));                                                \
+                x = (bits)(x ^ y);                                                           \
+                if (b.bytes >= least)                                                        \
+                        memcpy(b.d + off, &x, sizeof(x));                                    \
+        }                                                                                    \
+        static inline void capnp_builder_set_##name(capnp_builder b, uint32_t off, type v,   \
+                                                    type dflt)                               \
+        {                                                                                    \
+                if (capnp_i_fits(b.bytes, off, sizeof(v)))                                   \
+                        capnp_i_put_##name(b, 0, off, v, dflt);                              \
+        }                                                                                    \
+        static inline void capnp_lbuilder_set_##name(capnp_lbuilder l, uint32_t i, type v)   \
+        {                                                                                    \
+                if (i < l.len && l.bytes >= sizeof(v))                                       \
+                        memcpy(l.d + (uint64_t)i * l.step / 8, &v, sizeof(v));               \
         }
 CAPNP_I_WRITE(u8, uint8_t, uint8_t)
 CAPNP_I_WRITE(u16, uint16_t, uint16_t)
@@ -799,6 +883,15 @@ CAPNP_I_WRITE(i64, int64_t, uint64_t)
 CAPNP_I_WRITE(f32, float, uint32_t)
 CAPNP_I_WRITE(f64, double, uint64_t)
 #undef CAPNP_I_WRITE
+
+static inline void capnp_i_put_bool(capnp_builder b, uint32_t least, uint32_t bit, bool v,
+                                    bool dflt)
+{
+        uint8_t mask = (uint8_t)(1u << (bit % 8));
+
+        if (b.bytes >= least)
+                b.d[bit / 8] = (uint8_t)((b.d[bit / 8] & ~mask) | (v != dflt ? mask : 0));
+}
 /** @endcond */
 
 /**
@@ -811,12 +904,8 @@ CAPNP_I_WRITE(f64, double, uint64_t)
  */
 static inline void capnp_builder_set_bool(capnp_builder b, uint32_t bit, bool v, bool dflt)
 {
-        uint8_t mask = (uint8_t)(1u << (bit % 8));
-
-        if (bit / 8 >= b.bytes)
-                return;
-
-        b.d[bit / 8] = (uint8_t)(v != dflt ? b.d[bit / 8] | mask : b.d[bit / 8] & ~mask);
+        if (bit / 8 < b.bytes)
+                capnp_i_put_bool(b, 0, bit, v, dflt);
 }
 
 /**
@@ -846,10 +935,7 @@ static inline void capnp_lbuilder_set_bool(capnp_lbuilder l, uint32_t i, bool v)
  */
 static inline void capnp_builder_set_text(capnp_builder b, uint16_t i, const char *s)
 {
-        capnp_abuilder a = capnp_builder_any(b, i);
-        size_t n = s ? strlen(s) : 0;
-
-        capnp_i_set_bytes(a.m, a.p, a.seg, s, n, (uint64_t)n + 1);
+        capnp_i_set_string(capnp_builder_any(b, i), s);
 }
 
 #ifdef __cplusplus

@@ -60,25 +60,6 @@ bool client_trusts_server(int fd)
 
 /* ---- TLS ---------------------------------------------------------------------------------- */
 
-struct client_identity *client_identity_free(struct client_identity *i)
-{
-        free(i);
-        return NULL;
-}
-
-bool client_identity_refused(const capos_client *c, struct capos_error *e)
-{
-        static const char by_ca[] = "TLS: the server's certificate is refused";
-
-        if (c->identity && c->identity->refused.code)
-                *e = c->identity->refused;
-        else if (c->identity && strstr(e->text, by_ca))
-                e->code = CAPOS_E_WRONG_KEY;
-        else
-                return false;
-        return true;
-}
-
 /* What the file says of the key that was shown. 0; else said why, in i->refused. */
 static int identity_look(const struct client_identity *i, struct client_known *ret,
                          struct capos_error *e)

@@ -20,19 +20,10 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
-#include <time.h>
 
 enum { FIRST_WAIT_MS = 250, LONGEST_WAIT_MS = 30 * 1000 };
 
 static void back_try(void *arg);
-
-uint64_t client_back_now_ms(void)
-{
-        struct timespec t;
-
-        (void)clock_gettime(CLOCK_BOOTTIME, &t);
-        return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
 
 uint64_t client_back_until_ms(const struct client_back *b, uint64_t expires_at_ms)
 {

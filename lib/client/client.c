@@ -16,6 +16,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 /* How long a try to come back may take, where nothing is said of operations. */
@@ -184,6 +185,25 @@ static bool client_was_misled(const capos_client *c)
                capnp_rpc_feed(rpc, NULL, 0, NULL, 0) == CAPNP_E_PROTOCOL;
 }
 
+struct client_identity *client_identity_free(struct client_identity *i)
+{
+        free(i);
+        return NULL;
+}
+
+bool client_identity_refused(const capos_client *c, struct capos_error *e)
+{
+        static const char by_ca[] = "TLS: the server's certificate is refused";
+
+        if (c->identity && c->identity->refused.code)
+                *e = c->identity->refused;
+        else if (c->identity && strstr(e->text, by_ca))
+                e->code = CAPOS_E_WRONG_KEY;
+        else
+                return false;
+        return true;
+}
+
 int client_outcome(capos_client *c, unsigned n)
 {
         int r = 0;
@@ -307,6 +327,14 @@ void client_hang_up(capos_client *c)
         capnp_conn_on_close(c->conn, NULL, NULL);
         capnp_conn_close(c->conn, (capnp_exception){CAPNP_DISCONNECTED, "done"});
         c->conn = capnp_conn_unref(c->conn);
+}
+
+uint64_t client_back_now_ms(void)
+{
+        struct timespec t;
+
+        (void)clock_gettime(CLOCK_BOOTTIME, &t);
+        return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
 }
 
 void client_back_forget(capos_client *c)

@@ -61,11 +61,6 @@ int capnp_decl_field(const capnp_decl *d, uint32_t i, struct capnp_field_info *r
         return 0;
 }
 
-const char *capnp_decl_enumerant(const capnp_decl *d, uint16_t v)
-{
-        return d->kind == CAPNP_DECL_ENUM && v < d->n ? d->enumerants[v] : NULL;
-}
-
 /* ---- methods ------------------------------------------------------------------------------ */
 
 static struct capnp_method_info method_info(const capnp_decl *d, uint32_t i)
@@ -106,6 +101,21 @@ int capnp_schema_method(const capnp_schema *s, uint64_t interface, uint32_t i,
         }
 
         return CAPNP_E_UNKNOWN;
+}
+
+const char *capnp_method_doc(const capnp_schema *s, const struct capnp_method_info *m)
+{
+        const capnp_decl *d = dynamic_interface(s, m->interface);
+
+        return d ? capnp_decl_member_doc(d, m->ordinal) : "";
+}
+
+int capnp_method_annotation(const capnp_schema *s, const struct capnp_method_info *m, uint64_t id,
+                            struct capnp_annotation *ret_a)
+{
+        const capnp_decl *d = dynamic_interface(s, m->interface);
+
+        return d ? capnp_decl_annotation(d, m->ordinal, id, ret_a) : CAPNP_E_UNKNOWN;
 }
 
 /* The only method of that name in the whole registry. */

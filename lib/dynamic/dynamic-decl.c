@@ -92,6 +92,11 @@ uint32_t dynamic_decl_member(const capnp_decl *d, const char *name, size_t len)
         return found ? found->i : UINT32_MAX;
 }
 
+const char *capnp_decl_enumerant(const capnp_decl *d, uint16_t v)
+{
+        return d->kind == CAPNP_DECL_ENUM && v < d->n ? d->enumerants[v] : NULL;
+}
+
 static int decl_set_name(capnp_decl *d)
 {
         capnp_text name = node_display_name(d->r);
@@ -103,60 +108,6 @@ static int decl_set_name(capnp_decl *d)
         d->name = name.p;
         /* The compiler counts a file's name up to its last point as a prefix. */
         d->short_name = name.p + (d->kind == CAPNP_DECL_FILE ? 0 : prefix);
-        return 0;
-}
-
-/* ---- types -------------------------------------------------------------------------------- */
-
-static void type_read_any(type_any_pointer_reader r, struct dynamic_type *t)
-{
-        type_any_pointer_parameter_reader p;
-
-        switch (type_any_pointer_which(r)) {
-        case TYPE_ANY_POINTER_UNCONSTRAINED:
-                t->is_cap =
-                        type_any_pointer_unconstrained_which(type_any_pointer_unconstrained(r)) ==
-                        TYPE_ANY_POINTER_UNCONSTRAINED_CAPABILITY;
-                break;
-        case TYPE_ANY_POINTER_PARAMETER:
-                p = type_any_pointer_parameter(r);
-                t->is_param = true;
-                t->id = type_any_pointer_parameter_scope_id(p);
-                t->param = type_any_pointer_parameter_parameter_index(p);
-                break;
-        case TYPE_ANY_POINTER_IMPLICIT_METHOD_PARAMETER:
-                break;
-        }
-}
-
-int dynamic_type_read(type_reader r, struct dynamic_type *ret_t)
-{
-        struct dynamic_type t = {0};
-
-        while (type_which(r) == TYPE_LIST) {
-                if (++t.lists >= DYNAMIC_DEPTH)
-                        return CAPNP_E_POISON;
-                r = type_list__element_type(type_list_(r));
-        }
-
-        t.which = type_which(r);
-        if (t.which > TYPE_ANY_POINTER)
-                return CAPNP_E_POISON;
-
-        if (t.which == TYPE_ENUM)
-                t.id = type_enum_type_id(type_enum(r));
-        if (t.which == TYPE_STRUCT) {
-                t.id = type_struct_type_id(type_struct(r));
-                t.brand = type_struct_brand(type_struct(r));
-        }
-        if (t.which == TYPE_INTERFACE) {
-                t.id = type_interface_type_id(type_interface(r));
-                t.brand = type_interface_brand(type_interface(r));
-        }
-        if (t.which == TYPE_ANY_POINTER)
-                type_read_any(type_any_pointer(r), &t);
-
-        *ret_t = t;
         return 0;
 }
 

@@ -84,13 +84,6 @@ const char *capnp_decl_member_doc(const capnp_decl *d, uint32_t i)
         return d->docs && i < d->n && d->docs[i] ? d->docs[i] : "";
 }
 
-const char *capnp_method_doc(const capnp_schema *s, const struct capnp_method_info *m)
-{
-        const capnp_decl *d = dynamic_interface(s, m->interface);
-
-        return d ? capnp_decl_member_doc(d, m->ordinal) : "";
-}
-
 /* ---- annotations -------------------------------------------------------------------------- */
 
 static annotation_list annotations_of(const capnp_decl *d, uint32_t member)
@@ -161,12 +154,4 @@ int capnp_decl_annotation(const capnp_decl *d, uint32_t member, uint64_t id,
         }
 
         return CAPNP_E_UNKNOWN;
-}
-
-int capnp_method_annotation(const capnp_schema *s, const struct capnp_method_info *m, uint64_t id,
-                            struct capnp_annotation *ret_a)
-{
-        const capnp_decl *d = dynamic_interface(s, m->interface);
-
-        return d ? capnp_decl_annotation(d, m->ordinal, id, ret_a) : CAPNP_E_UNKNOWN;
 }

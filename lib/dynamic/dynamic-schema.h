@@ -123,8 +123,6 @@ static inline void dynamic_decl_freep(capnp_decl **d)
         *d = dynamic_decl_free(*d);
 }
 
-/* Reads a type. 0; CAPNP_E_POISON: nested too deeply, or of no known kind. */
-int dynamic_type_read(type_reader r, struct dynamic_type *ret_t) CAPNP_MUST_USE;
 /* The member with a name; UINT32_MAX: none. name needs no NUL. */
 uint32_t dynamic_decl_member(const capnp_decl *d, const char *name, size_t len);
 
@@ -156,6 +154,8 @@ const capnp_decl *dynamic_interface(const capnp_schema *s, uint64_t id);
  */
 uint32_t dynamic_supers(const capnp_schema *s, uint64_t id, const capnp_decl **ret_all);
 
+/* Reads a type. 0; CAPNP_E_POISON: nested too deeply, or of no known kind. */
+int dynamic_type_read(type_reader r, struct dynamic_type *ret_t) CAPNP_MUST_USE;
 /* Replaces a type parameter by what it stands for; an unknown one stays AnyPointer. */
 void dynamic_type_resolve(struct dynamic_type *t, const struct dynamic_env **env);
 /* How values of a type lie in a list. */

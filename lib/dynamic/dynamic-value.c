@@ -87,6 +87,58 @@ const char *dynamic_type_word(const struct dynamic_type *t)
         return t->is_cap && t->which == TYPE_ANY_POINTER ? "Capability" : words[t->which];
 }
 
+static void type_read_any(type_any_pointer_reader r, struct dynamic_type *t)
+{
+        type_any_pointer_parameter_reader p;
+
+        switch (type_any_pointer_which(r)) {
+        case TYPE_ANY_POINTER_UNCONSTRAINED:
+                t->is_cap =
+                        type_any_pointer_unconstrained_which(type_any_pointer_unconstrained(r)) ==
+                        TYPE_ANY_POINTER_UNCONSTRAINED_CAPABILITY;
+                break;
+        case TYPE_ANY_POINTER_PARAMETER:
+                p = type_any_pointer_parameter(r);
+                t->is_param = true;
+                t->id = type_any_pointer_parameter_scope_id(p);
+                t->param = type_any_pointer_parameter_parameter_index(p);
+                break;
+        case TYPE_ANY_POINTER_IMPLICIT_METHOD_PARAMETER:
+                break;
+        }
+}
+
+int dynamic_type_read(type_reader r, struct dynamic_type *ret_t)
+{
+        struct dynamic_type t = {0};
+
+        while (type_which(r) == TYPE_LIST) {
+                if (++t.lists >= DYNAMIC_DEPTH)
+                        return CAPNP_E_POISON;
+                r = type_list__element_type(type_list_(r));
+        }
+
+        t.which = type_which(r);
+        if (t.which > TYPE_ANY_POINTER)
+                return CAPNP_E_POISON;
+
+        if (t.which == TYPE_ENUM)
+                t.id = type_enum_type_id(type_enum(r));
+        if (t.which == TYPE_STRUCT) {
+                t.id = type_struct_type_id(type_struct(r));
+                t.brand = type_struct_brand(type_struct(r));
+        }
+        if (t.which == TYPE_INTERFACE) {
+                t.id = type_interface_type_id(type_interface(r));
+                t.brand = type_interface_brand(type_interface(r));
+        }
+        if (t.which == TYPE_ANY_POINTER)
+                type_read_any(type_any_pointer(r), &t);
+
+        *ret_t = t;
+        return 0;
+}
+
 /* ---- type parameters ---------------------------------------------------------------------- */
 
 /* The scope of a brand that speaks about a declaration. */

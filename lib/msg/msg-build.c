@@ -18,9 +18,26 @@ _Static_assert(sizeof(capnp_builder) == 32 && offsetof(capnp_builder, d) == 8 &&
                        offsetof(capnp_builder, ptrs) == 24,
                "two pairs of words");
 
-static void words_zero(uint64_t *p, uint64_t n)
+/* Most of what is made is small, and a call costs more than it saves. */
+static inline void words_zero(uint64_t *p, uint64_t n)
 {
-        memset(p, 0, n * sizeof(*p));
+        if (n > 512) {
+                memset(p, 0, n * sizeof(*p));
+                return;
+        }
+
+        for (uint64_t *end = p + n / 8 * 8; p != end; p += 8)
+                memset(p, 0, 8 * sizeof(*p));
+        if (n & 4) {
+                memset(p, 0, 4 * sizeof(*p));
+                p += 4;
+        }
+        if (n & 2) {
+                memset(p, 0, 2 * sizeof(*p));
+                p += 2;
+        }
+        if (n & 1)
+                *p = 0;
 }
 
 void capnp_abuilder_clear(capnp_abuilder a)
@@ -160,18 +177,12 @@ static struct ptr_place bytes_place(capnp_abuilder a, uint64_t n)
 }
 
 /* A slot that is full, a segment that is, or nothing to put there. */
-__attribute__((noinline)) static void bytes_set(capnp_msg *m, uint64_t *slot, uint32_t seg,
-                                                const void *from, uint64_t len, uint64_t n)
+__attribute__((noinline)) static void bytes_set(capnp_msg *m, uint64_t *slot, uint64_t seg,
+                                                const void *from, uint64_t len, unsigned more)
 {
-        capnp_abuilder a = {m, slot, seg};
-        struct ptr_place o;
+        capnp_abuilder a = {m, slot, (uint32_t)seg};
+        struct ptr_place o = bytes_place(a, len + more);
 
-        if (!a.m || !from) {
-                capnp_abuilder_clear(a);
-                return;
-        }
-
-        o = bytes_place(a, n);
         if (!o.p)
                 return;
 
@@ -184,47 +195,70 @@ static inline void bytes_copy(uint8_t *to, const uint8_t *from, uint64_t len)
 {
         uint64_t head[2], tail[2];
 
-        if (len < 16 || len > 32) {
+        if (len - 16 <= 16) {
+                memcpy(head, from, 16);
+                memcpy(tail, from + len - 16, 16);
+                memcpy(to, head, 16);
+                memcpy(to + len - 16, tail, 16);
+        } else if (len - 8 < 8) {
+                memcpy(head, from, 8);
+                memcpy(tail, from + len - 8, 8);
+                memcpy(to, head, 8);
+                memcpy(to + len - 8, tail, 8);
+        } else {
                 memcpy(to, from, len);
-                return;
         }
-
-        memcpy(head, from, 16);
-        memcpy(tail, from + len - 16, 16);
-        memcpy(to, head, 16);
-        memcpy(to + len - 16, tail, 16);
 }
 
 /*
  * The way nearly every text takes: into an empty slot, with room in its segment. In full here,
- * with nothing after the copy, because texts are what most messages are made of. n: bytes of the
- * list, of which len are given.
+ * with nothing after the copy, because texts are what most messages are made of. more: bytes of the
+ * list behind what is given, which are zeros.
  */
-void capnp_i_set_bytes(capnp_msg *m, uint64_t *slot, uint32_t seg, const void *from, uint64_t len,
-                       uint64_t n)
+static inline void bytes_put(capnp_msg *m, uint64_t *slot, uint64_t seg, const void *from,
+                             uint64_t len, unsigned more)
 {
         struct capnp_i_segment *s;
-        uint64_t words = (n + 7) / 8, at;
-        uint64_t *p;
+        uint64_t n = len + more;
+        uint32_t at, end;
+        uint64_t *base;
+        uint8_t *p;
 
-        if (!m || !from || !n || n >= PTR_LIST_END || ptr_load(slot)) {
-                bytes_set(m, slot, seg, from, len, n);
+        if (len - !more >= PTR_LIST_END - 1 || ptr_load(slot)) {
+                bytes_set(m, slot, seg, from, len, more);
                 return;
         }
 
+        /* 29 bits each. */
         s = &m->segs[seg];
         at = s->words;
-        if (words > s->room - at) {
-                bytes_set(m, slot, seg, from, len, n);
+        end = at + (uint32_t)((n + 7) / 8);
+        if (end > s->room) {
+                bytes_set(m, slot, seg, from, len, more);
                 return;
         }
 
-        p = s->base + at;
-        s->words = (uint32_t)(at + words);
-        ptr_store(slot, ptr_aim(ptr_to_list(CAPNP_SIZE_BYTE, (uint32_t)n),
-                                (int64_t)at - ptr_at(s->base, slot) - 1));
-        p[words - 1] = 0;
-        bytes_copy((uint8_t *)p, from, len);
+        s->words = end;
+        base = s->base;
+        base[(uint64_t)end - 1] = 0;
+        p = (uint8_t *)(base + at);
+        /*
+         * What is new lies behind its slot. Half of a distance in bytes is one in words, two bits
+         * from the right, where it belongs; it counts from the end of the slot.
+         */
+        ptr_store(slot, (n * 8 + CAPNP_SIZE_BYTE) << 32 |
+                                ((uint32_t)((uint64_t)(p - (uint8_t *)slot) / 2) - 4 + PTR_LIST));
+        bytes_copy(p, from, len);
+}
+
+void capnp_i_set_text(capnp_msg *m, uint64_t *slot, uint64_t seg, const char *from, uint64_t len)
+{
+        bytes_put(m, slot, seg, from, len, 1);
+}
+
+void capnp_i_set_data(capnp_msg *m, uint64_t *slot, uint64_t seg, const uint8_t *from, uint64_t len)
+{
+        bytes_put(m, slot, seg, from, len, 0);
 }
 
 uint8_t *capnp_abuilder_init_data(capnp_abuilder a, uint32_t len)

@@ -233,14 +233,13 @@ static inline const uint8_t *any_bytes(capnp_any a, const struct ptr_target *t, 
         return (const uint8_t *)ptr_claim(a.m, t, ((uint64_t)*ret_len + 7) / 8);
 }
 
-__attribute__((noinline)) static capnp_text text_slow(capnp_any a, capnp_text dflt)
+__attribute__((noinline)) static capnp_text text_slow(capnp_msg *m, const uint64_t *slot,
+                                                      uint32_t seg)
 {
+        capnp_any a = {m, slot, seg, 0};
         struct ptr_target t;
         const uint8_t *p;
         uint32_t n;
-
-        if (!a.p || !ptr_load(a.p))
-                return dflt.p ? dflt : (capnp_text){"", 0};
 
         if (!any_open(&a, NULL, &t))
                 return (capnp_text){"", 0};
@@ -253,32 +252,33 @@ __attribute__((noinline)) static capnp_text text_slow(capnp_any a, capnp_text df
         return (capnp_text){(const char *)p, n - 1};
 }
 
-/* The slow way's checks for a near pointer; whatever fails one is done again there. */
-capnp_text capnp_i_text(capnp_msg *m, const uint64_t *slot, uint32_t seg, capnp_text dflt)
+/*
+ * The slow way's checks for a near pointer; whatever fails one is done again there. Bytes are
+ * counted from the segment's first one, and up to the text's last, the NUL: without it that is a
+ * huge number.
+ */
+capnp_text capnp_i_text(capnp_msg *m, const uint64_t *slot, uint32_t seg)
 {
         const struct capnp_i_segment *s;
-        const uint8_t *p;
-        uint64_t w, at, words;
-        uint32_t n;
+        uint64_t w, at, room, last;
+        uintptr_t p;
 
-        if (!m || !slot)
-                return text_slow((capnp_any){m, slot, seg, 0}, dflt);
+        if (!m)
+                return text_slow(m, slot, seg);
 
         w = ptr_load(slot);
         s = &m->segs[seg];
-        n = ptr_count(w);
-        at = (uint64_t)(ptr_at(s->base, slot) + 1 + ptr_offset(w));
-        words = ((uint64_t)n + 7) / 8;
-        if ((w & PTR_BYTES_MASK) != PTR_BYTES || !n || at > s->words || words > s->words - at ||
-            words > m->budget)
-                return text_slow((capnp_any){m, slot, seg, 0}, dflt);
+        /* Of a list the offset's last two bits, which are not part of it, are 01. */
+        p = (uintptr_t)(slot + 1) + ((uint64_t)(int32_t)(uint32_t)w - PTR_LIST) * 2;
+        at = p - (uintptr_t)s->base;
+        room = s->words * UINT64_C(8);
+        last = (uint64_t)ptr_count(w) - 1;
+        if ((w & PTR_BYTES_MASK) != PTR_BYTES || at > room || last >= room - at ||
+            last / 8 >= m->budget || ((const uint8_t *)p)[last])
+                return text_slow(m, slot, seg);
 
-        p = (const uint8_t *)(s->base + at);
-        if (p[n - 1])
-                return text_slow((capnp_any){m, slot, seg, 0}, dflt);
-
-        m->budget -= words;
-        return (capnp_text){(const char *)p, n - 1};
+        m->budget -= last / 8 + 1;
+        return (capnp_text){(const char *)p, (uint32_t)last};
 }
 
 capnp_data capnp_i_data(capnp_msg *m, const uint64_t *slot, uint32_t seg, capnp_data dflt)

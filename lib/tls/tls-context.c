@@ -186,7 +186,7 @@ static int server_on_certificate(X509_STORE_CTX *c, void *arg)
 
 static TLS_ADD_EXTENSION(server_add_nonce)
 {
-        const uint8_t *nonce = capos_i_tls_nonce_peek(SSL_get_app_data(s));
+        const uint8_t *nonce = SSL_get_app_data(s);
 
         (void)type;
         (void)context;

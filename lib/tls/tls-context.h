@@ -19,12 +19,11 @@ struct capos_i_tls_context {
 
 /* Sets what both sides of every connection have: TLS 1.3, two ciphers, no tickets. 0; -ENOMEM. */
 int capos_i_tls_settings(SSL_CTX *c) CAPNP_MUST_USE;
-/* The nonce of a connection; NULL: none. What SSL_get_app_data() gives is the connection's. */
-const uint8_t *capos_i_tls_nonce_peek(const struct capos_i_tls *t);
 
 /* Counted; returns x. */
 struct capos_i_tls_context *capos_i_tls_context_ref(struct capos_i_tls_context *x);
-/* The SSL of a new connection. NULL: no memory. */
+/* The SSL of a new connection. Its SSL_set_app_data() is the nonce that it sends, or none. NULL: no
+ * memory. */
 SSL *capos_i_tls_context_new_ssl(const struct capos_i_tls_context *x, const char *host);
 /* Whether a text is an address and not a name. */
 bool capos_i_tls_is_address(const char *host);

@@ -59,7 +59,7 @@ struct capos_i_tls {
         enum tls_state state;
         uint8_t greeting[GREETING];
         unsigned greeted, handed; /* bytes of it that have come, and those that libssl has */
-        bool started, shut, peer_shut, has_nonce, flooded;
+        bool started, shut, peer_shut, flooded;
         uint32_t records;
         uint64_t handshake_bytes, data_bytes, extras;
         struct tls_transcript transcript;
@@ -226,11 +226,6 @@ static TLS_ON_MESSAGE(tls_on_message)
                 capos_i_tls_transcript_add(&t->transcript, !ours, b, len);
         else if (!ours && ++t->extras > EXTRAS * (1 + t->data_bytes / EXTRAS_BYTES))
                 t->flooded = true;
-}
-
-const uint8_t *capos_i_tls_nonce_peek(const struct capos_i_tls *t)
-{
-        return t->has_nonce ? t->nonce : NULL;
 }
 
 /* A peer that speaks plain Cap'n Proto. */
@@ -605,10 +600,8 @@ static int tls_new(struct capos_i_tls_context *x, const struct capos_i_tls_plan 
         t->plan = *p;
         t->plan.host = NULL;
         t->plan.nonce = NULL;
-        if (p->nonce) {
+        if (p->nonce)
                 memcpy(t->nonce, p->nonce, sizeof(t->nonce));
-                t->has_nonce = true;
-        }
         t->ssl = capos_i_tls_context_new_ssl(x, p->host);
         r = t->ssl ? tls_set_bio(t) : -ENOMEM;
         if (r) {
@@ -616,7 +609,7 @@ static int tls_new(struct capos_i_tls_context *x, const struct capos_i_tls_plan 
                 return r;
         }
 
-        SSL_set_app_data(t->ssl, t);
+        SSL_set_app_data(t->ssl, p->nonce ? t->nonce : NULL);
         SSL_set_msg_callback(t->ssl, tls_on_message);
         SSL_set_msg_callback_arg(t->ssl, t);
         if (x->asks)

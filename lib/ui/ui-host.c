@@ -392,7 +392,7 @@ static int offer_may(const capos_ui *ui, const struct capos_ui_offering *what,
 
         if (!what->name[0] || ui_text_wrong(UI_TEXT_CAPABILITY, capnp_text_of(what->name)))
                 return ui_why(why, nowhere, "refused.spec: not a capability's name");
-        if (!what->asked_for && capos_ui_consent_of(ui, what->name) == CAPOS_UI_NEVER)
+        if (!what->asked_for && ui_saved_consent(&ui->saved, what->name) == CAPOS_UI_NEVER)
                 return ui_why(why, nowhere, "refused.person: it may never show panes");
         if (ui->noffers >= UI_OFFERS)
                 return ui_why(why, nowhere, "over-quota.ui-offers: more than %d", UI_OFFERS);
@@ -451,7 +451,7 @@ static int offer_start(capos_ui_offer *o, const struct capos_ui_offering *what, 
         struct ui_refused refused;
         int r;
 
-        if (what->asked_for || capos_ui_consent_of(o->ui, o->name) == CAPOS_UI_ALWAYS)
+        if (what->asked_for || ui_saved_consent(&o->ui->saved, o->name) == CAPOS_UI_ALWAYS)
                 return offer_begin(o, object);
 
         r = consent_ask(o, object, &refused);

@@ -88,6 +88,13 @@ struct ui_saved_service *ui_saved_find(const struct ui_saved *s, const char *nam
         return NULL;
 }
 
+enum capos_ui_consent ui_saved_consent(const struct ui_saved *s, const char *name)
+{
+        const struct ui_saved_service *of = ui_saved_find(s, name);
+
+        return of ? of->consent : CAPOS_UI_ASK;
+}
+
 static struct ui_saved_pane *pane_find(const struct ui_saved_service *of, capnp_data id)
 {
         for (struct capnp_i_list *l = of->panes.next; l != &of->panes; l = l->next) {

@@ -68,6 +68,8 @@ void ui_saved_reset(struct ui_saved *s);
 
 /* NULL: nothing is known of it. */
 struct ui_saved_service *ui_saved_find(const struct ui_saved *s, const char *name);
+/* Whether a service may show panes; one of which nothing is known has to ask. */
+enum capos_ui_consent ui_saved_consent(const struct ui_saved *s, const char *name);
 struct ui_saved_pane *ui_saved_find_pane(const struct ui_saved *s, const char *name, capnp_data id);
 /* As they are, or new ones. 0; CAPNP_E_LIMIT: there are too many; -ENOMEM. */
 int ui_saved_get(struct ui_saved *s, const char *name,

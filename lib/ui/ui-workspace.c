@@ -1,6 +1,6 @@
 /*
  * What holds for all services together: where their panes go, how they are drawn, what a person is
- * asked, when something is due.
+ * asked.
  *
  * A front end is told when everything is in order again, and may only look then; so nothing in here
  * reads a list on after it has told something.
@@ -11,35 +11,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-
-/* ---- the time -------------------------------------------------------------------------------- */
-
-static void due_by(uint64_t *due, uint64_t at_ms)
-{
-        if (at_ms && at_ms < *due)
-                *due = at_ms;
-}
-
-void ui_rewake(capos_ui *ui)
-{
-        uint64_t due = UINT64_MAX;
-
-        due_by(&due, ui->theme_until_ms);
-        for (struct capnp_i_list *l = ui->offers.next; l != &ui->offers; l = l->next)
-                due_by(&due, CAPNP_I_OF(l, capos_ui_offer, link)->theme_until_ms);
-        for (struct capnp_i_list *l = ui->surfaces.next; l != &ui->surfaces; l = l->next) {
-                const capos_ui_surface *s = CAPNP_I_OF(l, capos_ui_surface, link);
-
-                due_by(&due, ui_pane_next_ms(s->pane));
-                if (s->poll)
-                        due_by(&due, s->poll_until_ms);
-        }
-        if (due == UINT64_MAX || due == ui->wake_ms)
-                return;
-
-        ui->wake_ms = due;
-        UI_TELL(ui, wake, due);
-}
 
 /* ---- layout ---------------------------------------------------------------------------------- */
 

@@ -94,6 +94,11 @@ static inline capnp_data ui_surface_id(const capos_ui_surface *s)
         return (capnp_data){s->pane->id, s->pane->id_len};
 }
 
+/* ---- ui-due.c ---- */
+
+/* Tells the front end when it should tick. After whatever may have changed that. */
+void ui_rewake(capos_ui *ui);
+
 /* ---- ui-poll.c ---- */
 
 /* Queues an event (NULL: one that there was no memory for) and ends a poll that waits for it. */
@@ -120,8 +125,6 @@ void ui_relayout(capos_ui *ui);
 void ui_restyle(capos_ui *ui);
 /* Whether a service may wish for a look by now: one in UI_THEME_MS. 0; CAPNP_E_EXCEPTION. */
 int ui_wish_may(const capos_ui_offer *o, struct ui_refused *ret_why) CAPNP_MUST_USE;
-/* Tells the front end when it should tick. After whatever may have changed that. */
-void ui_rewake(capos_ui *ui);
 
 /* Has a person asked, when it is this question's turn. Its `answered` is called once, later.
  * 0; CAPNP_E_EXCEPTION: refused, and nobody is asked; -ENOMEM. */

@@ -208,9 +208,7 @@ bool capos_ui_answer(capos_ui *ui, uint64_t id, bool yes)
 
 enum capos_ui_consent capos_ui_consent_of(const capos_ui *ui, const char *service)
 {
-        const struct ui_saved_service *of = ui_saved_find(&ui->saved, service);
-
-        return of ? of->consent : CAPOS_UI_ASK;
+        return ui_saved_consent(&ui->saved, service);
 }
 
 int capos_ui_set_consent(capos_ui *ui, const char *service, enum capos_ui_consent c)
