@@ -645,6 +645,7 @@ struct slots {
         struct slot *v;
         uint32_t n, free, live; /* free: index of the first free slot, n when there is none */
         uint32_t most;          /* that were live at once so far */
+        uint32_t upper;         /* that are in the upper half of it */
 };
 
 static inline struct slot *capnp_i_slots_get(const struct slots *s, uint32_t id)

@@ -27,29 +27,58 @@ static int slots_new(struct slots *s, void *p, uint32_t *ret_id)
                         v[i] = (struct slot){.next_free = i + 1};
                 s->v = v;
                 s->n = n;
+                s->upper = 0;
         }
 
         *ret_id = s->free;
         s->free = s->v[*ret_id].next_free;
         s->v[*ret_id] = (struct slot){.p = p, .live = true};
         s->live++;
+        s->upper += *ret_id >= s->n / 2;
         if (s->live > s->most)
                 s->most = s->live;
         return 0;
 }
 
-/* A table that has become empty gives back what it had grown to. */
+/* Whether half of it would do. As many as a quarter have to come before it grows again, so a peer
+ * cannot have it grow and shrink all the time. */
+static bool slots_are_many(const struct slots *s)
+{
+        return s->n > SLOTS_KEPT && !s->upper && s->live < s->n / 4;
+}
+
+static void slots_shrink(struct slots *s)
+{
+        struct slot *v;
+        uint32_t i;
+
+        while (slots_are_many(s)) {
+                s->n /= 2;
+                for (i = s->n / 2; i < s->n; i++)
+                        s->upper += s->v[i].live;
+        }
+        s->free = s->n;
+        for (i = s->n; i--;)
+                if (!s->v[i].live) {
+                        s->v[i].next_free = s->free;
+                        s->free = i;
+                }
+        v = realloc(s->v, s->n * sizeof(*v));
+        if (v) /* else it stays where it is, as long as it was */
+                s->v = v;
+}
+
+/* A table that is nearly empty gives back what it had grown to, when no one in its upper half is
+ * left. */
 static void slots_drop(struct slots *s, uint32_t id)
 {
         assert(id < s->n && s->v[id].live && s->live);
         s->v[id] = (struct slot){.next_free = s->free};
         s->free = id;
         s->live--;
-        if (s->live || s->n <= SLOTS_KEPT)
-                return;
-
-        free(s->v);
-        *s = (struct slots){.most = s->most};
+        s->upper -= id >= s->n / 2;
+        if (slots_are_many(s))
+                slots_shrink(s);
 }
 
 static void slots_deinit(struct slots *s)
