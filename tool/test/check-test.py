@@ -215,6 +215,12 @@ CASES = {
         header('#include "msg-list.h"'),
         [(5, "its like"), (5, "alone, gcc"), (5, "alone, clang")],
     ),
+    "daemon/kit/include/capos/kit-none.h": (
+        header("uint32_t kit_none(uint32_t n);"), [(5, "kit_none.*not documented")]),
+    "daemon/kit/include/capos/kit-alone.h": (
+        header(*DOC, "size_t kit_alone(uint32_t n);"),
+        [(11, "alone, gcc"), (11, "alone, clang")],
+    ),
     # Calls by name, there and back: each circle is told once, where it is shortest. Through a table, or
     # to what has only the same name, there is no way back; a macro calls where it is used.
     "daemon/a/back.c": (
