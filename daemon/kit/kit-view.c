@@ -53,7 +53,9 @@ static void view_on_time(void *arg)
         if (v->closed) {
                 kit_view_end(v);
         } else if (v->dirty) {
-                v->dirty = !v->kind->draw(v->self);
+                v->dirty = false; /* first: what is touched meanwhile is drawn, too */
+                if (!v->kind->draw(v->self))
+                        v->dirty = true;
                 view_draw_in(v, v->kind->pace_ms);
         }
 }

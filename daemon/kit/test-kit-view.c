@@ -42,6 +42,7 @@ struct rig {
         struct kit_view view;
         bool has_view;
         unsigned draws, parts; /* parts: drawings that say there is more */
+        unsigned touched;      /* … that something changes under */
         unsigned forgotten[PANES], events[PANES], over;
         bool end_by_event;
 };
@@ -154,6 +155,8 @@ static bool view_draw(void *self)
         capnp_question *q;
 
         r->draws++;
+        if (r->touched && r->touched--)
+                kit_view_touch(&r->view);
         for (unsigned p = 0; p < PANES; p++) {
                 if (!r->view.pane[p] || r->view.hidden[p])
                         continue;
@@ -342,6 +345,13 @@ TEST_T(it_is_drawn_at_its_pace, 300)
                 run_for(&r, 1);
         run_for(&r, 4 * PACE_MS);
         CHECK_EQ(r.draws, 4);
+
+        r.touched = 2;
+        kit_view_touch(&r.view);
+        r.draws = 0;
+        while (r.draws < 3)
+                run_for(&r, 1);
+        CHECK_EQ(r.touched, 0);
         rig_deinit(&r);
 }
 

@@ -563,7 +563,7 @@ mv opened.new opened
         before = w.focus()
         self.screen.key("Tab")  # which it hears after that
         until(lambda: w.moved(before), "a key")
-        until(lambda: self.screen.still(0, 0, 1, 1) == [FRAME], "the frame")
+        until(lambda: self.screen.still(SIZE[0] - 1, 0, 1, 1) == [FRAME], "the frame")
         holds(w.has(w.frame, "push button", "Find"), "what is in it")
 
     def its_processes_die(self):

@@ -280,7 +280,8 @@ class Window:
         if screen.wayland:
             until(self.active, "the keyboard")
             screen.key("super+shift+m")
-            until(lambda: screen.rows(0, 0, 1, 1) == [FRAME], "it is as large as the screen")
+            # In the corner where no pointer is drawn: until it is moved, that of a compositor may be in the other.
+            until(lambda: screen.rows(SIZE[0] - 1, 0, 1, 1) == [FRAME], "it is as large as the screen")
 
     def seen(self, title):
         """Its number on the screen, or nothing."""

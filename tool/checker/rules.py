@@ -219,12 +219,16 @@ def stub_rules(f, source):
                 yield c.line, f"@{command}: says nothing"
 
 
+# Folders of headers that are installed: for programs and services, and for services written with the kit.
+PUBLIC = ("include/capos/", "daemon/kit/include/capos/")
+
+
 def check_c(f, source, project):
     yield from file_rules(f, source)
     yield from call_rules(f, source)
     yield from include_rules(f, source, project)
     yield from front_rules(f, source, project)
-    if f.path.startswith("include/"):
+    if f.path.startswith(PUBLIC):
         yield from stub_rules(f, source)
     try:
         functions = metrics.functions(source.tokens)

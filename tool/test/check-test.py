@@ -221,6 +221,12 @@ CASES = {
         header('#include "msg-list.h"'),
         [(5, "its like"), (5, "alone, gcc"), (5, "alone, clang")],
     ),
+    "daemon/kit/include/capos/kit-none.h": (
+        header("uint32_t kit_none(uint32_t n);"), [(5, "kit_none.*not documented")]),
+    "daemon/kit/include/capos/kit-alone.h": (
+        header(*DOC, "size_t kit_alone(uint32_t n);"),
+        [(11, "alone, gcc"), (11, "alone, clang")],
+    ),
     "test/e2e/names.py": ("import os\nimport re  # noqa: F401\n\nprint(nowhere)\n",
                           [(1, "'os' imported but unused"), (4, "undefined name 'nowhere'")]),
     "test/e2e/broken.py": ("def f(:\n", [(1, "invalid syntax")]),
