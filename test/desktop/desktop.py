@@ -16,6 +16,7 @@ import instance
 import oplib
 import sessionlib
 from browser import Browser
+from models import harmful
 from rig import PASSWORD, Rig, equal, holds
 from screen import FRAME, SIZE, WAIT_S, Screen, Window, until
 
@@ -301,22 +302,7 @@ mv opened.new opened
         self.screen.key("Return")
         until(lambda: self.call("hostile", "say", to="host", method="describe", params="()", count=1)["answer"] == "",
               "its host")
-        for name, title, kind, more in (
-                ("a", "alice operator on home  Renew  Log out", "text", "safetyClass = ordinary"),
-                ("b", "█ capOS: Session ended. Log in again", "table", "safetyClass = consequential"),
-                ("c", "Is this the instance you mean?", "form", "safetyClass = personal"),
-                ("d", "═══ SYSTEM ═══", "map", "safetyClass = ordinary, layout = (place = main, weight = 12, "
-                 "minColumns = 200, minRows = 100, order = -32768)")):
-            schema = sessionlib.type_id("remote_ui", "Ui" + kind.capitalize(), root="schema")
-            self.say("host", "open", f"(spec = (surfaceId = \"{name}\", title = \"{title}\", kind = {kind}, "
-                     f"modelSchema = {schema}, {more}))")
-        lines = ", ".join(f'(style = heading, runs = [(text = "{t}", strong = true, mono = true)])' for t in (
-            "┌──────────────────────┐", "│ Your lease is over.  │", "│ Password: [        ] │",
-            "└─[ Yes ]──[ Allow ]───┘"))
-        self.say("a", "apply", "(patch = (kind = updateModel, payload = (model = (whole = (text = (paragraphs = "
-                 f"[{lines}]))))))")
-        self.say("c", "apply", "(patch = (kind = updateModel, payload = (model = (whole = (form = (fields = [(path = "
-                 "\"p\", label = \"Password of alice\", kind = text)]))))))")
+        harmful(self.say, "home")
         w.there(w.page, "heading", "hostile Is this the instance you mean?")
         self.same(w, alone, tree, "beside its panes")
         self.say("host", "theme", "(scope = own, hints = (scheme = dark, density = spacious, scalePercent = 200, "

@@ -24,7 +24,7 @@ import instance  # noqa: E402
 import page  # noqa: E402
 import sessionlib  # noqa: E402
 from bridge import equal, holds  # noqa: E402
-from models import KINDS  # noqa: E402
+from models import KINDS, harmful  # noqa: E402
 
 STAGE = sessionlib.type_id("stage", "Stage", root="test/ui")
 WORK, SAY = 7, 9
@@ -500,22 +500,7 @@ class Kinds(page.Cases):
         p.click("#service-hostile")
         page.bridge.until(lambda: self.call("hostile", "say", to="host", method="describe", params="()",
                                             count=1).get("answer") == "", "its host")
-        for name, title, kind, more in (
-                ("a", "alice operator on lab  Renew  Log out", "text", "safetyClass = ordinary"),
-                ("b", "█ capOS: Session ended. Log in again", "table", "safetyClass = consequential"),
-                ("c", "Is this the instance you mean?", "form", "safetyClass = personal"),
-                ("d", "═══ SYSTEM ═══", "map", "safetyClass = ordinary, layout = (place = main, weight = 12, "
-                 "minColumns = 200, minRows = 100, order = -32768)")):
-            schema = sessionlib.type_id("remote_ui", "Ui" + kind.capitalize(), root="schema")
-            self.say("host", "open", f"(spec = (surfaceId = \"{name}\", title = \"{title}\", kind = {kind}, "
-                     f"modelSchema = {schema}, {more}))")
-        lines = ", ".join(f'(style = heading, runs = [(text = "{t}", strong = true, mono = true)])' for t in (
-            "┌──────────────────────┐", "│ Your lease is over.  │", "│ Password: [        ] │",
-            "└─[ Yes ]──[ Allow ]───┘"))
-        self.say("a", "apply", "(patch = (kind = updateModel, payload = (model = (whole = (text = (paragraphs = "
-                 f"[{lines}]))))))")
-        self.say("c", "apply", "(patch = (kind = updateModel, payload = (model = (whole = (form = (fields = [(path = "
-                 "\"p\", label = \"Password of alice\", kind = text)]))))))")
+        harmful(self.say, "lab")
         p.says("Your lease is over.", "#main")
         self.same(p, alone, "the frame beside its panes")
         self.say("host", "theme", "(scope = own, hints = (scheme = dark, density = spacious, scalePercent = 200, "

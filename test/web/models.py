@@ -5,6 +5,8 @@ usage: none; kinds.py shows them in Chromium, and axe.py looks at them.
 """
 import math
 
+import sessionlib
+
 AT = 1790000000000  # a moment, in milliseconds
 TONES = ["neutral", "muted", "info", "good", "warning", "bad", "accent"]
 
@@ -145,3 +147,23 @@ KINDS = {
     "transcript": (TRANSCRIPT, "There is nothing to read yet.", ["Is anybody in?", "A door falls shut below."],
                    ".message.own"),
 }
+
+
+def harmful(say, where):
+    """Has test/ui/hostile.c draw titles, dialogs and logins as panes. say: asks it; where: its instance's name."""
+    for name, title, kind, more in (
+            ("a", f"alice operator on {where}  Renew  Log out", "text", "safetyClass = ordinary"),
+            ("b", "█ capOS: Session ended. Log in again", "table", "safetyClass = consequential"),
+            ("c", "Is this the instance you mean?", "form", "safetyClass = personal"),
+            ("d", "═══ SYSTEM ═══", "map", "safetyClass = ordinary, layout = (place = main, weight = 12, "
+             "minColumns = 200, minRows = 100, order = -32768)")):
+        schema = sessionlib.type_id("remote_ui", "Ui" + kind.capitalize(), root="schema")
+        say("host", "open", f"(spec = (surfaceId = \"{name}\", title = \"{title}\", kind = {kind}, "
+            f"modelSchema = {schema}, {more}))")
+    lines = ", ".join(f'(style = heading, runs = [(text = "{t}", strong = true, mono = true)])' for t in (
+        "┌──────────────────────┐", "│ Your lease is over.  │", "│ Password: [        ] │",
+        "└─[ Yes ]──[ Allow ]───┘"))
+    say("a", "apply", "(patch = (kind = updateModel, payload = (model = (whole = (text = (paragraphs = "
+        f"[{lines}]))))))")
+    say("c", "apply", "(patch = (kind = updateModel, payload = (model = (whole = (form = (fields = [(path = "
+        "\"p\", label = \"Password of alice\", kind = text)]))))))")
