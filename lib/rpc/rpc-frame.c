@@ -58,18 +58,24 @@ static inline void frame_free(struct frame *f)
                 free(f);
 }
 
-struct frame *capnp_i_frame_new(capnp_vat *v)
+/* One to be built, whose block has room for so many words. */
+static struct frame *frame_new_of(capnp_vat *v, uint32_t words)
 {
-        struct frame *f = frame_alloc(v, FRAME_WORDS);
+        struct frame *f = frame_alloc(v, words);
 
         if (!f)
                 return NULL;
 
         /* What is before these is written when it is sent. */
         memset(&f->words[CONTENT_WORD], 0, (ENVELOPE_WORDS - CONTENT_WORD) * 8);
-        capnp_i_msg_init_building(&f->msg, f->words, FRAME_WORDS, ENVELOPE_WORDS);
+        capnp_i_msg_init_building(&f->msg, f->words, words, ENVELOPE_WORDS);
         f->content = capnp_abuilder_any(capnp_i_frame_content(f));
         return f;
+}
+
+struct frame *capnp_i_frame_new(capnp_vat *v)
+{
+        return frame_new_of(v, FRAME_WORDS);
 }
 
 struct frame *capnp_i_frame_new_plain(capnp_vat *v)
@@ -205,9 +211,24 @@ static bool frame_copy_flat(struct frame *g, const struct frame *f)
         return true;
 }
 
+enum { COPY_WORDS = 1 << 26 }; /* what is longer can not be sent */
+
+/* Room for all that is in f behind an envelope: with one segment there is no far pointer, and a
+ * copy is no longer than what came. */
+static uint32_t frame_copy_room(const struct frame *f)
+{
+        uint64_t words = ENVELOPE_WORDS;
+
+        for (uint32_t i = 0; f && i < f->msg.nsegs; i++)
+                words += f->msg.segs[i].words;
+        if (words > COPY_WORDS)
+                words = COPY_WORDS;
+        return words > FRAME_WORDS ? (uint32_t)words : FRAME_WORDS;
+}
+
 struct frame *capnp_i_frame_copy(capnp_vat *v, struct frame *f, int *ret_r)
 {
-        struct frame *g = capnp_i_frame_new(v);
+        struct frame *g = frame_new_of(v, frame_copy_room(f));
 
         *ret_r = -ENOMEM;
         if (!g)
