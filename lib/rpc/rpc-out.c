@@ -180,11 +180,19 @@ static inline enum rpc_message_which out_tag(const uint64_t *words)
                 (rpc_message_reader){capnp_i_at_word(&words[MESSAGE_WORD], RPC_MESSAGE_WORDS)});
 }
 
+/* What goes on as it came is as long as it was: our envelope is the last of its segments. */
+static uint32_t out_length(const struct frame *f, uint32_t bytes)
+{
+        return f->before ? bytes - f->msg.segs[f->msg.nsegs - 1].words * 8 : bytes;
+}
+
 static void out_queued(capnp_rpc *r, struct frame *f, uint32_t bytes, uint32_t header)
 {
+        uint32_t length = out_length(f, bytes - header);
+
         out_count(r, out_tag(f->words), f->refusal, bytes);
-        if (bytes - header > r->longest)
-                r->longest = bytes - header;
+        if (length > r->longest)
+                r->longest = length;
         if (r->trace)
                 r->trace(r->trace_arg, false, &f->msg);
         capnp_i_rpc_dirty(r);

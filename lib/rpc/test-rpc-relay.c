@@ -254,6 +254,8 @@ TEST(what_passes_is_what_came)
 TEST(what_is_as_long_as_may_be)
 {
         struct capnp_limits l = {.message_bytes = 0};
+        struct capnp_rpc_counts most;
+        uint64_t bytes;
         struct relay y;
         capnp_msg *m;
         uint32_t id;
@@ -261,7 +263,8 @@ TEST(what_is_as_long_as_may_be)
         relay_open(&y);
         for (uint64_t more = 0; more <= 256; more += 8) {
                 m = relay_call(&y, y.id++, 2);
-                l.message_bytes = capnp_msg_size(m) - capnp_i_frame_header(m->nsegs) + more;
+                bytes = capnp_msg_size(m) - capnp_i_frame_header(m->nsegs);
+                l.message_bytes = bytes + more;
                 capnp_rpc_set_limits(y.far.rpc, &l);
                 capnp_rpc_set_limits(y.near.rpc, &l);
                 CHECK_OK(hand_feed(&y.near, m));
@@ -270,6 +273,8 @@ TEST(what_is_as_long_as_may_be)
                 CHECK_OK(hand_feed(&y.far, relay_return(id, 2)));
                 hand_run(&y.far);
                 check_content(relay_content(&y.near, MESSAGE_RETURN, 0, &id), 2);
+                capnp_rpc_count_most(y.far.rpc, &most);
+                CHECK_EQ(most.message_bytes, bytes); /* our envelope does not count */
                 forget(&y.near);
                 forget(&y.far);
         }
