@@ -93,7 +93,7 @@ def version_as_an_option(g):
 
 @case()
 def times_have_two_units(g):
-    """A lease of a minute, and then of eight hours, a day and ten minutes."""
+    """A lease of ten minutes, and then of others."""
     g.login("work")
     for duration, wanted in (("10m", r"in (10 min|9 min \d+ s)"), ("90s", r"in [3-9]\d s"),
                              ("8h", r"in (8 h|7 h 5\d min)"), ("5m", r"in (5 min|4 min \d+ s)"),

@@ -77,7 +77,7 @@ class Result:
 class Rig:
     """A folder, a gateway or an instance, and everything that a case starts."""
 
-    def __init__(self, binaries, gateway, lease_ms=60000, manifest=None, more=()):
+    def __init__(self, binaries, gateway, lease_ms=600000, manifest=None, more=()):
         self.dir = tempfile.mkdtemp(prefix="capos-cli-")
         self.capos = os.path.join(binaries, "capos")
         self.gateway = gateway

@@ -20,7 +20,7 @@ def served(g, state="far", fresh=True):
     if fresh:
         g.ok("cert", "renew", "localhost", "127.0.0.1", "--state", folder)
     key = g.ok("cert", "show", "--state", folder, "--json").json["fingerprint"]
-    server = subprocess.Popen([g.gateway, "60000", "0", folder + "/tls"], stdin=subprocess.PIPE,
+    server = subprocess.Popen([g.gateway, "600000", "0", folder + "/tls"], stdin=subprocess.PIPE,
                               stdout=subprocess.PIPE, stderr=g.log)
     try:
         line = g.read_line(server.stdout)
