@@ -166,11 +166,10 @@ static inline void out_count(capnp_rpc *r, enum rpc_message_which tag, bool refu
         o->notes += bytes;
         if (r->out_notes > r->limits.out_bytes + r->limits.out_bytes / 2 &&
             !capnp_i_rpc_is_paused(r))
-                capnp_i_rpc_break(
+                capnp_i_rpc_shut(
                         r, CAPNP_END_BROKEN, CAPNP_E_DISCONNECTED,
                         (capnp_exception){CAPNP_OVERLOADED,
-                                          "over-quota.bytes: the peer sends and does not read"},
-                        false);
+                                          "over-quota.bytes: the peer sends and does not read"});
 }
 
 /* Every message of ours begins with its Message struct behind the root pointer. */

@@ -178,8 +178,8 @@ static void plain_relay(struct call *c, struct wrap *w)
         capnp_i_call_ref(c); /* the callee's */
         capnp_i_call_ref(c);
         capnp_i_call_move(c, CALL_QUEUED);
-        if (capnp_i_membrane_pass(w, c))
-                capnp_i_send_call(capnp_i_cap_import(w->inner)->wire.rpc, c, w->inner);
+        if (capnp_i_wrap_pass(w, c))
+                capnp_i_promise_send_call(c, capnp_i_cap_import(w->inner)->wire.rpc, w->inner);
         capnp_i_call_unref(c);
 }
 
@@ -206,7 +206,7 @@ static inline bool plain_is_much(const capnp_rpc *r)
 /* NULL: there is one with this id, or no memory. */
 static inline struct call *plain_new(capnp_rpc *r, uint32_t id, const struct frame *f)
 {
-        struct call *c = capnp_i_call_new(r->vat);
+        struct call *c = capnp_i_call_new(r->vat, &capnp_i_peer_caller);
 
         if (!c)
                 return NULL;
@@ -365,7 +365,7 @@ bool capnp_i_plain_results(capnp_rpc *r, struct frame *f)
         b.r = capnp_i_at_word(&f->words[s->body], s->body_words);
         c = capnp_i_table_question(r, rpc_return_answer_id(b));
         if (rpc_return_which(b) != RPC_RETURN_RESULTS || !c || c->returned || c->finish_sent ||
-            capnp_i_in_is_too_much(r, c, &f->msg))
+            capnp_i_peer_brings_too_much(r, c, &f->msg))
                 return false;
 
         shape_take(s, f);
@@ -373,6 +373,6 @@ bool capnp_i_plain_results(capnp_rpc *r, struct frame *f)
                 return true;
 
         c->results = capnp_i_frame_ref(f);
-        capnp_i_in_return_ends(r, c, b, false);
+        capnp_i_peer_return_ends(r, c, b, false);
         return true;
 }

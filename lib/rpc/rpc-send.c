@@ -10,11 +10,6 @@
 #include <errno.h>
 #include <stdlib.h>
 
-static void send_broken(capnp_rpc *r)
-{
-        capnp_i_rpc_starve(r, false);
-}
-
 /* ---- small messages ------------------------------------------------------------------------- */
 
 /* Begins a message. NULL: no memory. */
@@ -32,7 +27,7 @@ static void message_send_fds(capnp_rpc *r, struct frame *f, struct fds *fds)
 {
         if (!f || capnp_msg_check(&f->msg) || capnp_i_out_frame(r, f, true, fds)) {
                 capnp_i_fds_close(fds);
-                send_broken(r);
+                capnp_i_rpc_starve(r, false);
         }
         capnp_i_frame_unref(f);
 }
@@ -60,72 +55,6 @@ void capnp_i_send_bootstrap(capnp_rpc *r, uint32_t id)
         if (f)
                 rpc_bootstrap_set_question_id(rpc_message_init_bootstrap(m), id);
         message_send(r, f);
-}
-
-/* Begins one of a few words, that begins as this. NULL: there is nobody to send it to. */
-static uint64_t *small_begin(capnp_rpc *r, const uint64_t envelope[SMALL_WORDS])
-{
-        uint64_t *words = r->closed ? NULL : capnp_i_out_begin(r, SMALL_WORDS);
-
-        if (words)
-                memcpy(words, envelope, SMALL_WORDS * 8);
-        else if (!r->closed)
-                send_broken(r);
-        return words;
-}
-
-static void small_end(capnp_rpc *r, enum rpc_message_which tag, const uint64_t *words)
-{
-        capnp_i_out_end(r, tag, words, SMALL_WORDS, r->limits.wipe);
-}
-
-static capnp_builder small_body(uint64_t words[SMALL_WORDS])
-{
-        return (capnp_builder){.d = (uint8_t *)&words[BODY_WORD],
-                               .bytes = (SMALL_WORDS - BODY_WORD) * 8};
-}
-
-void capnp_i_send_finish(capnp_rpc *r, uint32_t id, bool release, bool workaround)
-{
-        uint64_t *words = small_begin(r, r->vat->envelopes.finish);
-        rpc_finish_builder b;
-
-        if (!words)
-                return;
-
-        b.b = small_body(words);
-        rpc_finish_set_question_id(b, id);
-        rpc_finish_set_release_result_caps(b, release);
-        rpc_finish_set_require_early_cancellation_workaround(b, workaround);
-        small_end(r, RPC_MESSAGE_FINISH, words);
-}
-
-void capnp_i_send_release(capnp_rpc *r, uint32_t id, uint32_t count)
-{
-        uint64_t *words = small_begin(r, r->vat->envelopes.release);
-        rpc_release_builder b;
-
-        if (!words)
-                return;
-
-        b.b = small_body(words);
-        rpc_release_set_id(b, id);
-        rpc_release_set_reference_count(b, count);
-        small_end(r, RPC_MESSAGE_RELEASE, words);
-}
-
-void capnp_i_send_abort(capnp_rpc *r, enum capnp_kind kind, const char *reason)
-{
-        rpc_message_builder m;
-        struct frame *f = message_new(r, &m);
-
-        if (!f)
-                return;
-
-        message_set_exception(rpc_message_init_abort(m), (capnp_exception){kind, reason}, NULL);
-        if (!capnp_msg_check(&f->msg))
-                (void)!capnp_i_out_frame(r, f, true, NULL);
-        capnp_i_frame_unref(f);
 }
 
 void capnp_i_send_unimplemented(capnp_rpc *r, rpc_message_reader message)
@@ -194,6 +123,19 @@ void capnp_i_send_resolve(struct export *e, capnp_cap *to)
                 e->reflects && to->kind == CAP_IMPORT ? capnp_i_cap_import(to)->wire.id : 0;
         message_send_fds(r, f, &fds);
         capnp_i_wire_ids_clear(&ids);
+}
+
+/* After the message itself: Resolve for what was broken from the start. */
+static void send_resolve_broken(capnp_rpc *r, const struct wire_ids *ids)
+{
+        uint32_t i;
+
+        for (i = 0; i < ids->n; i++) {
+                struct export *e = capnp_i_table_export(r, ids->v[i]);
+
+                if (e && e->promise && !e->resolved && e->cap->kind == CAP_BROKEN)
+                        capnp_i_send_resolve(e, e->cap);
+        }
 }
 
 void capnp_i_send_disembargo(capnp_rpc *r, struct promise *target, uint32_t id)
@@ -454,25 +396,15 @@ static int send_call_frame(capnp_rpc *r, struct call *c, capnp_cap *target)
         return k;
 }
 
-void capnp_i_send_call(capnp_rpc *r, struct call *c, capnp_cap *target)
+int capnp_i_send_call(capnp_rpc *r, struct call *c, capnp_cap *target)
 {
         struct frame *params;
-        int k;
+        int k = send_call_body(r, c, target);
 
-        if (r->closed) {
-                capnp_i_call_fail(c, r->why->kind, r->why->reason);
-                return;
-        }
-
-        k = send_call_body(r, c, target);
         if (k > 0)
                 k = send_call_frame(r, c, target);
-        if (k) {
-                if (k < 0 || k == CAPNP_E_LIMIT)
-                        capnp_i_call_refuse(c, capnp_i_send_why(k));
-                capnp_i_call_fail_error(c, k);
-                return;
-        }
+        if (k)
+                return k;
 
         r->calls_out++;
         c->out = capnp_i_rpc_ref(r);
@@ -482,9 +414,8 @@ void capnp_i_send_call(capnp_rpc *r, struct call *c, capnp_cap *target)
         c->params_root = (capnp_builder){0};
         capnp_i_frame_unref(params);
         if (c->param_ids.n)
-                capnp_i_desc_resolve_broken(r, &c->param_ids);
-        if (c->pipes.n)
-                capnp_i_promise_flush_results(c);
+                send_resolve_broken(r, &c->param_ids);
+        return 0;
 }
 
 /* ---- Return --------------------------------------------------------------------------------- */
@@ -648,7 +579,7 @@ static void return_keep_sent(capnp_rpc *r, struct call *c)
         if (c->results)
                 c->results = capnp_i_frame_shrink(c->vat, c->results);
         return_keep(r, c);
-        capnp_i_desc_resolve_broken(r, &c->result_ids);
+        send_resolve_broken(r, &c->result_ids);
 }
 
 static void return_results(capnp_rpc *r, struct call *c)
