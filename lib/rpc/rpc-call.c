@@ -30,7 +30,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-enum { CALL_REST = offsetof(struct call, event) };
+enum { CALL_ZEROED = offsetof(struct call, iface), CALL_REST = offsetof(struct call, event) };
 
 static void call_run(struct event *e);
 
@@ -56,7 +56,7 @@ struct call *capnp_i_call_new(capnp_vat *v, const struct caller *caller)
                 call_init_rest(c);
         }
 
-        memset(c, 0, CALL_REST);
+        memset(&c->iface, 0, CALL_REST - CALL_ZEROED);
         c->vat = capnp_i_vat_ref(v);
         c->caller = caller;
         c->refs = 1;

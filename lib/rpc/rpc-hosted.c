@@ -42,12 +42,9 @@ static capnp_cap *hosted_deliver(struct call *c, capnp_cap *to)
 /* ---- serving -------------------------------------------------------------------------------- */
 
 /* Whether c is served now; if not, it waits behind a stream call or has failed. */
-static bool hosted_admits(struct call *c, struct hosted *h)
+__attribute__((noinline)) static bool hosted_admits(struct call *c, struct hosted *h)
 {
         capnp_cap *broken;
-
-        if (!c->gate && capnp_i_list_empty(&h->gates))
-                return true;
 
         switch (capnp_i_gate_admits(c, h, &broken)) {
         case GATE_OPEN:
@@ -108,19 +105,23 @@ static void hosted_serve(struct call *c, struct hosted *h)
                 (void)fn(h->self, (capnp_answer *)(void *)c);
 }
 
-static void hosted_run(struct call *c)
+__attribute__((noinline)) static void hosted_leave_gate(struct call *c)
 {
-        struct hosted *h = capnp_i_cap_hosted(c->target);
         struct capnp_i_list stranded;
-
-        if (hosted_admits(c, h))
-                hosted_serve(c, h);
-        if (!c->gate)
-                return;
 
         capnp_i_list_init(&stranded);
         capnp_i_gate_ran(c, &stranded);
         capnp_i_call_fail_all(&stranded);
+}
+
+static void hosted_run(struct call *c)
+{
+        struct hosted *h = capnp_i_cap_hosted(c->target);
+
+        if ((!c->gate && capnp_i_list_empty(&h->gates)) || hosted_admits(c, h))
+                hosted_serve(c, h);
+        if (c->gate)
+                hosted_leave_gate(c);
 }
 
 /* ---- making one ----------------------------------------------------------------------------- */

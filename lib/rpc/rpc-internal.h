@@ -365,6 +365,7 @@ struct call {
         const struct caller *caller;
         uint32_t refs;
         uint32_t callers; /* who wants the result: handle, answer entry, pipelined references … */
+        /* zeroed from here on */
         uint64_t iface;
         const struct capnp_method *m; /* NULL: unknown here */
         capnp_cap *target;
@@ -583,9 +584,10 @@ static inline struct wrap *capnp_i_cap_wrap(capnp_cap *c)
 
 /* c as the other side sees it. inward: for use inside. Owned; NULL for NULL or without memory. */
 capnp_cap *capnp_i_membrane_cross(capnp_membrane *m, capnp_cap *c, bool inward);
-/* Whether a call may go through w; then it has crossed, but for references to its results. */
-bool capnp_i_membrane_pass(struct wrap *w, struct call *c, capnp_exception *ret_why);
-/* The same, with those. false: it has been failed. */
+/* Whether a call may go through w; then it has crossed, but for references to its results. false:
+ * it has an exception, and is to return. */
+bool capnp_i_membrane_pass(struct wrap *w, struct call *c);
+/* The same, with those. false: it has returned. */
 bool capnp_i_wrap_pass(struct wrap *w, struct call *c);
 /* Whether a call that has crossed toward a promise may go to what that has become. */
 bool capnp_i_membrane_allows(struct call *c, capnp_cap *to, capnp_exception *ret_why);

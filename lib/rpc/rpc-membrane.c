@@ -441,27 +441,40 @@ static bool membrane_stops(struct wrap *w, struct call *c, uint64_t bytes, capnp
         return stops;
 }
 
-bool capnp_i_membrane_pass(struct wrap *w, struct call *c, capnp_exception *ret_why)
+/* Why it may not, if it may not. */
+static bool membrane_lets(struct wrap *w, struct call *c, capnp_exception *why)
 {
         capnp_membrane *m = w->membrane;
         uint64_t bytes = c->params ? capnp_msg_size(&c->params->msg) : 0;
 
         if (m->revoked) {
-                *ret_why = (capnp_exception){m->revoked->kind, m->revoked->reason};
+                *why = (capnp_exception){m->revoked->kind, m->revoked->reason};
                 return false;
         }
 
-        if (membrane_stops(w, c, bytes, ret_why))
+        if (membrane_stops(w, c, bytes, why))
                 return false;
 
         /* Noted last: what fails before is our own refusal, not an exception of the other side. */
-        if (!(m->looks && membrane_objects(w, c, ret_why)) &&
+        if (!(m->looks && membrane_objects(w, c, why)) &&
             !(c->params && c->params->msg.ncaps &&
-              membrane_cross_caps(m, &c->params->msg, w->inward, ret_why)) &&
-            !membrane_note(w, c, bytes, ret_why))
+              membrane_cross_caps(m, &c->params->msg, w->inward, why)) &&
+            !membrane_note(w, c, bytes, why))
                 return true;
 
         membrane_end(m, bytes);
+        return false;
+}
+
+bool capnp_i_membrane_pass(struct wrap *w, struct call *c)
+{
+        capnp_exception why = {CAPNP_FAILED, "not allowed"};
+
+        if (membrane_lets(w, c, &why))
+                return true;
+
+        if (!c->done)
+                capnp_i_call_set_exception(c, why.kind, why.reason);
         return false;
 }
 

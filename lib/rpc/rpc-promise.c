@@ -213,6 +213,21 @@ static void promise_flush_results(struct call *c)
 
 /* ---- calls on one, and its end --------------------------------------------------------------- */
 
+/* It could not be sent; or others hang on it, or it is canceled, now that it has been delivered. */
+__attribute__((noinline)) static void promise_sent(struct call *c, int k)
+{
+        capnp_i_call_ref(c);
+        if (k < 0 || k == CAPNP_E_LIMIT)
+                capnp_i_call_refuse(c, capnp_i_send_why(k));
+        if (k)
+                capnp_i_call_fail_error(c, k);
+        else if (c->pipes.n)
+                promise_flush_results(c);
+        if (c->canceled && c->state == CALL_REMOTE)
+                capnp_i_call_cancel_remote(c);
+        capnp_i_call_unref(c);
+}
+
 void capnp_i_promise_send_call(struct call *c, capnp_rpc *r, capnp_cap *target)
 {
         int k;
@@ -222,17 +237,9 @@ void capnp_i_promise_send_call(struct call *c, capnp_rpc *r, capnp_cap *target)
                 return;
         }
 
-        capnp_i_call_ref(c);
         k = capnp_i_send_call(r, c, target);
-        if (k < 0 || k == CAPNP_E_LIMIT)
-                capnp_i_call_refuse(c, capnp_i_send_why(k));
-        if (k)
-                capnp_i_call_fail_error(c, k);
-        else if (c->pipes.n)
-                promise_flush_results(c);
-        if (c->canceled && c->state == CALL_REMOTE) /* now that it has been delivered */
-                capnp_i_call_cancel_remote(c);
-        capnp_i_call_unref(c);
+        if (k || c->pipes.n || c->canceled)
+                promise_sent(c, k);
 }
 
 static void promise_queue(struct call *c, struct promise *p)
