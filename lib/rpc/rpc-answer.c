@@ -17,12 +17,22 @@ static struct call *answer_call(const capnp_answer *a)
 capnp_any capnp_answer_params_any(capnp_answer *a)
 {
         struct call *c = answer_call(a);
+        struct frame *f = capnp_i_call_params(c);
 
-        return c->params ? c->params->content : (capnp_any){0};
+        if (f)
+                return f->content;
+
+        /* Without memory they are read where they lie, and as what they are alone. */
+        return c->own_bytes ? (capnp_any){NULL, c->own, 0, 1} : (capnp_any){0};
 }
 
 capnp_reader capnp_answer_params(capnp_answer *a)
 {
+        struct call *c = answer_call(a);
+
+        if (c->own_bytes)
+                return capnp_i_at_word(&c->own[1], c->own_n);
+
         return capnp_any_struct(capnp_answer_params_any(a), NULL);
 }
 
@@ -103,7 +113,7 @@ int capnp_answer_return(capnp_answer *a)
                 return 0;
         }
 
-        malformed = !c->asked && capnp_answer_check(a);
+        malformed = !c->asked && c->params && capnp_msg_check(&c->params->msg);
         if (!malformed && !c->results && !c->unfilled && capnp_i_plain_return(c))
                 return 0;
 

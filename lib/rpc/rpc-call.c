@@ -37,7 +37,7 @@ static void call_run(struct event *e);
 /* The second half, in which there is nothing yet. */
 static void call_init_rest(struct call *c)
 {
-        memset((char *)c + CALL_REST, 0, sizeof(*c) - CALL_REST);
+        memset((char *)c + CALL_REST, 0, offsetof(struct call, own) - CALL_REST);
         c->waiter.is_call = true;
         capnp_i_event_init(&c->event, call_run);
         capnp_i_list_init(&c->waiter.link);
@@ -130,6 +130,7 @@ void capnp_i_call_drop_params(struct call *c)
         if (c->charge.params)
                 capnp_i_charge_end_params(&c->charge, c->peer);
         c->params = capnp_i_frame_unref(c->params);
+        capnp_i_own_drop(c);
         c->params_root = (capnp_builder){0};
         c->target = NULL;
         capnp_cap_unref(target);

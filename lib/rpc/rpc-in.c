@@ -312,7 +312,7 @@ enum outcome { OUTCOME_TAKEN, OUTCOME_LEFT, OUTCOME_OPEN };
  * sends it to himself gets less room than one who may be an honest, slow reader. What is no longer
  * than an exception is passed on all the same.
  */
-bool capnp_i_in_is_too_much(const capnp_rpc *r, const struct call *c, const capnp_msg *m)
+bool capnp_i_in_is_too_much(const capnp_rpc *r, const struct call *c, uint64_t bytes)
 {
         const capnp_rpc *to;
         uint64_t most;
@@ -327,7 +327,7 @@ bool capnp_i_in_is_too_much(const capnp_rpc *r, const struct call *c, const capn
                 return to->held - to->held_for[FOR_PARAMS] > to->limits.held_bytes;
 
         most = (to == r ? 1 : 2) * to->limits.out_bytes + OUT_SLACK;
-        return to->out_replies > most && capnp_msg_size(m) > RETURN_SMALL;
+        return to->out_replies > most && bytes > RETURN_SMALL;
 }
 
 /* The results, or why they can not be taken. */
@@ -361,7 +361,7 @@ static int in_return_outcome(capnp_rpc *r, struct frame *f, struct call *c, rpc_
         rpc_exception_reader e;
 
         if ((tag == RPC_RETURN_RESULTS || tag == RPC_RETURN_EXCEPTION) && !c->finish_sent &&
-            capnp_i_in_is_too_much(r, c, &f->msg)) {
+            capnp_i_in_is_too_much(r, c, capnp_msg_size(&f->msg))) {
                 capnp_i_call_refuse(c, "over-quota.bytes: results that nobody reads are too many");
                 return OUTCOME_LEFT;
         }
@@ -792,11 +792,7 @@ int capnp_i_in_message(capnp_rpc *r, struct frame *f)
 {
         rpc_message_reader m;
 
-        if (capnp_i_plain_call(r, f) || capnp_i_plain_results(r, f))
-                return 0;
-
         m = rpc_message_root(&f->msg);
-
         if (capnp_msg_check(&f->msg))
                 return in_malformed(r);
 

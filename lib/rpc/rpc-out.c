@@ -265,6 +265,32 @@ uint64_t *capnp_i_out_begin(capnp_rpc *r, uint32_t words)
         return (uint64_t *)(void *)(o->bytes + o->len + TABLE_BYTES);
 }
 
+/* The whole of an envelope is copied, however short it is: its words are zeros then. */
+uint64_t *capnp_i_out_body(capnp_rpc *r, const uint64_t envelope[ENVELOPE_WORDS], uint32_t n,
+                           const struct body *b)
+{
+        uint32_t all = n + b->n;
+        uint64_t *words;
+        struct out *o;
+
+        if (all > OUT_ONE || all * 8 > r->limits.message_bytes)
+                return NULL;
+
+        o = out_block(r, TABLE_BYTES + (ENVELOPE_WORDS + b->n) * 8);
+        if (!o)
+                return NULL;
+
+        capnp_i_frame_table_one(o->bytes + o->len, all);
+        words = (uint64_t *)(void *)(o->bytes + o->len + TABLE_BYTES);
+        memcpy(words, envelope, ENVELOPE_WORDS * 8);
+        words[n - RPC_PAYLOAD_PTRS] = b->content;
+        if (b->n && b->words)
+                memcpy(&words[n], b->words, b->n * 8);
+        else if (b->n)
+                memset(&words[n], 0, b->n * 8);
+        return words;
+}
+
 void capnp_i_out_end(capnp_rpc *r, enum rpc_message_which tag, const uint64_t *words, uint32_t n,
                      bool secret)
 {

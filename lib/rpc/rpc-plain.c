@@ -21,6 +21,9 @@
 
 /* Words that stay as they are: so many at most, of which so many are looked at in one go. */
 enum { SHAPE_FIXED = 16, SHAPE_GO = 8 };
+/* With a budget as small as this it is counted in the general way; it is more than four structs can
+ * cost that are in one message. */
+enum { BUDGET_LEAST = 5 * UINT16_MAX };
 
 struct shape {
         uint32_t extent; /* words that a message has at least */
@@ -102,7 +105,7 @@ void capnp_i_plain_learn(capnp_rpc *r, enum shape_of what, const struct frame *f
 {
         struct shape s = {.depth = f->content.depth};
 
-        if (!shape_is_one(f, p))
+        if (!shape_is_one(f, p) || capnp_i_msg_budget(0, &r->limits) < BUDGET_LEAST)
                 return;
 
         s.cost = shape_cost(p->message) + shape_cost(p->body) + shape_cost(p->target) +
@@ -127,25 +130,69 @@ void capnp_i_plain_learn(capnp_rpc *r, enum shape_of what, const struct frame *f
                 *r->shapes[what] = s;
 }
 
-static inline bool shape_fits(const struct shape *s, const struct frame *f)
+/* A message of one segment as it came: where its words are, at any address. */
+struct came {
+        const uint8_t *b;
+        uint32_t n;
+};
+
+static inline uint64_t came_word(const struct came *m, uint32_t i)
 {
-        if (!s || f->msg.nsegs != 1 || f->msg.segs[0].words < s->extent || f->msg.budget < s->cost)
+        uint64_t w;
+
+        memcpy(&w, m->b + (size_t)i * 8, sizeof(w));
+        return w;
+}
+
+static inline bool shape_fits(const struct shape *s, const struct came *m)
+{
+        uint64_t other = 0;
+
+        if (!s || m->n < s->extent)
                 return false;
 
-        for (uint32_t i = 0; i < s->n; i += SHAPE_GO)
+        for (uint32_t i = 0; i < s->n && !other; i += SHAPE_GO)
 #pragma GCC unroll 8
                 for (uint32_t j = i; j < i + SHAPE_GO; j++)
-                        if (f->words[s->at[j]] != s->fixed[j])
-                                return false;
+                        other |= came_word(m, s->at[j]) ^ s->fixed[j];
 
+        return !other;
+}
+
+static inline capnp_reader shape_body(const struct shape *s, const struct came *m)
+{
+        return capnp_i_at_word(m->b + s->body * 8u, s->body_words);
+}
+
+/* Its content, if that is nothing, or one struct without pointers. */
+static inline bool shape_content(const struct shape *s, const struct came *m, struct body *ret_b)
+{
+        uint64_t p = came_word(m, s->content);
+        int64_t at = s->content + 1 + ((int32_t)(uint32_t)p >> 2);
+        uint32_t n = (uint16_t)(p >> 32);
+
+        *ret_b = (struct body){0, m->b, 0};
+        if (!p)
+                return true;
+        if (!capnp_i_msg_is_flat(p) || at < 0 || (uint64_t)at + n > m->n || !s->depth)
+                return false;
+
+        *ret_b = (struct body){capnp_i_msg_struct_at((uint16_t)n, 0, RPC_PAYLOAD_PTRS - 1),
+                               m->b + at * 8, n};
         return true;
 }
 
-/* f has this shape: its content may be read from now on. */
-static inline void shape_take(const struct shape *s, struct frame *f)
+/* A message of this shape in a frame: its content may be read. NULL: no memory. */
+static struct frame *shape_frame(capnp_rpc *r, const struct shape *s, const struct came *m)
 {
+        struct frame *f = capnp_i_frame_new_one(r->vat, m->b, m->n, &r->limits);
+
+        if (!f)
+                return NULL;
+
         f->msg.budget -= s->cost;
         f->content = (capnp_any){&f->msg, &f->words[s->content], 0, s->depth};
+        return f;
 }
 
 /* ---- in ------------------------------------------------------------------------------------- */
@@ -183,13 +230,21 @@ static void plain_relay(struct call *c, struct wrap *w)
         capnp_i_call_unref(c);
 }
 
-/* To whatever it is. */
-static void plain_deliver(struct call *c, capnp_cap *target)
+/* The membrane behind which a peer serves it, with nothing else between; NULL: it is otherwise. */
+static inline struct wrap *plain_wrap(capnp_cap *target)
 {
         struct wrap *w = target->kind == CAP_WRAP ? capnp_i_cap_wrap(target) : NULL;
 
+        return w && !w->settled && w->inner->kind == CAP_IMPORT ? w : NULL;
+}
+
+/* To whatever it is. */
+static void plain_deliver(struct call *c, capnp_cap *target)
+{
+        struct wrap *w = plain_wrap(target);
+
         capnp_cap_ref(target);
-        if (w && !w->settled && w->inner->kind == CAP_IMPORT)
+        if (w)
                 plain_relay(c, w);
         else
                 capnp_i_call_deliver(c, target);
@@ -204,7 +259,7 @@ static inline bool plain_is_much(const capnp_rpc *r)
 }
 
 /* NULL: there is one with this id, or no memory. */
-static inline struct call *plain_new(capnp_rpc *r, uint32_t id, const struct frame *f)
+static inline struct call *plain_new(capnp_rpc *r, uint32_t id, const struct came *m)
 {
         struct call *c = capnp_i_call_new(r->vat);
 
@@ -221,40 +276,58 @@ static inline struct call *plain_new(capnp_rpc *r, uint32_t id, const struct fra
 
         c->peer = capnp_i_rpc_ref(r);
         c->peer_id = id;
-        capnp_i_charge_call(&c->charge, r, sizeof(*c), f->bytes);
+        capnp_i_charge_call(&c->charge, r, sizeof(*c), sizeof(struct frame) + m->n * 8);
         return c;
 }
 
-bool capnp_i_plain_call(capnp_rpc *r, struct frame *f)
+/* Whether its parameters may lie in the call: short, and where it goes nobody keeps them. */
+static inline bool plain_is_short(const struct shape *s, const struct came *m, capnp_cap *target,
+                                  struct body *ret_b)
+{
+        return (target->kind == CAP_HOSTED || plain_wrap(target)) && shape_content(s, m, ret_b) &&
+               ret_b->n <= OWN_WORDS;
+}
+
+static bool plain_call(capnp_rpc *r, const struct came *m)
 {
         const struct shape *s = r->shapes[SHAPE_CALL];
         rpc_message_target_reader t;
+        struct frame *f = NULL;
         rpc_call_reader b;
+        struct body params;
         capnp_cap *target;
         struct call *c;
+        bool is_short;
 
-        if (!shape_fits(s, f))
+        if (!shape_fits(s, m))
                 return false;
 
-        b.r = capnp_i_at_word(&f->words[s->body], s->body_words);
-        t.r = capnp_i_at_word(&f->words[s->target], s->target_words);
+        b.r = shape_body(s, m);
+        t.r = capnp_i_at_word(m->b + s->target * 8u, s->target_words);
         target = plain_target(r, t);
         if (!target || r->vat->dead || plain_is_much(r) ||
             rpc_call_send_results_to_which(rpc_call_send_results_to(b)) !=
                     RPC_CALL_SEND_RESULTS_TO_CALLER)
                 return false;
 
-        c = plain_new(r, rpc_call_question_id(b), f);
-        if (!c)
+        is_short = plain_is_short(s, m, target, &params);
+        if (!is_short && !(f = shape_frame(r, s, m)))
                 return false;
 
+        c = plain_new(r, rpc_call_question_id(b), m);
+        if (!c) {
+                capnp_i_frame_unref(f);
+                return false;
+        }
+
         r->calls_in++;
-        shape_take(s, f);
         c->iface = rpc_call_interface_id(b);
         c->method = rpc_call_method_id(b);
         c->unpiped = rpc_call_no_promise_pipelining(b);
         c->silent = rpc_call_only_promise_pipeline(b);
-        c->params = capnp_i_frame_ref(f);
+        c->params = f;
+        if (is_short)
+                capnp_i_own_take(c, &params, 8 + m->n * 8, r->limits.wipe);
         if (target->kind == CAP_HOSTED)
                 plain_host(c, target);
         else
@@ -305,6 +378,7 @@ static inline void plain_end(struct call *c)
         capnp_i_call_move(c, CALL_ENDED);
         capnp_i_charge_end_call(&c->charge);
         c->params = capnp_i_frame_unref(c->params);
+        capnp_i_own_drop(c);
         c->results = capnp_i_frame_unref(c->results);
         c->target = NULL;
         capnp_cap_unref(target);
@@ -319,21 +393,25 @@ bool capnp_i_plain_return(struct call *c)
         struct body b;
 
         if (!plain_is_wanted(c) || c->state != CALL_HOSTED || c->crossings ||
-            !plain_ends_alone(c) || !plain_body(c, &b) || !capnp_i_send_body(c, &b, c->results))
+            !plain_ends_alone(c) || !plain_body(c, &b) ||
+            !capnp_i_send_body(c, &b, c->results && c->results->secret))
                 return false;
 
+        if (c->results)
+                c->results->secret |= c->peer->limits.wipe;
         plain_end(c);
         return true;
 }
 
 /* Results that only pass through. false: they do not, or the general way knows what to say. */
-static bool plain_pass_on(capnp_rpc *r, struct call *c, struct frame *f, rpc_return_reader ret)
+static bool plain_pass_on(capnp_rpc *r, struct call *c, const struct shape *s, const struct came *m)
 {
+        rpc_return_reader ret = {shape_body(s, m)};
         struct crossing *x;
         struct body b;
 
         if (!plain_is_wanted(c) || !plain_ends_alone(c) || c->param_ids.n || !c->out ||
-            !capnp_i_frame_body(f, &b) || !capnp_i_send_body(c, &b, f))
+            !shape_content(s, m, &b) || !capnp_i_send_body(c, &b, r->limits.wipe))
                 return false;
 
         if (c->crossings)
@@ -353,26 +431,54 @@ static bool plain_pass_on(capnp_rpc *r, struct call *c, struct frame *f, rpc_ret
         return true;
 }
 
-bool capnp_i_plain_results(capnp_rpc *r, struct frame *f)
+static bool plain_results(capnp_rpc *r, const struct came *m)
 {
         const struct shape *s = r->shapes[SHAPE_RETURN];
         rpc_return_reader b;
         struct call *c;
 
-        if (!shape_fits(s, f))
+        if (!shape_fits(s, m))
                 return false;
 
-        b.r = capnp_i_at_word(&f->words[s->body], s->body_words);
+        b.r = shape_body(s, m);
         c = capnp_i_table_question(r, rpc_return_answer_id(b));
         if (rpc_return_which(b) != RPC_RETURN_RESULTS || !c || c->returned || c->finish_sent ||
-            capnp_i_in_is_too_much(r, c, &f->msg))
+            capnp_i_in_is_too_much(r, c, 8 + m->n * 8))
                 return false;
 
-        shape_take(s, f);
-        if (plain_pass_on(r, c, f, b))
+        if (plain_pass_on(r, c, s, m))
                 return true;
 
-        c->results = capnp_i_frame_ref(f);
+        c->results = shape_frame(r, s, m);
+        if (!c->results)
+                return false;
+
         capnp_i_in_return_ends(r, c, b, false);
         return true;
+}
+
+bool capnp_i_plain_message(capnp_rpc *r, const void *b, uint32_t words)
+{
+        const struct came m = {b, words};
+        bool taken;
+
+        /* Who watches sees a message, and what comes with descriptors may keep them. */
+        if (words <= MESSAGE_WORD || r->trace || r->fds_open.n)
+                return false;
+
+        switch (rpc_message_which(
+                (rpc_message_reader){capnp_i_at_word(m.b + MESSAGE_WORD * 8, RPC_MESSAGE_WORDS)})) {
+        case RPC_MESSAGE_CALL:
+                taken = plain_call(r, &m);
+                break;
+        case RPC_MESSAGE_RETURN:
+                taken = plain_results(r, &m);
+                break;
+        default:
+                taken = false;
+        }
+
+        if (taken && words * 8 > r->longest)
+                r->longest = words * 8;
+        return taken;
 }
