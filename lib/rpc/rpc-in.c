@@ -6,7 +6,7 @@
  * entry in any table. A peer can therefore cause positive results only, and a negative one means
  * that our own memory ran out in the middle, which ends the connection too.
  */
-#include "rpc-internal.h"
+#include "rpc-ledger.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -111,12 +111,8 @@ static inline void capnp_i_uncharge(struct charge *g)
                 capnp_i_charge_end(g);
 }
 
-/* A call of r's peer: so many bytes for as long as it is kept, and so many of parameters. */
-void capnp_i_charge_call(struct call_charge *g, capnp_rpc *r, uint64_t bytes, uint64_t params);
 /* Its parameters are gone, of which there were some. r is who paid for them. */
 void capnp_i_charge_end_params(struct call_charge *g, capnp_rpc *r);
-/* Both at once, when that one pays for all of it. */
-void capnp_i_charge_end_call(struct call_charge *g);
 /* The peer may not make us keep more. */
 bool capnp_i_ledger_is_full(const capnp_rpc *r);
 /* Whether imports of so many bytes may come with a message that was let in. */
@@ -530,8 +526,6 @@ void capnp_i_call_drop_params(struct call *c);
 
 /* ---- parameters that lie in their call (rpc-params.c) ---------------------------------------- */
 
-/* So many words; content is what their pointer was. */
-void capnp_i_own_take(struct call *c, const struct body *b, uint32_t bytes, bool secret);
 /* Nobody reads them any more. */
 void capnp_i_own_wipe(struct call *c);
 static inline void capnp_i_own_drop(struct call *c)
@@ -762,7 +756,7 @@ struct capnp_rpc {
         /* streams of bytes */
         struct capnp_i_list outq;
         uint64_t out_bytes, out_replies, out_notes; /* queued; of these, as in struct out */
-        uint64_t most_out, longest; /* queued at once so far; of a message, either way */
+        uint64_t most_out, longest; /* queued at once before bytes left; of a message, either way */
         uint8_t *in;
         size_t in_len, in_room;
         struct skip skip;    /* a message that is too long, on its way past us */
@@ -940,8 +934,6 @@ void capnp_i_wire_ids_clear(struct wire_ids *ids);
 /* rpc-send.c: one message to be sent. Errors break the connection. */
 void capnp_i_send_call(capnp_rpc *r, struct call *c, capnp_cap *target);
 void capnp_i_send_return(struct call *c);
-/* A Return of c with this payload; it needs no Finish. false: it is too long, or no memory. */
-bool capnp_i_send_body(struct call *c, const struct body *b, bool secret);
 /* Why a question or a payload can not be sent, by the error. */
 const char *capnp_i_send_why(int k);
 /* An exception of kind overloaded. release: none of the parameters' references were taken up. */
@@ -970,9 +962,13 @@ int capnp_i_out_frame(capnp_rpc *r, struct frame *f, bool give, const struct fds
 /* Room for a short message of one segment, of so many words, to be written where it is sent from;
  * nothing may come between. NULL: no memory, or it is too long. */
 uint64_t *capnp_i_out_begin(capnp_rpc *r, uint32_t words);
-/* The same for a payload behind an envelope of so many words. */
-uint64_t *capnp_i_out_body(capnp_rpc *r, const uint64_t envelope[ENVELOPE_WORDS], uint32_t n,
+/* The same for a payload behind its envelope. */
+uint64_t *capnp_i_out_body(capnp_rpc *r, const uint64_t envelope[ENVELOPE_WORDS],
                            const struct body *b);
+/* The whole of a Return that needs no Finish: what was returned, n words of it, and the pointer to
+ * them; words NULL: zeros. false: it is too long, or no memory. */
+bool capnp_i_out_return(capnp_rpc *r, uint32_t id, uint64_t content, const void *words, uint32_t n,
+                        bool secret);
 /* It has been written. secret: and is to be wiped when it has gone. */
 void capnp_i_out_end(capnp_rpc *r, enum rpc_message_which tag, const uint64_t *words, uint32_t n,
                      bool secret);

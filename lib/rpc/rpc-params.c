@@ -8,15 +8,6 @@
  */
 #include "rpc-internal.h"
 
-void capnp_i_own_take(struct call *c, const struct body *b, uint32_t bytes, bool secret)
-{
-        c->own_bytes = bytes;
-        c->own_n = (uint8_t)b->n;
-        c->own_secret = secret;
-        c->own[0] = b->content ? capnp_i_msg_struct_at((uint16_t)b->n, 0, 0) : 0;
-        memcpy(&c->own[1], b->words, b->n * 8);
-}
-
 void capnp_i_own_wipe(struct call *c)
 {
         explicit_bzero(c->own, sizeof(c->own));

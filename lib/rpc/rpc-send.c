@@ -339,20 +339,6 @@ static capnp_builder body_at(uint64_t *words, uint32_t at, uint32_t n)
         return (capnp_builder){.d = (uint8_t *)&words[at], .bytes = n * 8};
 }
 
-bool capnp_i_send_body(struct call *c, const struct body *b, bool secret)
-{
-        capnp_rpc *r = c->peer;
-        uint64_t *words = capnp_i_out_body(r, c->vat->envelopes.last, LAST_WORDS, b);
-
-        if (!words)
-                return false;
-
-        rpc_return_set_answer_id((rpc_return_builder){body_at(words, BODY_WORD, RPC_RETURN_WORDS)},
-                                 c->peer_id);
-        capnp_i_out_end(r, RPC_MESSAGE_RETURN, words, LAST_WORDS + b->n, r->limits.wipe | secret);
-        return true;
-}
-
 /* Short parameters, wherever they are. false: they are something else. */
 static bool call_body(struct call *c, struct body *ret_b)
 {
@@ -388,7 +374,7 @@ static int send_call_body(capnp_rpc *r, struct call *c, capnp_cap *target)
         if (k)
                 return k;
 
-        words = capnp_i_out_body(r, c->vat->envelopes.call, ENVELOPE_WORDS, &b);
+        words = capnp_i_out_body(r, c->vat->envelopes.call, &b);
         if (!words) {
                 capnp_i_table_question_drop(r, c->out_id);
                 return 1;
@@ -598,7 +584,7 @@ static int send_results(capnp_rpc *r, struct call *c, bool *ret_caps)
         int k;
 
         if (c->results && capnp_i_frame_body(c->results, &b) &&
-            capnp_i_send_body(c, &b, c->results->secret)) {
+            capnp_i_out_return(r, c->peer_id, b.content, b.words, b.n, c->results->secret)) {
                 c->results->secret |= r->limits.wipe;
                 return 0;
         }
