@@ -70,7 +70,7 @@ static const struct capnp_interface_part *hosted_part(const struct hosted *h, ui
         return NULL;
 }
 
-static void hosted_serve(struct call *c, struct hosted *h)
+__attribute__((always_inline)) static inline void hosted_serve(struct call *c, struct hosted *h)
 {
         const struct capnp_interface_part *part;
         capnp_handler *fn = NULL;

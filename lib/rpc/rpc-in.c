@@ -6,7 +6,7 @@
  * entry in any table. A peer can therefore cause positive results only, and a negative one means
  * that our own memory ran out in the middle, which ends the connection too.
  */
-#include "rpc-internal.h"
+#include "rpc-ledger.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -305,7 +305,7 @@ static int in_return_outcome(capnp_rpc *r, struct frame *f, struct call *c, rpc_
         rpc_exception_reader e;
 
         if ((tag == RPC_RETURN_RESULTS || tag == RPC_RETURN_EXCEPTION) && !c->finish_sent &&
-            capnp_i_peer_brings_too_much(r, c, &f->msg)) {
+            capnp_i_peer_brings_too_much(r, c, capnp_msg_size(&f->msg))) {
                 capnp_i_call_refuse(c, "over-quota.bytes: results that nobody reads are too many");
                 return OUTCOME_LEFT;
         }
@@ -706,11 +706,7 @@ int capnp_i_in_message(capnp_rpc *r, struct frame *f)
 {
         rpc_message_reader m;
 
-        if (capnp_i_plain_call(r, f) || capnp_i_plain_results(r, f))
-                return 0;
-
         m = rpc_message_root(&f->msg);
-
         if (capnp_msg_check(&f->msg))
                 return in_malformed(r);
 

@@ -49,12 +49,8 @@ static inline void capnp_i_uncharge(struct charge *g)
                 capnp_i_charge_end(g);
 }
 
-/* A call of r's peer: so many bytes for as long as it is kept, and so many of parameters. */
-void capnp_i_charge_call(struct call_charge *g, capnp_rpc *r, uint64_t bytes, uint64_t params);
 /* Its parameters are gone, of which there were some. r is who paid for them. */
 void capnp_i_charge_end_params(struct call_charge *g, capnp_rpc *r);
-/* Both at once, when that one pays for all of it. */
-void capnp_i_charge_end_call(struct call_charge *g);
 /* The peer may not make us keep more. */
 bool capnp_i_ledger_is_full(const capnp_rpc *r);
 /* Whether imports of so many bytes may come with a message that was let in. */
@@ -356,6 +352,8 @@ struct caller {
         void (*send)(struct call *c);
 };
 
+enum { OWN_WORDS = 8 };
+
 /*
  * What every call needs comes first and is zeroed when one is made. What follows is as it is in a
  * new one when a call goes: few calls have any of it, and whoever has knows (light).
@@ -365,14 +363,15 @@ struct call {
         const struct caller *caller;
         uint32_t refs;
         uint32_t callers; /* who wants the result: handle, answer entry, pipelined references … */
-        /* zeroed from here on */
         uint64_t iface;
         const struct capnp_method *m; /* NULL: unknown here */
         capnp_cap *target;
         struct frame *params, *results;
         capnp_builder results_root;
+        uint32_t own_bytes; /* of the message whose parameters are in own; 0: none are */
         uint16_t method;
         uint8_t state, due;
+        uint8_t own_n;        /* words of data there, behind their pointer */
         bool done : 1;        /* the caller's side has its outcome */
         bool started : 1;     /* its handler has run */
         bool ended : 1;       /* its handler has used an ending verb */
@@ -399,6 +398,7 @@ struct call {
         bool failed : 1;      /* kind and reason hold an exception */
         bool refused : 1;     /* … which is this vat's own word, nobody else's */
         bool light : 1;       /* has ended, and nothing of the second half was used */
+        bool own_secret : 1;  /* what is in own is to be wiped */
         uint8_t kind;         /* enum capnp_kind of the exception */
         int result;           /* 0, or CAPNP_E_… or -errno: what the caller is told */
         uint32_t peer_id;
@@ -427,7 +427,8 @@ struct call {
         struct wire_ids param_ids, result_ids;
         uint64_t window; /* in the flow of target */
         capnp_cap *flow_cap;
-        struct gate *gate; /* where it waits for its turn, or makes others wait */
+        struct gate *gate;           /* where it waits for its turn, or makes others wait */
+        uint64_t own[1 + OWN_WORDS]; /* short parameters (rpc-params.c); of no meaning without */
 };
 
 /* Bits of call.due: which event is to be run. */
@@ -541,6 +542,31 @@ void capnp_i_call_follow(struct call *c, struct call *t);
 void capnp_i_call_forget(struct call *c);
 /* Drops what only the callee needed. */
 void capnp_i_call_drop_params(struct call *c);
+
+/* ---- parameters that lie in their call (rpc-params.c) ---------------------------------------- */
+
+/* Nobody reads them any more. */
+void capnp_i_own_wipe(struct call *c);
+static inline void capnp_i_own_drop(struct call *c)
+{
+        c->own_bytes = 0;
+        if (c->own_secret)
+                capnp_i_own_wipe(c);
+}
+
+/* As what is sent. */
+static inline struct body capnp_i_own_body(const struct call *c)
+{
+        struct body b = {c->own[0], &c->own[1], c->own_n};
+
+        if (b.content)
+                b.content = capnp_i_msg_struct_at(c->own_n, 0, RPC_PAYLOAD_PTRS - 1);
+        return b;
+}
+
+/* The frame of a call's parameters. Those that lie in it get one; NULL: no memory, or there are
+ * none. */
+struct frame *capnp_i_call_params(struct call *c);
 
 /* ---- what would wait for itself (rpc-ring.c) ------------------------------------------------- */
 
@@ -757,7 +783,7 @@ struct capnp_rpc {
         /* streams of bytes */
         struct capnp_i_list outq;
         uint64_t out_bytes, out_replies, out_notes; /* queued; of these, as in struct out */
-        uint64_t most_out, longest; /* queued at once so far; of a message, either way */
+        uint64_t most_out, longest; /* queued at once before bytes left; of a message, either way */
         uint8_t *in;
         size_t in_len, in_room;
         struct skip skip;    /* a message that is too long, on its way past us */
@@ -876,8 +902,8 @@ struct plain {
         capnp_reader message, body, target, payload; /* its envelope; a Return has no target */
 };
 
-bool capnp_i_plain_call(capnp_rpc *r, struct frame *f);
-bool capnp_i_plain_results(capnp_rpc *r, struct frame *f);
+/* A message of one segment, of so many words, which may begin anywhere. */
+bool capnp_i_plain_message(capnp_rpc *r, const void *b, uint32_t words);
 bool capnp_i_plain_return(struct call *c);
 /* A message that was taken in and could have been plain: others that look like it will be. */
 void capnp_i_plain_learn(capnp_rpc *r, enum shape_of what, const struct frame *f,
@@ -892,7 +918,7 @@ const char *capnp_i_peer_quota(const capnp_rpc *r);
  * it. NULL: no memory. */
 struct call *capnp_i_peer_call_new(capnp_rpc *r, uint32_t id, uint64_t params);
 /* Whether results would make us hold too much for whoever gets them. */
-bool capnp_i_peer_brings_too_much(const capnp_rpc *r, const struct call *c, const capnp_msg *m);
+bool capnp_i_peer_brings_too_much(const capnp_rpc *r, const struct call *c, uint64_t bytes);
 /* The outcome of c is known: results, or why there are none. release: the peer keeps no reference
  * for results that we have not taken up. */
 void capnp_i_peer_return_ends(capnp_rpc *r, struct call *c, rpc_return_reader b, bool release);
@@ -943,9 +969,6 @@ void capnp_i_wire_ids_clear(struct wire_ids *ids);
 /* 0; or why it can not be sent. */
 int capnp_i_send_call(capnp_rpc *r, struct call *c, capnp_cap *target) CAPNP_MUST_USE;
 void capnp_i_send_return(struct call *c);
-/* A Return of c with this payload, of that frame, or of none; it needs no Finish. false: it is too
- * long, or no memory. */
-bool capnp_i_send_body(struct call *c, const struct body *b, struct frame *from);
 /* Why a question or a payload can not be sent, by the error. */
 const char *capnp_i_send_why(int k);
 /* An exception of kind overloaded. release: none of the parameters' references were taken up. */
@@ -973,6 +996,13 @@ int capnp_i_out_frame(capnp_rpc *r, struct frame *f, bool give, const struct fds
 /* Room for a short message of one segment, of so many words, to be written where it is sent from;
  * nothing may come between. NULL: no memory, or it is too long. */
 uint64_t *capnp_i_out_begin(capnp_rpc *r, uint32_t words);
+/* The same for a payload behind its envelope. */
+uint64_t *capnp_i_out_body(capnp_rpc *r, const uint64_t envelope[ENVELOPE_WORDS],
+                           const struct body *b);
+/* The whole of a Return that needs no Finish: what was returned, n words of it, and the pointer to
+ * them; words NULL: zeros. false: it is too long, or no memory. */
+bool capnp_i_out_return(capnp_rpc *r, uint32_t id, uint64_t content, const void *words, uint32_t n,
+                        bool secret);
 /* It has been written. secret: and is to be wiped when it has gone. */
 void capnp_i_out_end(capnp_rpc *r, enum rpc_message_which tag, const uint64_t *words, uint32_t n,
                      bool secret);

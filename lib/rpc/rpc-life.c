@@ -265,7 +265,7 @@ void capnp_rpc_count_most(const capnp_rpc *r, struct capnp_rpc_counts *ret_n)
                 .imports = r->imports.most,
                 .embargoes = r->embargoes.most,
                 .held_bytes = r->most_held,
-                .out_bytes = r->most_out,
+                .out_bytes = r->most_out > r->out_bytes ? r->most_out : r->out_bytes,
                 .message_bytes = r->longest,
                 .rate = capnp_i_turn_most(r),
                 .calls_in = r->calls_in,

@@ -376,11 +376,13 @@ static bool membrane_objects(struct wrap *w, struct call *c, capnp_exception *wh
         struct capnp_membrane_call look = {
                 .inward = w->inward, .method = c->method, .iface = c->iface};
         capnp_membrane *m = w->membrane;
+        struct frame *params;
         bool objects;
 
         look.open = membrane_open(w, c);
-        if (c->params)
-                look.params = capnp_any_struct(c->params->content, NULL);
+        params = capnp_i_call_params(c);
+        if (params)
+                look.params = capnp_any_struct(params->content, NULL);
         m->vat->asking++;
         objects = m->ops->look(m->self, &look, why);
         m->vat->asking--;
@@ -445,7 +447,7 @@ static bool membrane_stops(struct wrap *w, struct call *c, uint64_t bytes, capnp
 static bool membrane_lets(struct wrap *w, struct call *c, capnp_exception *why)
 {
         capnp_membrane *m = w->membrane;
-        uint64_t bytes = c->params ? capnp_msg_size(&c->params->msg) : 0;
+        uint64_t bytes = c->params ? capnp_msg_size(&c->params->msg) : c->own_bytes;
 
         if (m->revoked) {
                 *why = (capnp_exception){m->revoked->kind, m->revoked->reason};

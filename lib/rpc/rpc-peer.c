@@ -2,7 +2,7 @@
  * Calls of a peer's and Returns for ours, whichever way their messages are read (rpc-in.c,
  * rpc-plain.c).
  */
-#include "rpc-internal.h"
+#include "rpc-ledger.h"
 
 /* Results queued before calls are refused; a Return that is about as long as the refusal that would
  * take its place. */
@@ -54,7 +54,7 @@ struct call *capnp_i_peer_call_new(capnp_rpc *r, uint32_t id, uint64_t params)
  * sends it to himself gets less room than one who may be an honest, slow reader. What is no longer
  * than an exception is passed on all the same.
  */
-bool capnp_i_peer_brings_too_much(const capnp_rpc *r, const struct call *c, const capnp_msg *m)
+bool capnp_i_peer_brings_too_much(const capnp_rpc *r, const struct call *c, uint64_t bytes)
 {
         const capnp_rpc *to;
         uint64_t most;
@@ -69,7 +69,7 @@ bool capnp_i_peer_brings_too_much(const capnp_rpc *r, const struct call *c, cons
                 return to->held - to->held_for[FOR_PARAMS] > to->limits.held_bytes;
 
         most = (to == r ? 1 : 2) * to->limits.out_bytes + OUT_SLACK;
-        return to->out_replies > most && capnp_msg_size(m) > RETURN_SMALL;
+        return to->out_replies > most && bytes > RETURN_SMALL;
 }
 
 void capnp_i_peer_return_finish(capnp_rpc *r, struct call *c, bool no_finish, bool release)

@@ -276,52 +276,30 @@ static void call_envelope(struct call *c, struct frame *f, capnp_cap *target)
 
 /* ---- short payloads ------------------------------------------------------------------------- */
 
-/* Begins a message with such a payload, that begins as this. NULL: too long, or no memory. */
-static uint64_t *body_begin(capnp_rpc *r, const uint64_t envelope[ENVELOPE_WORDS],
-                            const struct body *b)
-{
-        uint32_t n = ENVELOPE_WORDS + b->n;
-        uint64_t *words = n * 8 <= r->limits.message_bytes ? capnp_i_out_begin(r, n) : NULL;
-
-        if (!words)
-                return NULL;
-
-        memcpy(words, envelope, ENVELOPE_WORDS * 8);
-        words[CONTENT_WORD] = b->content;
-        if (b->n && b->words)
-                memcpy(&words[ENVELOPE_WORDS], b->words, b->n * 8);
-        else if (b->n)
-                memset(&words[ENVELOPE_WORDS], 0, b->n * 8);
-        return words;
-}
-
-static inline void body_end(capnp_rpc *r, enum rpc_message_which tag, const uint64_t *words,
-                            const struct body *b, struct frame *from)
-{
-        bool secret = r->limits.wipe;
-
-        if (from)
-                secret |= from->secret |= secret;
-        capnp_i_out_end(r, tag, words, ENVELOPE_WORDS + b->n, secret);
-}
-
 static capnp_builder body_at(uint64_t *words, uint32_t at, uint32_t n)
 {
         return (capnp_builder){.d = (uint8_t *)&words[at], .bytes = n * 8};
 }
 
-bool capnp_i_send_body(struct call *c, const struct body *b, struct frame *from)
+/* Short parameters, wherever they are. false: they are something else. */
+static bool call_body(struct call *c, struct body *ret_b)
 {
-        capnp_rpc *r = c->peer;
-        uint64_t *words = body_begin(r, c->vat->envelopes.last, b);
+        if (!c->own_bytes)
+                return capnp_i_frame_body(c->params, ret_b);
 
-        if (!words)
-                return false;
-
-        rpc_return_set_answer_id((rpc_return_builder){body_at(words, BODY_WORD, RPC_RETURN_WORDS)},
-                                 c->peer_id);
-        body_end(r, RPC_MESSAGE_RETURN, words, b, from);
+        *ret_b = capnp_i_own_body(c);
         return true;
+}
+
+static void call_body_end(capnp_rpc *r, struct call *c, const uint64_t *words, uint32_t n)
+{
+        bool secret = r->limits.wipe | c->own_secret;
+
+        if (c->own_bytes)
+                c->own_secret = secret;
+        else if (c->params)
+                secret |= c->params->secret |= secret;
+        capnp_i_out_end(r, RPC_MESSAGE_CALL, words, n, secret);
 }
 
 /* A call of an import. 0; 1: the general way knows better; or why it can not be sent. */
@@ -331,14 +309,14 @@ static int send_call_body(capnp_rpc *r, struct call *c, capnp_cap *target)
         uint64_t *words;
         int k;
 
-        if (target->kind != CAP_IMPORT || !capnp_i_frame_body(c->params, &b))
+        if (target->kind != CAP_IMPORT || !call_body(c, &b))
                 return 1;
 
         k = capnp_i_table_question_new(r, c, &c->out_id);
         if (k)
                 return k;
 
-        words = body_begin(r, c->vat->envelopes.call, &b);
+        words = capnp_i_out_body(r, c->vat->envelopes.call, &b);
         if (!words) {
                 capnp_i_table_question_drop(r, c->out_id);
                 return 1;
@@ -348,7 +326,7 @@ static int send_call_body(capnp_rpc *r, struct call *c, capnp_cap *target)
         rpc_message_target_set_imported_cap(
                 (rpc_message_target_builder){body_at(words, TARGET_WORD, RPC_MESSAGE_TARGET_WORDS)},
                 capnp_i_cap_import(target)->wire.id);
-        body_end(r, RPC_MESSAGE_CALL, words, &b, c->params);
+        call_body_end(r, c, words, ENVELOPE_WORDS + b.n);
         return 0;
 }
 
@@ -368,8 +346,12 @@ static int send_call_frame(capnp_rpc *r, struct call *c, capnp_cap *target)
         struct frame *f;
         int k;
 
+        f = capnp_i_call_params(c);
+        if (!f && c->own_bytes)
+                return -ENOMEM;
+
         f = envelope_frame(
-                c, c->params,
+                c, f,
                 target->kind == CAP_IMPORT && !call_is_looked_into(c) ? r->limits.message_bytes : 0,
                 &k);
         if (!f)
@@ -411,6 +393,7 @@ int capnp_i_send_call(capnp_rpc *r, struct call *c, capnp_cap *target)
         capnp_i_call_move(c, CALL_REMOTE);
         params = c->params;
         c->params = NULL;
+        capnp_i_own_drop(c);
         c->params_root = (capnp_builder){0};
         capnp_i_frame_unref(params);
         if (c->param_ids.n)
@@ -532,8 +515,10 @@ static int send_results(capnp_rpc *r, struct call *c, bool *ret_caps)
         int k;
 
         if (c->results && capnp_i_frame_body(c->results, &b) &&
-            capnp_i_send_body(c, &b, c->results))
+            capnp_i_out_return(r, c->peer_id, b.content, b.words, b.n, c->results->secret)) {
+                c->results->secret |= r->limits.wipe;
                 return 0;
+        }
 
         f = envelope_frame(c, c->results, r->limits.message_bytes, &k);
         if (!f)
