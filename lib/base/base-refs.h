@@ -15,6 +15,13 @@ static inline void capnp_i_refs_take(uint32_t *refs)
         ++*refs;
 }
 
+/* So many more. */
+static inline void capnp_i_refs_take_all(uint32_t *refs, uint32_t n)
+{
+        assert(*refs && *refs < UINT32_MAX - n);
+        *refs += n;
+}
+
 /* true: that was the last one. */
 static inline bool capnp_i_refs_drop(uint32_t *refs)
 {

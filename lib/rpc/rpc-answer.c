@@ -17,12 +17,22 @@ static struct call *answer_call(const capnp_answer *a)
 capnp_any capnp_answer_params_any(capnp_answer *a)
 {
         struct call *c = answer_call(a);
+        struct frame *f = capnp_i_call_params(c);
 
-        return c->params ? c->params->content : (capnp_any){0};
+        if (f)
+                return f->content;
+
+        /* Without memory they are read where they lie, and as what they are alone. */
+        return c->own_bytes ? (capnp_any){NULL, c->own, 0, 1} : (capnp_any){0};
 }
 
 capnp_reader capnp_answer_params(capnp_answer *a)
 {
+        struct call *c = answer_call(a);
+
+        if (c->own_bytes)
+                return capnp_i_at_word(&c->own[1], c->own_n);
+
         return capnp_any_struct(capnp_answer_params_any(a), NULL);
 }
 
@@ -90,23 +100,25 @@ int capnp_answer_stream(capnp_answer *a)
         return capnp_i_gate_shut(c, capnp_i_cap_hosted(c->target));
 }
 
-int capnp_answer_return(capnp_answer *a)
+/* Whether its handler has looked at parameters that are not what they should be, and not asked. */
+static inline bool answer_is_malformed(const struct call *c)
+{
+        return !c->asked && c->params && capnp_msg_check(&c->params->msg);
+}
+
+/* Whatever there is to return. */
+__attribute__((noinline)) static int answer_return_any(capnp_answer *a)
 {
         struct call *c = answer_call(a);
         bool malformed;
         int r = 0;
 
-        capnp_i_vat_acts(c->vat);
-        c->ended = true;
         if (c->done) {
                 capnp_i_call_return(c);
                 return 0;
         }
 
-        malformed = !c->asked && capnp_answer_check(a);
-        if (!malformed && !c->results && !c->unfilled && capnp_i_plain_return(c))
-                return 0;
-
+        malformed = answer_is_malformed(c);
         /* Nothing was filled in: a struct of defaults, or, where no schema is known, null. */
         if (!c->results && c->m)
                 (void)capnp_answer_results(a);
@@ -133,6 +145,18 @@ int capnp_answer_return(capnp_answer *a)
         if (!capnp_i_plain_return(c))
                 capnp_i_call_return(c);
         return 0;
+}
+
+int capnp_answer_return(capnp_answer *a)
+{
+        struct call *c = answer_call(a);
+
+        capnp_i_vat_acts(c->vat);
+        c->ended = true;
+        if (!c->done && !c->unfilled && !answer_is_malformed(c) && capnp_i_plain_return(c))
+                return 0;
+
+        return answer_return_any(a);
 }
 
 int capnp_answer_fail(capnp_answer *a, enum capnp_kind k, const char *fmt, ...)

@@ -1,6 +1,7 @@
 /*
  * References: an object of ours, one over there, one that will be, one that is broken, one behind a
- * membrane. The program cannot tell which; the core can, by its kind.
+ * membrane. The program cannot tell which; the core can, by its kind, and what differs between the
+ * kinds is a table that comes with each (struct cap_ops).
  *
  * Dropping the last reference runs no code of the application: an object's `gone` becomes an event.
  * It also never recurses. What the last reference held (a chain of settled promises can be as long
@@ -8,15 +9,12 @@
  */
 #include "rpc-internal.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-static const struct capnp_i_cap_class cap_class = {capnp_cap_ref, capnp_cap_unref};
-
-void capnp_i_cap_init(capnp_cap *c, capnp_vat *v, enum cap_kind kind)
+void capnp_i_cap_init(capnp_cap *c, capnp_vat *v, enum cap_kind kind, const struct cap_ops *ops)
 {
-        c->class = &cap_class;
+        c->class = &ops->class;
         c->vat = capnp_i_vat_ref(v);
         c->refs = 1;
         c->kind = (uint8_t)kind;
@@ -34,87 +32,46 @@ capnp_cap *capnp_cap_ref(capnp_cap *c)
         return c;
 }
 
-static void cap_memory_free(capnp_cap *c)
+void capnp_i_cap_drop_flow(capnp_cap *c)
+{
+        struct flow *f = c->flow;
+        struct capnp_i_list *l;
+
+        if (!f)
+                return;
+
+        c->flow = NULL;
+        while ((l = capnp_i_list_pop(&f->writers)))
+                free(CAPNP_I_OF(l, struct writer, link));
+        capnp_cap_unref(f->broken);
+        free(f);
+}
+
+/* Of the notes none holds it (rpc-narrow.c), or it would not go. */
+static void cap_drop_narrow(capnp_cap *c)
+{
+        struct narrow *n;
+
+        while ((n = c->narrow)) {
+                c->narrow = n->next;
+                capnp_i_list_remove(&n->link);
+                free(n);
+        }
+}
+
+void capnp_i_cap_end(capnp_cap *c, struct recycle *pool)
 {
         capnp_vat *v = c->vat;
 
         if (c->fd >= 0)
                 close(c->fd);
-        capnp_i_narrow_gone(c);
-        capnp_i_flow_free(c->flow);
-        if (c->kind == CAP_PROMISE)
-                capnp_i_recycle_free(&v->pools[POOL_PROMISES], capnp_i_cap_promise(c));
-        else if (c->kind == CAP_IMPORT)
-                capnp_i_recycle_free(&v->pools[POOL_IMPORTS], capnp_i_cap_import(c));
+        cap_drop_narrow(c);
+        capnp_i_cap_drop_flow(c);
+        if (pool)
+                capnp_i_recycle_free(pool, c);
         else
                 free(c);
         capnp_i_vat_unref(v);
-}
-
-static void hosted_gone(struct event *e)
-{
-        struct hosted *h = CAPNP_I_OF(e, struct hosted, event);
-
-        h->gone(h->self);
-        cap_memory_free(&h->cap);
-}
-
-static void hosted_free(struct hosted *h)
-{
-        capnp_i_gates_free(h);
-        if (!h->gone)
-                cap_memory_free(&h->cap);
-        else if (h->cap.vat->dead) /* no queue will ever run again: now or never */
-                hosted_gone(&h->event);
-        else
-                capnp_i_event_queue(h->cap.vat, &h->event);
-}
-
-static void promise_free(struct promise *p)
-{
-        struct call *source = p->source;
-
-        p->source = NULL;
-        capnp_i_pipes_remove(p);
-        capnp_i_promise_drop_waiters(p);
-        capnp_i_waits_end(p->cap.vat, &p->waits);
-        if (p->embargo_rpc)
-                capnp_i_table_embargo_forget(p->embargo_rpc, p->embargo);
-        capnp_i_table_import_drop(&p->wire);
-        capnp_cap_unref(p->to);
-        capnp_i_uncharge(&p->charge);
-        if (p->path != p->short_path)
-                free(p->path);
-        cap_memory_free(&p->cap);
-        if (!source)
-                return;
-
-        capnp_i_call_drop_caller(source);
-        capnp_i_call_unref(source);
-}
-
-static void cap_free(capnp_cap *c)
-{
-        switch ((enum cap_kind)c->kind) {
-        case CAP_HOSTED:
-                hosted_free(capnp_i_cap_hosted(c));
-                break;
-        case CAP_IMPORT:
-                capnp_i_table_import_drop(&capnp_i_cap_import(c)->wire);
-                cap_memory_free(c);
-                break;
-        case CAP_PROMISE:
-                promise_free(capnp_i_cap_promise(c));
-                break;
-        case CAP_WRAP:
-                capnp_i_wrap_free(capnp_i_cap_wrap(c));
-                cap_memory_free(c);
-                break;
-        case CAP_BROKEN:
-                capnp_i_more_unref(capnp_i_cap_broken(c)->more);
-                cap_memory_free(c);
-                break;
-        }
 }
 
 capnp_cap *capnp_cap_unref(capnp_cap *c)
@@ -132,70 +89,13 @@ capnp_cap *capnp_cap_unref(capnp_cap *c)
 
         capnp_i_vat_ref(v);
         v->dooming = true;
-        while ((l = capnp_i_list_pop(&v->doomed)))
-                cap_free(CAPNP_I_OF(l, capnp_cap, doomed));
+        while ((l = capnp_i_list_pop(&v->doomed))) {
+                c = CAPNP_I_OF(l, capnp_cap, doomed);
+                capnp_i_cap_ops(c)->gone(c);
+        }
         v->dooming = false;
         capnp_i_vat_unref(v);
         return NULL;
-}
-
-int capnp_cap_new(capnp_vat *v, const struct capnp_interface *i, const void *ops, void *self,
-                  capnp_cap **ret_c)
-{
-        struct hosted *h = calloc(1, sizeof(*h));
-
-        if (!h)
-                return -ENOMEM;
-
-        capnp_i_cap_init(&h->cap, v, CAP_HOSTED);
-        h->iface = i;
-        h->ops = ops;
-        memcpy(&h->gone, ops, sizeof(h->gone));
-        h->self = self;
-        capnp_i_event_init(&h->event, hosted_gone);
-        capnp_i_list_init(&h->gates);
-        *ret_c = &h->cap;
-        return 0;
-}
-
-int capnp_cap_new_dispatch(capnp_vat *v, capnp_handler *dispatch, void (*gone)(void *self),
-                           void *self, capnp_cap **ret_c)
-{
-        struct hosted *h = calloc(1, sizeof(*h));
-
-        if (!h)
-                return -ENOMEM;
-
-        capnp_i_cap_init(&h->cap, v, CAP_HOSTED);
-        h->dispatch = dispatch;
-        h->gone = gone;
-        h->self = self;
-        capnp_i_event_init(&h->event, hosted_gone);
-        capnp_i_list_init(&h->gates);
-        *ret_c = &h->cap;
-        return 0;
-}
-
-capnp_cap *capnp_cap_new_broken(capnp_vat *v, capnp_exception why)
-{
-        return capnp_cap_new_broken_more(v, why, NULL);
-}
-
-capnp_cap *capnp_cap_new_broken_more(capnp_vat *v, capnp_exception why,
-                                     const struct capnp_exception_more *more)
-{
-        size_t len = strnlen(why.reason ? why.reason : "", 1023);
-        struct broken *b = malloc(sizeof(*b) + len + 1);
-
-        if (!b)
-                return NULL;
-
-        capnp_i_cap_init(&b->cap, v, CAP_BROKEN);
-        b->kind = why.kind;
-        b->more = capnp_i_more_new(more);
-        memcpy(b->reason, why.reason ? why.reason : "", len);
-        b->reason[len] = '\0';
-        return &b->cap;
 }
 
 static struct promise *cap_settled(capnp_cap *c)
@@ -269,7 +169,7 @@ capnp_cap *capnp_i_cap_final(capnp_cap *c)
                 if (!c || c->kind != CAP_WRAP)
                         return c;
 
-                next = capnp_i_wrap_final(capnp_i_cap_wrap(c));
+                next = capnp_i_cap_ops(c)->final(c);
                 if (next == c)
                         return c;
         }

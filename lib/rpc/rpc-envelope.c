@@ -17,12 +17,14 @@ static void envelope_begin(capnp_msg *m, uint64_t *words, uint32_t n)
 
 /* It has come out as long as it was to be, with its body and its payload where they belong. */
 static void envelope_end(capnp_msg *m, const uint64_t *words, capnp_builder body,
-                         const uint8_t *payload)
+                         const uint64_t *at, const uint8_t *payload)
 {
         assert(body.d == (const uint8_t *)&words[BODY_WORD]);
-        assert(!payload || payload == (const uint8_t *)&words[CONTENT_WORD]);
+        assert(payload == (const uint8_t *)at);
         assert(!capnp_msg_check(m) && m->nsegs == 1 && m->segs[0].words == m->segs[0].room);
+        (void)words;
         (void)body;
+        (void)at;
         (void)payload;
         capnp_i_msg_deinit(m);
 }
@@ -40,11 +42,11 @@ static void envelope_of_call(uint64_t words[ENVELOPE_WORDS])
         params = rpc_call_init_params(call);
         assert(target.b.d == (uint8_t *)&words[TARGET_WORD]);
         (void)target;
-        envelope_end(&m, words, call.b, params.b.d);
+        envelope_end(&m, words, call.b, &words[CONTENT_WORD], params.b.d);
 }
 
-/* It is the shorter one: words of nothing are between it and the results. */
-static void envelope_of_return(uint64_t words[ENVELOPE_WORDS], bool last)
+/* It is the shorter one: for results that are built in place words of nothing are between. */
+static void envelope_of_return(uint64_t words[ENVELOPE_WORDS])
 {
         rpc_payload_builder results;
         rpc_return_builder ret;
@@ -54,10 +56,23 @@ static void envelope_of_return(uint64_t words[ENVELOPE_WORDS], bool last)
         envelope_begin(&m, words, ENVELOPE_WORDS);
         ret = rpc_message_init_return(rpc_message_build(&m));
         rpc_return_set_release_param_caps(ret, false);
-        rpc_return_set_no_finish_needed(ret, last);
         (void)capnp_i_msg_alloc(&m, CONTENT_WORD - m.segs[0].words, &seg);
         results = rpc_return_init_results(ret);
-        envelope_end(&m, words, ret.b, results.b.d);
+        envelope_end(&m, words, ret.b, &words[CONTENT_WORD], results.b.d);
+}
+
+static void envelope_of_last(uint64_t words[ENVELOPE_WORDS])
+{
+        rpc_payload_builder results;
+        rpc_return_builder ret;
+        capnp_msg m;
+
+        envelope_begin(&m, words, LAST_WORDS);
+        ret = rpc_message_init_return(rpc_message_build(&m));
+        rpc_return_set_release_param_caps(ret, false);
+        rpc_return_set_no_finish_needed(ret, true);
+        results = rpc_return_init_results(ret);
+        envelope_end(&m, words, ret.b, &words[LAST_WORDS - RPC_PAYLOAD_PTRS], results.b.d);
 }
 
 void capnp_i_envelopes_init(struct envelopes *e)
@@ -65,10 +80,10 @@ void capnp_i_envelopes_init(struct envelopes *e)
         capnp_msg m;
 
         envelope_of_call(e->call);
-        envelope_of_return(e->ret, false);
-        envelope_of_return(e->last, true);
+        envelope_of_return(e->ret);
+        envelope_of_last(e->last);
         envelope_begin(&m, e->finish, SMALL_WORDS);
-        envelope_end(&m, e->finish, rpc_message_init_finish(rpc_message_build(&m)).b, NULL);
+        envelope_end(&m, e->finish, rpc_message_init_finish(rpc_message_build(&m)).b, NULL, NULL);
         envelope_begin(&m, e->release, SMALL_WORDS);
-        envelope_end(&m, e->release, rpc_message_init_release(rpc_message_build(&m)).b, NULL);
+        envelope_end(&m, e->release, rpc_message_init_release(rpc_message_build(&m)).b, NULL, NULL);
 }

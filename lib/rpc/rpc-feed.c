@@ -327,10 +327,15 @@ static inline uint32_t feed_small(const capnp_rpc *r, const struct input *in)
 
 static inline int feed_one(capnp_rpc *r, struct input *in, uint32_t words)
 {
-        struct frame *f = capnp_i_frame_new_one(r->vat, in->b + ONE_HEADER, words, &r->limits);
+        const uint8_t *b = in->b + ONE_HEADER;
+        struct frame *f;
 
         in->b += ONE_HEADER + words * 8;
         in->len -= ONE_HEADER + words * 8;
+        if (capnp_i_plain_message(r, b, words))
+                return r->closed;
+
+        f = capnp_i_frame_new_one(r->vat, b, words, &r->limits);
         return f ? feed_take(r, f, words * 8) : feed_no_memory(r);
 }
 

@@ -23,6 +23,7 @@ enum {
         CONTENT_WORD = TARGET_WORD + RPC_MESSAGE_TARGET_WORDS + RPC_MESSAGE_TARGET_PTRS,
         ENVELOPE_WORDS = CONTENT_WORD + RPC_PAYLOAD_PTRS,
         SMALL_WORDS = BODY_WORD + RPC_RELEASE_WORDS, /* a whole message without a payload */
+        LAST_WORDS = BODY_WORD + RPC_RETURN_WORDS + RPC_RETURN_PTRS + RPC_PAYLOAD_PTRS,
         FRAME_WORDS = 64,
         SMALL_FRAME_WORDS = 20, /* a call without much in it */
 };
@@ -30,7 +31,7 @@ enum {
 /* What messages begin with (rpc-envelope.c). */
 struct envelopes {
         uint64_t call[ENVELOPE_WORDS], ret[ENVELOPE_WORDS];
-        uint64_t last[ENVELOPE_WORDS]; /* a Return that needs no Finish */
+        uint64_t last[ENVELOPE_WORDS]; /* a short Return that needs no Finish: LAST_WORDS */
         uint64_t finish[SMALL_WORDS], release[SMALL_WORDS];
 };
 
@@ -111,7 +112,7 @@ struct frame *capnp_i_frame_copy(capnp_vat *v, struct frame *f, int *ret_r);
  */
 struct body {
         uint64_t content;
-        const uint64_t *words; /* NULL: they are 0 */
+        const void *words; /* NULL: they are 0 */
         uint32_t n;
 };
 

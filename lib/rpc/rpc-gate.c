@@ -82,7 +82,7 @@ static bool gate_is_idle(const struct gate *g)
 }
 
 /* Lets the next one through, or goes. */
-static void gate_advance(struct gate *g)
+static void gate_advance(struct gate *g, struct capnp_i_list *ret_stranded)
 {
         struct capnp_i_list *l;
 
@@ -92,7 +92,7 @@ static void gate_advance(struct gate *g)
 
                 if (c->vat->dead) { /* no event will ever run again */
                         c->gate = NULL;
-                        capnp_i_call_fail(c, CAPNP_DISCONNECTED, "the vat is gone");
+                        capnp_i_list_append(ret_stranded, l);
                 } else {
                         g->next = c;
                         capnp_i_call_due(c, DUE_RUN);
@@ -112,27 +112,27 @@ static bool gate_waits_for(const struct gate *g, const struct call *c)
         return c;
 }
 
-bool capnp_i_gate_admits(struct call *c, struct hosted *h)
+enum gate_says capnp_i_gate_admits(struct call *c, struct hosted *h, capnp_cap **ret_broken)
 {
         struct gate *g = c->gate ? c->gate : gate_find(c, h);
 
         if (!g || gate_waits_for(g, c))
-                return true;
+                return GATE_OPEN;
 
         if (g->next != c && !gate_is_idle(g)) {
                 c->gate = g;
                 capnp_i_list_append(&g->waiting, &c->waiter.link);
-                return false;
+                return GATE_WAITS;
         }
 
         if (!g->failed) {
                 c->gate = g; /* until it has run, or, when it is a stream call, ended */
                 g->next = c;
-                return true;
+                return GATE_OPEN;
         }
 
-        capnp_i_call_fail_as(c, g->broken);
-        return false;
+        *ret_broken = g->broken;
+        return GATE_FAILS;
 }
 
 int capnp_i_gate_shut(struct call *c, struct hosted *h)
@@ -155,7 +155,7 @@ int capnp_i_gate_shut(struct call *c, struct hosted *h)
         return 0;
 }
 
-void capnp_i_gate_ran(struct call *c)
+void capnp_i_gate_ran(struct call *c, struct capnp_i_list *ret_stranded)
 {
         struct gate *g = c->gate;
 
@@ -164,7 +164,7 @@ void capnp_i_gate_ran(struct call *c)
 
         c->gate = NULL;
         g->next = NULL;
-        gate_advance(g);
+        gate_advance(g, ret_stranded);
 }
 
 /* What c failed with is kept for what comes: whose calls these are pays for it. */
@@ -179,7 +179,7 @@ static void gate_fail(struct gate *g, struct call *c)
                                FOR_ANYTHING);
 }
 
-void capnp_i_gate_leave(struct call *c)
+void capnp_i_gate_leave(struct call *c, struct capnp_i_list *ret_stranded)
 {
         struct gate *g = c->gate;
 
@@ -190,7 +190,7 @@ void capnp_i_gate_leave(struct call *c)
                 g->busy = NULL;
         if (g->next == c)
                 g->next = NULL;
-        gate_advance(g);
+        gate_advance(g, ret_stranded);
 }
 
 /* ---- forgetting what has failed ------------------------------------------------------------- */

@@ -6,15 +6,14 @@
  * entry in any table. A peer can therefore cause positive results only, and a negative one means
  * that our own memory ran out in the middle, which ends the connection too.
  */
-#include "rpc-internal.h"
+#include "rpc-ledger.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-/* The largest unknown message that is sent back; results queued before calls are refused; a Return
- * that is about as long as the refusal that would take its place. */
-enum { ECHO_BYTES = 64 * 1024, OUT_SLACK = 1 << 20, RETURN_SMALL = 512 };
+/* The largest unknown message that is sent back. */
+enum { ECHO_BYTES = 64 * 1024 };
 
 static int in_no_memory(capnp_rpc *r)
 {
@@ -66,40 +65,10 @@ static int in_payload(capnp_rpc *r, struct frame *f, const struct payload *p)
         return capnp_i_desc_read(r, p->table, &f->msg);
 }
 
-const char *capnp_i_in_quota(const capnp_rpc *r)
-{
-        if (r->answers.used >= r->limits.answers)
-                return "over-quota.calls: too many calls at once";
-        if (capnp_i_ledger_is_full(r))
-                return "over-quota.bytes: calls and references keep too many bytes";
-        if (r->out_replies > r->limits.out_bytes + OUT_SLACK && capnp_i_rpc_would_read(r))
-                return "over-quota.bytes: too many results wait to be read";
-
-        return NULL;
-}
-
-struct call *capnp_i_in_answer_new(capnp_rpc *r, uint32_t id, uint64_t params)
-{
-        struct call *c;
-
-        if (capnp_i_ids_reserve(&r->answers, id))
-                return NULL;
-
-        c = capnp_i_call_new(r->vat);
-        if (!c)
-                return NULL;
-
-        c->peer = capnp_i_rpc_ref(r);
-        c->peer_id = id;
-        capnp_i_charge_call(&c->charge, r, sizeof(*c), params);
-        capnp_i_ids_add(&r->answers, id, c);
-        return c;
-}
-
 static int in_bootstrap(capnp_rpc *r, rpc_bootstrap_reader b)
 {
         uint32_t id = rpc_bootstrap_question_id(b);
-        const char *quota = capnp_i_in_quota(r);
+        const char *quota = capnp_i_peer_quota(r);
         struct call *c;
 
         if (capnp_msg_check(b.r.m))
@@ -113,7 +82,7 @@ static int in_bootstrap(capnp_rpc *r, rpc_bootstrap_reader b)
                 return 0;
         }
 
-        c = capnp_i_in_answer_new(r, id, 0);
+        c = capnp_i_peer_call_new(r, id, 0);
         if (!c)
                 return in_no_memory(r);
 
@@ -176,7 +145,7 @@ static enum rpc_call_send_results_to_which in_call_to(rpc_call_reader b)
 
 static int in_call_accept(capnp_rpc *r, struct frame *f, rpc_call_reader b, capnp_cap *target)
 {
-        struct call *c = capnp_i_in_answer_new(r, rpc_call_question_id(b), in_params_cost(f));
+        struct call *c = capnp_i_peer_call_new(r, rpc_call_question_id(b), in_params_cost(f));
 
         if (!c)
                 return in_no_memory(r);
@@ -219,7 +188,7 @@ static int in_call(capnp_rpc *r, struct frame *f, rpc_message_reader m, rpc_call
         uint32_t id = rpc_call_question_id(b);
         struct payload params = in_payload_of(rpc_call_params(b));
         rpc_message_target_reader t;
-        const char *quota = capnp_i_in_quota(r);
+        const char *quota = capnp_i_peer_quota(r);
         capnp_cap *target;
         int k, loaded;
 
@@ -305,31 +274,6 @@ static int in_return_take(capnp_rpc *r, struct call *c, uint32_t other)
  * taken up or not. */
 enum outcome { OUTCOME_TAKEN, OUTCOME_LEFT, OUTCOME_OPEN };
 
-/*
- * Whether what a Return brings would make us hold too much for the peer that gets it: it is kept
- * for that one, or queued for it and not read. Calls are refused before it comes to that, but those
- * that were taken already may be as many as they like, and nobody knows what they will bring. Who
- * sends it to himself gets less room than one who may be an honest, slow reader. What is no longer
- * than an exception is passed on all the same.
- */
-bool capnp_i_in_is_too_much(const capnp_rpc *r, const struct call *c, const capnp_msg *m)
-{
-        const capnp_rpc *to;
-        uint64_t most;
-
-        while (c->parent)
-                c = c->parent;
-        to = c->peer;
-        if (!to || c->finished)
-                return false;
-
-        if (c->yourself || c->answered || c->silent)
-                return to->held - to->held_for[FOR_PARAMS] > to->limits.held_bytes;
-
-        most = (to == r ? 1 : 2) * to->limits.out_bytes + OUT_SLACK;
-        return to->out_replies > most && capnp_msg_size(m) > RETURN_SMALL;
-}
-
 /* The results, or why they can not be taken. */
 static int in_return_results(capnp_rpc *r, struct frame *f, struct call *c, const struct plain *p)
 {
@@ -361,7 +305,7 @@ static int in_return_outcome(capnp_rpc *r, struct frame *f, struct call *c, rpc_
         rpc_exception_reader e;
 
         if ((tag == RPC_RETURN_RESULTS || tag == RPC_RETURN_EXCEPTION) && !c->finish_sent &&
-            capnp_i_in_is_too_much(r, c, &f->msg)) {
+            capnp_i_peer_brings_too_much(r, c, capnp_msg_size(&f->msg))) {
                 capnp_i_call_refuse(c, "over-quota.bytes: results that nobody reads are too many");
                 return OUTCOME_LEFT;
         }
@@ -392,36 +336,6 @@ static int in_return_outcome(capnp_rpc *r, struct frame *f, struct call *c, rpc_
         }
 }
 
-/* release: the peer keeps no reference for results that we have not taken up. */
-static void in_return_finish(capnp_rpc *r, struct call *c, bool no_finish, bool release)
-{
-        bool tell = !c->finish_sent && !no_finish;
-
-        capnp_i_call_ref(c);
-        c->finish_sent = true;
-        capnp_i_call_return(c); /* a Disembargo it causes must precede the Finish */
-        if (tell)
-                capnp_i_send_finish(r, c->out_id, release, false);
-        capnp_i_table_question_drop(r, c->out_id);
-        capnp_i_call_unref(c);
-}
-
-/* A Return may give back the references among the parameters. */
-static void in_return_params(capnp_rpc *r, struct call *c, rpc_return_reader b)
-{
-        if (rpc_return_release_param_caps(b))
-                capnp_i_wire_ids_release(r, &c->param_ids);
-        else
-                capnp_i_wire_ids_clear(&c->param_ids);
-}
-
-void capnp_i_in_return_ends(capnp_rpc *r, struct call *c, rpc_return_reader b, bool release)
-{
-        c->returned = true;
-        in_return_params(r, c, b);
-        in_return_finish(r, c, rpc_return_no_finish_needed(b), release);
-}
-
 static int in_return(capnp_rpc *r, struct frame *f, rpc_message_reader m, rpc_return_reader b)
 {
         struct call *c = capnp_i_table_question(r, rpc_return_answer_id(b));
@@ -435,7 +349,7 @@ static int in_return(capnp_rpc *r, struct frame *f, rpc_message_reader m, rpc_re
 
         if (rpc_return_which(b) == RPC_RETURN_TAKE_FROM_OTHER_QUESTION) {
                 c->returned = true;
-                in_return_params(r, c, b);
+                capnp_i_peer_return_params(r, c, b);
                 return in_return_take(r, c, rpc_return_take_from_other_question(b));
         }
 
@@ -444,12 +358,12 @@ static int in_return(capnp_rpc *r, struct frame *f, rpc_message_reader m, rpc_re
                 return k;
 
         if (k != OUTCOME_OPEN) {
-                capnp_i_in_return_ends(r, c, b, k == OUTCOME_LEFT);
+                capnp_i_peer_return_ends(r, c, b, k == OUTCOME_LEFT);
                 return 0;
         }
 
         c->returned = true;
-        in_return_params(r, c, b);
+        capnp_i_peer_return_params(r, c, b);
         return 0;
 }
 
@@ -474,7 +388,7 @@ static int in_long_return(capnp_rpc *r, rpc_return_reader b)
 
         if (!c->done)
                 capnp_i_call_refuse(c, "over-quota.bytes: the results are too long");
-        capnp_i_in_return_ends(r, c, b, true);
+        capnp_i_peer_return_ends(r, c, b, true);
         return 0;
 }
 
@@ -685,7 +599,7 @@ static int in_question_unimplemented(capnp_rpc *r, uint32_t id)
         c->returned = true;
         capnp_i_wire_ids_release(r, &c->param_ids);
         capnp_i_call_set_exception(c, CAPNP_UNIMPLEMENTED, "the peer does not implement this");
-        in_return_finish(r, c, true, false);
+        capnp_i_peer_return_finish(r, c, true, false);
         return 0;
 }
 
@@ -792,11 +706,7 @@ int capnp_i_in_message(capnp_rpc *r, struct frame *f)
 {
         rpc_message_reader m;
 
-        if (capnp_i_plain_call(r, f) || capnp_i_plain_results(r, f))
-                return 0;
-
         m = rpc_message_root(&f->msg);
-
         if (capnp_msg_check(&f->msg))
                 return in_malformed(r);
 

@@ -12,70 +12,8 @@
 #include "base-refs.h"
 #include "msg-internal.h"
 #include "rpc-frame.h"
-#include "rpc-loop.h"
-#include "rpc-recycle.h"
+#include "rpc-vat.h"
 #include "rpc.capnp-c.h"
-
-/* ---- vat and events (rpc-vat.c) ----------------------------------------------------------- */
-
-/* Something to be run by capnp_rpc_step(): queueing it cannot fail. */
-struct event {
-        struct capnp_i_list link;
-        void (*run)(struct event *e);
-};
-
-struct capnp_vat {
-        struct capnp_i_list events;
-        struct capnp_i_list rpcs;    /* every connection's core */
-        struct capnp_i_list doomed;  /* references at zero, waiting to be taken apart */
-        struct capnp_i_list settled; /* struct promise.source_link: their FIFOs are to be emptied */
-        struct capnp_i_list sent;    /* struct call.waiter: … and those of their results */
-        struct capnp_i_list stale;   /* capnp_cap.doomed: a reference to each is to be dropped */
-        struct event freshen;        /* … now */
-        bool dooming, flushing, running, dead;
-        uint32_t asking;      /* policies of membranes that are being asked */
-        capnp_cap *bad_index; /* lent to messages: what an index outside the table reads as */
-        uint32_t refs;        /* the owner's, and one for each object that points here */
-        uint64_t steps;       /* along lists that a peer can lengthen: for tests */
-        struct recycle pools[POOL_COUNT];
-        struct envelopes envelopes;
-        const struct capnp_i_loop *loop;
-        void *loop_self;
-};
-
-/* The last reference has gone: see capnp_i_vat_unref() below. */
-void capnp_i_vat_last(capnp_vat *v);
-static inline capnp_vat *capnp_i_vat_ref(capnp_vat *v)
-{
-        capnp_i_refs_take(&v->refs);
-        return v;
-}
-
-static inline void capnp_i_vat_unref(capnp_vat *v)
-{
-        if (capnp_i_refs_drop(&v->refs))
-                capnp_i_vat_last(v);
-}
-
-void capnp_i_event_init(struct event *e, void (*run)(struct event *e));
-static inline bool capnp_i_event_queued(const struct event *e)
-{
-        return !capnp_i_list_empty(&e->link);
-}
-
-static inline void capnp_i_event_queue(capnp_vat *v, struct event *e)
-{
-        if (!capnp_i_event_queued(e))
-                capnp_i_list_append(&v->events, &e->link);
-}
-
-/* Functions that act begin with this: a policy may look, and no more (struct capnp_membrane_ops).
- */
-static inline void capnp_i_vat_acts(const capnp_vat *v)
-{
-        assert(!v->asking);
-        (void)v;
-}
 
 /* ---- the ledger (rpc-ledger.c) -------------------------------------------------------------- */
 
@@ -111,12 +49,8 @@ static inline void capnp_i_uncharge(struct charge *g)
                 capnp_i_charge_end(g);
 }
 
-/* A call of r's peer: so many bytes for as long as it is kept, and so many of parameters. */
-void capnp_i_charge_call(struct call_charge *g, capnp_rpc *r, uint64_t bytes, uint64_t params);
 /* Its parameters are gone, of which there were some. r is who paid for them. */
 void capnp_i_charge_end_params(struct call_charge *g, capnp_rpc *r);
-/* Both at once, when that one pays for all of it. */
-void capnp_i_charge_end_call(struct call_charge *g);
 /* The peer may not make us keep more. */
 bool capnp_i_ledger_is_full(const capnp_rpc *r);
 /* Whether imports of so many bytes may come with a message that was let in. */
@@ -141,8 +75,25 @@ void capnp_i_more_write(const struct more *m, rpc_exception_builder e);
 
 enum cap_kind { CAP_HOSTED, CAP_IMPORT, CAP_PROMISE, CAP_WRAP, CAP_BROKEN };
 
-struct flow;   /* stream calls in flight, rpc-stream.c */
+struct call;
 struct narrow; /* rpc-narrow.c */
+
+/*
+ * What differs between kinds of references, said by who makes one of a kind: nobody below knows
+ * what there is above. Each member is called by the core alone, and does not block.
+ */
+struct cap_ops {
+        struct capnp_i_cap_class class; /* first; CAP_CLASS */
+        /* The last reference is gone, once: frees it, in the end by capnp_i_cap_end(). */
+        void (*gone)(capnp_cap *c);
+        /* What it stands for by now, or itself, as often as anybody asks. NULL: always itself. */
+        capnp_cap *(*final)(capnp_cap *c);
+        /* A call, QUEUED, takes a step toward its object. The next target; NULL: it is there, or
+         * waits, or has failed. Once for each call. NULL: broken, and so are calls. */
+        capnp_cap *(*deliver)(struct call *c, capnp_cap *to);
+        /* The event of a call that has arrived here, once. NULL: none arrives. */
+        void (*run)(struct call *c);
+};
 
 struct capnp_cap {
         const struct capnp_i_cap_class *class; /* first: what a message knows of us */
@@ -153,6 +104,27 @@ struct capnp_cap {
         struct flow *flow;
         struct narrow *narrow; /* for each membrane that has narrowed it */
         struct capnp_i_list doomed;
+};
+
+/* Stream calls in flight (rpc-stream.c). */
+struct flow {
+        struct event event;
+        capnp_cap *cap; /* whose we are; it owns us */
+        uint64_t in_flight, window;
+        uint32_t sent;               /* stream calls that have been sent and have not returned */
+        uint32_t unended;            /* … and those that are held */
+        bool failed;                 /* for ever */
+        capnp_cap *broken;           /* … with this; NULL: there was no memory to say with what */
+        struct capnp_i_list held;    /* struct call.waiter: they wait for what has been sent */
+        struct capnp_i_list writers; /* struct writer, the first to wait first */
+};
+
+/* Somebody who waits for room, or for the end of everything. */
+struct writer {
+        struct capnp_i_list link;
+        bool end;
+        void (*fn)(void *arg);
+        void *arg;
 };
 
 struct hosted {
@@ -266,7 +238,21 @@ static inline void capnp_i_promise_move(struct promise *p, enum promise_state to
         p->state = (uint8_t)to;
 }
 
-void capnp_i_cap_init(capnp_cap *c, capnp_vat *v, enum cap_kind kind);
+#define CAP_CLASS                              \
+        {                                      \
+                capnp_cap_ref, capnp_cap_unref \
+        }
+
+static inline const struct cap_ops *capnp_i_cap_ops(const capnp_cap *c)
+{
+        return (const struct cap_ops *)(const void *)c->class;
+}
+
+void capnp_i_cap_init(capnp_cap *c, capnp_vat *v, enum cap_kind kind, const struct cap_ops *ops);
+/* Nothing of c is left but its memory, which goes to the pool, or, without one, to the heap. */
+void capnp_i_cap_end(capnp_cap *c, struct recycle *pool);
+/* What is kept for who writes streams to it goes. */
+void capnp_i_cap_drop_flow(capnp_cap *c);
 /* What is behind a reference of that kind. */
 static inline struct hosted *capnp_i_cap_hosted(capnp_cap *c)
 {
@@ -298,8 +284,6 @@ struct promise *capnp_i_cap_pending(capnp_cap *c);
 bool capnp_i_cap_is_on(capnp_cap *c, const capnp_rpc *r);
 
 struct promise *capnp_i_promise_make(capnp_vat *v);
-/* Whether p is a result that its peer keeps, for a call of its own: nobody says here what it is. */
-bool capnp_i_promise_stays_there(const struct promise *p);
 /* What a promise turned out to be: may set an embargo first. Takes no reference. */
 void capnp_i_promise_settle(struct promise *p, capnp_cap *to);
 /* ours: its peer has said that it is something on our side, whatever that is by now. */
@@ -311,13 +295,8 @@ void capnp_i_promise_resolved(struct promise *p, capnp_cap *to, bool ours);
 void capnp_i_promise_lift(struct promise *p);
 /* Tells the peers that hold p, or others that hang on it, what it has become for them. */
 void capnp_i_promise_tell(struct promise *p);
-/* c was sent: what hangs on its results follows, at once or when what is going on is done. */
-void capnp_i_promise_flush_results(struct call *c);
-/* Lets calls that wait be sent on, now that the call they hang on has been. */
-void capnp_i_promise_flush_to_source(struct promise *p);
-bool capnp_i_promise_is_remote(const struct promise *p);
-/* Answers what waits in the FIFO of a promise that nobody holds any more. */
-void capnp_i_promise_drop_waiters(struct promise *p);
+/* A call goes to r's peer, and what hangs on its results follows. */
+void capnp_i_promise_send_call(struct call *c, capnp_rpc *r, capnp_cap *target);
 
 /* Those who waited for a promise that is settled look again. */
 void capnp_i_waits_end(capnp_vat *v, struct capnp_i_list *waits);
@@ -365,12 +344,23 @@ struct wire_ids {
         uint32_t n, one;
 };
 
+/* Who called, as the call knows it. */
+struct caller {
+        /* The outcome is known: tells whoever wants it. Once; does not block. */
+        void (*returned)(struct call *c);
+        /* The event of one that was to be sent when no policy is being asked. NULL: never. */
+        void (*send)(struct call *c);
+};
+
+enum { OWN_WORDS = 8 };
+
 /*
  * What every call needs comes first and is zeroed when one is made. What follows is as it is in a
  * new one when a call goes: few calls have any of it, and whoever has knows (light).
  */
 struct call {
         capnp_vat *vat;
+        const struct caller *caller;
         uint32_t refs;
         uint32_t callers; /* who wants the result: handle, answer entry, pipelined references … */
         uint64_t iface;
@@ -378,8 +368,10 @@ struct call {
         capnp_cap *target;
         struct frame *params, *results;
         capnp_builder results_root;
+        uint32_t own_bytes; /* of the message whose parameters are in own; 0: none are */
         uint16_t method;
         uint8_t state, due;
+        uint8_t own_n;        /* words of data there, behind their pointer */
         bool done : 1;        /* the caller's side has its outcome */
         bool started : 1;     /* its handler has run */
         bool ended : 1;       /* its handler has used an ending verb */
@@ -406,6 +398,7 @@ struct call {
         bool failed : 1;      /* kind and reason hold an exception */
         bool refused : 1;     /* … which is this vat's own word, nobody else's */
         bool light : 1;       /* has ended, and nothing of the second half was used */
+        bool own_secret : 1;  /* what is in own is to be wiped */
         uint8_t kind;         /* enum capnp_kind of the exception */
         int result;           /* 0, or CAPNP_E_… or -errno: what the caller is told */
         uint32_t peer_id;
@@ -434,7 +427,8 @@ struct call {
         struct wire_ids param_ids, result_ids;
         uint64_t window; /* in the flow of target */
         capnp_cap *flow_cap;
-        struct gate *gate; /* where it waits for its turn, or makes others wait */
+        struct gate *gate;           /* where it waits for its turn, or makes others wait */
+        uint64_t own[1 + OWN_WORDS]; /* short parameters (rpc-params.c); of no meaning without */
 };
 
 /* Bits of call.due: which event is to be run. */
@@ -456,7 +450,23 @@ static inline void capnp_i_call_move(struct call *c, enum call_state to)
         c->state = (uint8_t)to;
 }
 
-struct call *capnp_i_call_new(capnp_vat *v);
+/* Whether p is a result that its peer keeps, for a call of its own: nobody says here what it is. */
+static inline bool capnp_i_promise_stays_there(const struct promise *p)
+{
+        const struct call *s = p->state == PROMISE_PENDING ? p->source : NULL;
+
+        return s && s->state == CALL_REMOTE && s->yourself && !s->peer;
+}
+
+static inline bool capnp_i_promise_is_remote(const struct promise *p)
+{
+        if (p->state != PROMISE_PENDING)
+                return false;
+
+        return p->wire.rpc || (p->source && p->source->state == CALL_REMOTE);
+}
+
+struct call *capnp_i_call_new(capnp_vat *v, const struct caller *caller);
 void capnp_i_call_last(struct call *c);
 static inline struct call *capnp_i_call_ref(struct call *c)
 {
@@ -471,14 +481,22 @@ static inline void capnp_i_call_unref(struct call *c)
 }
 
 void capnp_i_call_due(struct call *c, uint8_t what);
-/* A question that was sent from inside a policy, when nothing can be re-entered any more. */
-void capnp_i_question_send_later(struct call *c);
+/* Whose peer wanted c: what is made for its results is kept for that one. NULL: our program. */
+capnp_rpc *capnp_i_call_payer(const struct call *c);
+/* A call of our own program, or of ours for it. */
+extern const struct caller capnp_i_question_caller;
+void capnp_i_call_set_target(struct call *c, capnp_cap *target);
 /* Sends a call to wherever its target leads. */
 void capnp_i_call_deliver(struct call *c, capnp_cap *target);
 /* The callee is done: results are in c->results, or an exception is set. */
 void capnp_i_call_return(struct call *c);
 void capnp_i_call_fail(struct call *c, enum capnp_kind kind, const char *reason);
 void capnp_i_call_fail_error(struct call *c, int r);
+/* All these (struct call.waiter), for the vat is gone. */
+void capnp_i_call_fail_all(struct capnp_i_list *waiting);
+/* A canceled call that has been sent, or is: tells the peer. */
+void capnp_i_call_cancel_remote(struct call *c);
+void capnp_i_call_cancel_tail(struct call *c);
 void capnp_i_call_set_exception(struct call *c, enum capnp_kind kind, const char *reason);
 /* The same, with more; takes it. */
 void capnp_i_call_set_exception_more(struct call *c, capnp_exception why, struct more *more);
@@ -509,6 +527,11 @@ static inline bool capnp_i_call_pipe_failed(const struct call *c, const capnp_ca
 
 /* A new inner one, although there may be one for the path. */
 capnp_cap *capnp_i_call_new_pipe(struct call *c, const uint16_t *path, uint16_t n);
+/* What is kept for the results that were lent before the call was tailed goes. */
+void capnp_i_call_drop_early(struct call *c);
+/* struct caller.returned, in two steps: what the results hold; and another call that takes them. */
+void capnp_i_result_settle(struct call *c);
+void capnp_i_result_hand_up(struct call *c);
 /* What hangs on the results becomes what is in them. */
 void capnp_i_call_settle_pipes(struct call *c);
 /* The result's reference at a path, once returned. Borrowed. */
@@ -517,10 +540,33 @@ capnp_cap *capnp_i_call_result_cap(struct call *c, const uint16_t *path, uint16_
 void capnp_i_call_follow(struct call *c, struct call *t);
 /* Removes a call of r's peer from the table of answers. */
 void capnp_i_call_forget(struct call *c);
-/* c has reached its peer: what hangs on it may follow. */
-void capnp_i_call_flush_pipes(struct call *c);
 /* Drops what only the callee needed. */
 void capnp_i_call_drop_params(struct call *c);
+
+/* ---- parameters that lie in their call (rpc-params.c) ---------------------------------------- */
+
+/* Nobody reads them any more. */
+void capnp_i_own_wipe(struct call *c);
+static inline void capnp_i_own_drop(struct call *c)
+{
+        c->own_bytes = 0;
+        if (c->own_secret)
+                capnp_i_own_wipe(c);
+}
+
+/* As what is sent. */
+static inline struct body capnp_i_own_body(const struct call *c)
+{
+        struct body b = {c->own[0], &c->own[1], c->own_n};
+
+        if (b.content)
+                b.content = capnp_i_msg_struct_at(c->own_n, 0, RPC_PAYLOAD_PTRS - 1);
+        return b;
+}
+
+/* The frame of a call's parameters. Those that lie in it get one; NULL: no memory, or there are
+ * none. */
+struct frame *capnp_i_call_params(struct call *c);
 
 /* ---- what would wait for itself (rpc-ring.c) ------------------------------------------------- */
 
@@ -536,6 +582,7 @@ struct capnp_membrane {
         uint32_t refs; /* wrappers, crossings, and who has made it */
         bool owned;    /* … as long as that is so */
         const struct capnp_membrane_ops *ops;
+        const struct cap_ops *wrap_ops; /* of its wrappers */
         void *self;
         struct capnp_i_list open;   /* struct crossing */
         struct capnp_i_list narrow; /* struct narrow */
@@ -563,8 +610,11 @@ static inline struct wrap *capnp_i_cap_wrap(capnp_cap *c)
 
 /* c as the other side sees it. inward: for use inside. Owned; NULL for NULL or without memory. */
 capnp_cap *capnp_i_membrane_cross(capnp_membrane *m, capnp_cap *c, bool inward);
-/* Lets a call through w: false: it has been failed. */
+/* Whether a call may go through w; then it has crossed, but for references to its results. false:
+ * it has an exception, and is to return. */
 bool capnp_i_membrane_pass(struct wrap *w, struct call *c);
+/* The same, with those. false: it has returned. */
+bool capnp_i_wrap_pass(struct wrap *w, struct call *c);
 /* Whether a call that has crossed toward a promise may go to what that has become. */
 bool capnp_i_membrane_allows(struct call *c, capnp_cap *to, capnp_exception *ret_why);
 /* Whether c may not go on to a promise that a peer decides: nobody would ask about it there. */
@@ -572,9 +622,10 @@ bool capnp_i_membrane_holds(const struct call *c);
 void capnp_i_crossing_free(struct crossing *x);
 /* Undoes the crossings of a returned call, from the inside out. */
 void capnp_i_membrane_return(struct call *c);
-void capnp_i_wrap_free(struct wrap *w);
-/* Follows inner. */
-capnp_cap *capnp_i_wrap_final(struct wrap *w);
+/* Follows inner: cap_ops.final. */
+capnp_cap *capnp_i_wrap_final(capnp_cap *c);
+/* One less of what has crossed, or of who holds the membrane itself. */
+void capnp_i_membrane_drop(capnp_membrane *m);
 
 /* ---- what is narrow inside (rpc-narrow.c) ---------------------------------------------------- */
 
@@ -592,8 +643,6 @@ int capnp_i_narrow_new(capnp_membrane *m, capnp_cap *c) CAPNP_MUST_USE;
 bool capnp_i_narrow_is(const capnp_membrane *m, capnp_cap *c);
 /* from is a promise, and has become that. */
 void capnp_i_narrow_move(capnp_cap *from, capnp_cap *to);
-/* Nobody holds c any more. */
-void capnp_i_narrow_gone(capnp_cap *c);
 /* Nothing is narrow any more. What it led to may be the last to hold a connection. */
 void capnp_i_narrow_forget(capnp_membrane *m);
 
@@ -602,18 +651,21 @@ void capnp_i_narrow_forget(capnp_membrane *m);
 /* Whether c, which is about to be sent, waits behind a stream call, or fails behind one. */
 bool capnp_i_flow_takes(struct call *c);
 void capnp_i_flow_returned(struct call *c);
-void capnp_i_flow_free(struct flow *f);
+/* c is a stream call from now on: as capnp_question_stream(), and it is not sent yet. */
+int capnp_i_flow_enter(struct call *c, void (*ready)(void *arg), void *arg) CAPNP_MUST_USE;
 
 /* ---- … and as who serves does (rpc-gate.c) --------------------------------------------------- */
 
-/* Whether c may be served now; if not, it waits or has failed. */
-bool capnp_i_gate_admits(struct call *c, struct hosted *h);
+/* Whether c may be served now, waits, or is to fail as what came before it. */
+enum gate_says { GATE_OPEN, GATE_WAITS, GATE_FAILS };
+enum gate_says capnp_i_gate_admits(struct call *c, struct hosted *h, capnp_cap **ret_broken);
 /* c is a stream call and being served: what comes behind it waits. 0 or -ENOMEM. */
 int capnp_i_gate_shut(struct call *c, struct hosted *h) CAPNP_MUST_USE;
-/* The handler of c has run, or there is nothing to run any more. */
-void capnp_i_gate_ran(struct call *c);
-/* c, which has a gate, has ended. */
-void capnp_i_gate_leave(struct call *c);
+/* The handler of c has run, or there is nothing to run any more; as capnp_i_gate_leave(). */
+void capnp_i_gate_ran(struct call *c, struct capnp_i_list *ret_stranded);
+/* c, which has a gate, has ended. Where no event will ever run again, the calls behind it are to be
+ * failed: those are struct call.waiter of *ret_stranded. */
+void capnp_i_gate_leave(struct call *c, struct capnp_i_list *ret_stranded);
 /* r's peer has let go of c, and with it of what failed there. */
 void capnp_i_gate_forget(capnp_rpc *r, capnp_cap *c);
 void capnp_i_gates_close(capnp_rpc *r);
@@ -652,6 +704,8 @@ static inline struct slot *capnp_i_slots_get(const struct slots *s, uint32_t id)
 {
         return id < s->n && s->v[id].live ? &s->v[id] : NULL;
 }
+
+void capnp_i_slots_deinit(struct slots *s);
 
 enum { MAX_FDS = 16 };
 
@@ -729,7 +783,7 @@ struct capnp_rpc {
         /* streams of bytes */
         struct capnp_i_list outq;
         uint64_t out_bytes, out_replies, out_notes; /* queued; of these, as in struct out */
-        uint64_t most_out, longest; /* queued at once so far; of a message, either way */
+        uint64_t most_out, longest; /* queued at once before bytes left; of a message, either way */
         uint8_t *in;
         size_t in_len, in_room;
         struct skip skip;    /* a message that is too long, on its way past us */
@@ -788,7 +842,9 @@ uint32_t capnp_i_turn_used(const capnp_rpc *r);
 uint32_t capnp_i_turn_most(const capnp_rpc *r);
 /* Feeds what is left of the last turn; as capnp_rpc_feed(). */
 int capnp_i_feed_rest(capnp_rpc *r) CAPNP_MUST_USE;
-/* Ends a connection: marks it, queues the abort (tell) and the teardown. Never re-enters. */
+/* Ends a connection: marks it and queues the teardown. Never re-enters. */
+void capnp_i_rpc_shut(capnp_rpc *r, enum capnp_end end, int code, capnp_exception why);
+/* The same, and first queues the abort (tell). */
 void capnp_i_rpc_break(capnp_rpc *r, enum capnp_end end, int code, capnp_exception why, bool tell);
 /* Ends it for want of memory. */
 void capnp_i_rpc_starve(capnp_rpc *r, bool tell);
@@ -803,6 +859,10 @@ static inline struct call *capnp_i_table_question(const capnp_rpc *r, uint32_t i
         return s ? s->p : NULL;
 }
 
+/* Nothing is owed for it any more. What a peer has asked for it pays for until it has its answer.
+ */
+void capnp_i_table_question_take(capnp_rpc *r, uint32_t id);
+/* The same, if it is there, and nobody may be using the connection any more. */
 void capnp_i_table_question_drop(capnp_rpc *r, uint32_t id);
 static inline struct export *capnp_i_table_export(const capnp_rpc *r, uint32_t id)
 {
@@ -815,6 +875,7 @@ static inline struct export *capnp_i_table_export(const capnp_rpc *r, uint32_t i
 struct export *capnp_i_table_export_cap(capnp_rpc *r, capnp_cap *c);
 /* false: the peer gave back more than it had. */
 bool capnp_i_table_release(capnp_rpc *r, uint32_t id, uint32_t count);
+void capnp_i_table_export_drop(capnp_rpc *r, struct export *e);
 void capnp_i_table_export_watch(struct export *e);
 int capnp_i_table_embargo_new(capnp_rpc *r, struct promise *p, uint32_t *ret_id);
 /* The peer has sent an embargo back. false: there is none with this id. */
@@ -824,6 +885,7 @@ void capnp_i_table_embargo_forget(capnp_rpc *r, uint32_t id);
 /* One more reference to the peer's object. Owned; NULL: no memory or over the limit. */
 capnp_cap *capnp_i_table_import(capnp_rpc *r, uint32_t id, bool promise);
 /* Whether a further one is over the limit. */
+struct wire *capnp_i_table_wire(capnp_cap *c);
 bool capnp_i_table_imports_are_full(const capnp_rpc *r, bool promise);
 /* What it has become costs bytes, too. */
 void capnp_i_table_import_more(struct wire *w, uint64_t bytes);
@@ -834,34 +896,35 @@ void capnp_i_table_import_drop(struct wire *w);
 void capnp_i_table_import_swap(struct promise *p, struct promise *q);
 /* An import that is a promise has been resolved, or nobody waits for that any more. */
 void capnp_i_table_import_decided(struct wire *w);
-/* The end of a connection: calls both ways first, and, when who waited for them has been told, what
- * each side held of the other. */
-void capnp_i_table_close_calls(capnp_rpc *r);
-void capnp_i_table_close_caps(capnp_rpc *r);
 
 /* rpc-plain.c: what nearly all calls are. false: it is none, and nothing has been done. */
 struct plain {
         capnp_reader message, body, target, payload; /* its envelope; a Return has no target */
 };
 
-bool capnp_i_plain_call(capnp_rpc *r, struct frame *f);
-bool capnp_i_plain_results(capnp_rpc *r, struct frame *f);
+/* A message of one segment, of so many words, which may begin anywhere. */
+bool capnp_i_plain_message(capnp_rpc *r, const void *b, uint32_t words);
 bool capnp_i_plain_return(struct call *c);
 /* A message that was taken in and could have been plain: others that look like it will be. */
 void capnp_i_plain_learn(capnp_rpc *r, enum shape_of what, const struct frame *f,
                          const struct plain *p);
 void capnp_i_plain_forget(capnp_rpc *r);
 
+/* rpc-peer.c: calls of a peer's, and Returns for ours */
+extern const struct caller capnp_i_peer_caller;
 /* Why the peer may not ask for more; NULL: it may. */
-const char *capnp_i_in_quota(const capnp_rpc *r);
-/* Whether results would make us hold too much for whoever gets them. */
-bool capnp_i_in_is_too_much(const capnp_rpc *r, const struct call *c, const capnp_msg *m);
-/* The outcome of c is known: results, or why there are none. release: the peer keeps no reference
- * for results that we have not taken up. */
-void capnp_i_in_return_ends(capnp_rpc *r, struct call *c, rpc_return_reader b, bool release);
+const char *capnp_i_peer_quota(const capnp_rpc *r);
 /* A call or bootstrap of the peer's, in the table of answers; so many bytes of parameters come with
  * it. NULL: no memory. */
-struct call *capnp_i_in_answer_new(capnp_rpc *r, uint32_t id, uint64_t params);
+struct call *capnp_i_peer_call_new(capnp_rpc *r, uint32_t id, uint64_t params);
+/* Whether results would make us hold too much for whoever gets them. */
+bool capnp_i_peer_brings_too_much(const capnp_rpc *r, const struct call *c, uint64_t bytes);
+/* The outcome of c is known: results, or why there are none. release: the peer keeps no reference
+ * for results that we have not taken up. */
+void capnp_i_peer_return_ends(capnp_rpc *r, struct call *c, rpc_return_reader b, bool release);
+/* Its two steps: a Return may give back the references among the parameters; and c returns. */
+void capnp_i_peer_return_params(capnp_rpc *r, struct call *c, rpc_return_reader b);
+void capnp_i_peer_return_finish(capnp_rpc *r, struct call *c, bool no_finish, bool release);
 
 /* rpc-in.c: one received message */
 int capnp_i_in_message(capnp_rpc *r, struct frame *f);
@@ -896,8 +959,6 @@ int capnp_i_desc_write_one(capnp_rpc *r, capnp_cap *c, rpc_cap_descriptor_builde
                            struct wire_ids *ids);
 void capnp_i_desc_write_fd(capnp_rpc *r, capnp_cap *c, rpc_cap_descriptor_builder d,
                            struct fds *fds);
-/* After the message itself: Resolve for what was broken from the start. */
-void capnp_i_desc_resolve_broken(capnp_rpc *r, const struct wire_ids *ids);
 void capnp_i_desc_write_target(capnp_cap *c, rpc_message_target_builder target);
 int capnp_i_desc_read_promised(capnp_rpc *r, rpc_promised_answer_reader promised,
                                capnp_cap **ret_c);
@@ -905,11 +966,9 @@ void capnp_i_wire_ids_release(capnp_rpc *r, struct wire_ids *ids);
 void capnp_i_wire_ids_clear(struct wire_ids *ids);
 
 /* rpc-send.c: one message to be sent. Errors break the connection. */
-void capnp_i_send_call(capnp_rpc *r, struct call *c, capnp_cap *target);
+/* 0; or why it can not be sent. */
+int capnp_i_send_call(capnp_rpc *r, struct call *c, capnp_cap *target) CAPNP_MUST_USE;
 void capnp_i_send_return(struct call *c);
-/* A Return of c with this payload, of that frame, or of none; it needs no Finish. false: it is too
- * long, or no memory. */
-bool capnp_i_send_body(struct call *c, const struct body *b, struct frame *from);
 /* Why a question or a payload can not be sent, by the error. */
 const char *capnp_i_send_why(int k);
 /* An exception of kind overloaded. release: none of the parameters' references were taken up. */
@@ -928,7 +987,6 @@ void capnp_i_send_disembargo(capnp_rpc *r, struct promise *target, uint32_t id);
 void capnp_i_send_disembargo_reply(capnp_rpc *r, capnp_cap *target, uint32_t import, uint32_t id);
 void capnp_i_send_bootstrap(capnp_rpc *r, uint32_t id);
 void capnp_i_send_unimplemented(capnp_rpc *r, rpc_message_reader message);
-void capnp_i_send_abort(capnp_rpc *r, enum capnp_kind kind, const char *reason);
 /* NULL: no memory. */
 struct disembargo *capnp_i_disembargo_new(capnp_rpc *r, uint32_t id, uint32_t import);
 void capnp_i_disembargo_deliver(struct disembargo *d, capnp_cap *target);
@@ -938,6 +996,13 @@ int capnp_i_out_frame(capnp_rpc *r, struct frame *f, bool give, const struct fds
 /* Room for a short message of one segment, of so many words, to be written where it is sent from;
  * nothing may come between. NULL: no memory, or it is too long. */
 uint64_t *capnp_i_out_begin(capnp_rpc *r, uint32_t words);
+/* The same for a payload behind its envelope. */
+uint64_t *capnp_i_out_body(capnp_rpc *r, const uint64_t envelope[ENVELOPE_WORDS],
+                           const struct body *b);
+/* The whole of a Return that needs no Finish: what was returned, n words of it, and the pointer to
+ * them; words NULL: zeros. false: it is too long, or no memory. */
+bool capnp_i_out_return(capnp_rpc *r, uint32_t id, uint64_t content, const void *words, uint32_t n,
+                        bool secret);
 /* It has been written. secret: and is to be wiped when it has gone. */
 void capnp_i_out_end(capnp_rpc *r, enum rpc_message_which tag, const uint64_t *words, uint32_t n,
                      bool secret);

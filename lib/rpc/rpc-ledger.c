@@ -7,27 +7,12 @@
  *
  * doc/design/limits.md says what happens when there is too much in it.
  */
-#include "rpc-internal.h"
+#include "rpc-ledger.h"
 
 #include <assert.h>
 
 /* What the smallest calls weigh that fit into one read of the vat's. */
 enum { ONE_READ = 1 << 20 };
-
-static inline void ledger_hold(capnp_rpc *r, uint64_t bytes)
-{
-        r->held += bytes;
-        if (r->held > r->most_held)
-                r->most_held = r->held;
-}
-
-static inline void ledger_let_go(capnp_rpc *r, uint64_t bytes, enum charge_for what)
-{
-        assert(r->held >= bytes && r->held_for[what] >= bytes);
-        r->held -= bytes;
-        r->held_for[what] -= bytes;
-        r->charges--;
-}
 
 void capnp_i_charge(struct charge *g, capnp_rpc *r, uint64_t bytes, enum charge_for what)
 {
@@ -39,52 +24,28 @@ void capnp_i_charge(struct charge *g, capnp_rpc *r, uint64_t bytes, enum charge_
         g->what = (uint8_t)what;
         g->bytes += bytes;
         r->held_for[what] += bytes;
-        ledger_hold(r, bytes);
+        capnp_i_ledger_hold(r, bytes);
 }
 
 void capnp_i_charge_end(struct charge *g)
 {
         capnp_rpc *r = g->rpc;
 
-        ledger_let_go(r, g->bytes, g->what);
+        assert(r->held >= g->bytes && r->held_for[g->what] >= g->bytes);
+        r->held -= g->bytes;
+        r->held_for[g->what] -= g->bytes;
+        r->charges--;
         *g = (struct charge){0};
         capnp_i_rpc_unref(r);
 }
 
-void capnp_i_charge_call(struct call_charge *g, capnp_rpc *r, uint64_t bytes, uint64_t params)
-{
-        assert(!g->kept.rpc && !g->params);
-        *g = (struct call_charge){{capnp_i_rpc_ref(r), bytes, FOR_ANYTHING}, params};
-        r->charges += params ? 2 : 1;
-        r->held_for[FOR_ANYTHING] += bytes;
-        r->held_for[FOR_PARAMS] += params;
-        ledger_hold(r, bytes + params);
-}
-
-/* What waits to be answered has become less: reading may go on. */
-static inline void ledger_end_params(capnp_rpc *r, uint64_t bytes)
-{
-        ledger_let_go(r, bytes, FOR_PARAMS);
-        r->progress++;
-        if (r->held_for[FOR_PARAMS] + bytes > r->limits.held_bytes)
-                capnp_i_rpc_eased(r);
-}
-
 void capnp_i_charge_end_params(struct call_charge *g, capnp_rpc *r)
 {
-        ledger_end_params(r, g->params);
+        assert(r->held >= g->params && r->held_for[FOR_PARAMS] >= g->params);
+        r->held -= g->params;
+        r->charges--;
+        capnp_i_ledger_less_params(r, g->params);
         g->params = 0;
-}
-
-void capnp_i_charge_end_call(struct call_charge *g)
-{
-        capnp_rpc *r = g->kept.rpc;
-
-        if (g->params)
-                ledger_end_params(r, g->params);
-        ledger_let_go(r, g->kept.bytes, g->kept.what);
-        *g = (struct call_charge){0};
-        capnp_i_rpc_unref(r);
 }
 
 /* What one read had brought when reading stopped is taken all the same. */

@@ -27,34 +27,6 @@
 #include <errno.h>
 #include <stdlib.h>
 
-int capnp_membrane_new(capnp_vat *v, const struct capnp_membrane_ops *o, void *self,
-                       capnp_membrane **ret_m)
-{
-        capnp_membrane *m = calloc(1, sizeof(*m));
-        capnp_cap *spare;
-
-        if (!m)
-                return -ENOMEM;
-
-        spare = capnp_cap_new_broken(v, (capnp_exception){CAPNP_FAILED, "revoked"});
-        if (!spare) {
-                free(m);
-                return -ENOMEM;
-        }
-
-        m->spare = capnp_i_cap_broken(spare);
-        m->vat = capnp_i_vat_ref(v);
-        m->refs = 1;
-        m->owned = true;
-        m->ops = o;
-        m->looks = o && o->look;
-        m->self = self;
-        capnp_i_list_init(&m->open);
-        capnp_i_list_init(&m->narrow);
-        *ret_m = m;
-        return 0;
-}
-
 static void membrane_memory_free(capnp_membrane *m)
 {
         capnp_vat *v = m->vat;
@@ -76,8 +48,7 @@ static void membrane_gone(struct event *e)
         membrane_memory_free(m);
 }
 
-/* One less of what has crossed, or of who holds the membrane itself. */
-static void membrane_drop(capnp_membrane *m)
+void capnp_i_membrane_drop(capnp_membrane *m)
 {
         bool last = capnp_i_refs_drop(&m->refs);
 
@@ -101,7 +72,7 @@ capnp_membrane *capnp_membrane_unref(capnp_membrane *m)
                 return NULL;
 
         m->owned = false;
-        membrane_drop(m);
+        capnp_i_membrane_drop(m);
         return NULL;
 }
 
@@ -139,17 +110,8 @@ void capnp_i_crossing_free(struct crossing *x)
         membrane_end(x->membrane, x->bytes);
         if (x->to)
                 capnp_cap_unref(x->to);
-        membrane_drop(x->membrane);
+        capnp_i_membrane_drop(x->membrane);
         capnp_i_recycle_free(&v->pools[POOL_CROSSINGS], x);
-}
-
-void capnp_i_wrap_free(struct wrap *w)
-{
-        if (w->inner)
-                (void)capnp_i_map_take(&w->membrane->wraps[w->inward], (uintptr_t)w->inner);
-        capnp_cap_unref(w->inner);
-        capnp_cap_unref(w->to);
-        membrane_drop(w->membrane);
 }
 
 static capnp_cap *membrane_wrap_new(capnp_membrane *m, capnp_cap *inner, bool inward)
@@ -166,7 +128,7 @@ static capnp_cap *membrane_wrap_new(capnp_membrane *m, capnp_cap *inner, bool in
         if (!w)
                 return NULL;
 
-        capnp_i_cap_init(&w->cap, m->vat, CAP_WRAP);
+        capnp_i_cap_init(&w->cap, m->vat, CAP_WRAP, m->wrap_ops);
         w->membrane = m;
         capnp_i_refs_take(&m->refs);
         w->inner = capnp_cap_ref(inner);
@@ -292,8 +254,9 @@ static capnp_cap *wrap_settled(struct wrap *w)
 }
 
 /* Once the promise inside has settled, the wrapper stands for what it became, wrapped. */
-capnp_cap *capnp_i_wrap_final(struct wrap *w)
+capnp_cap *capnp_i_wrap_final(capnp_cap *c)
 {
+        struct wrap *w = capnp_i_cap_wrap(c);
         capnp_exception why = {CAPNP_FAILED, "not allowed"};
         capnp_cap *f;
 
@@ -413,11 +376,13 @@ static bool membrane_objects(struct wrap *w, struct call *c, capnp_exception *wh
         struct capnp_membrane_call look = {
                 .inward = w->inward, .method = c->method, .iface = c->iface};
         capnp_membrane *m = w->membrane;
+        struct frame *params;
         bool objects;
 
         look.open = membrane_open(w, c);
-        if (c->params)
-                look.params = capnp_any_struct(c->params->content, NULL);
+        params = capnp_i_call_params(c);
+        if (params)
+                look.params = capnp_any_struct(params->content, NULL);
         m->vat->asking++;
         objects = m->ops->look(m->self, &look, why);
         m->vat->asking--;
@@ -438,12 +403,14 @@ static uint64_t membrane_mark(capnp_membrane *m, bool inward)
 }
 
 /* Remembers that c is inside, or outside. -ENOMEM */
-static int membrane_note(struct wrap *w, struct call *c, uint64_t bytes)
+static int membrane_note(struct wrap *w, struct call *c, uint64_t bytes, capnp_exception *why)
 {
         struct crossing *x = capnp_i_recycle_take(&c->vat->pools[POOL_CROSSINGS], sizeof(*x));
 
-        if (!x)
+        if (!x) {
+                *why = (capnp_exception){CAPNP_OVERLOADED, "out of memory"};
                 return -ENOMEM;
+        }
 
         *x = (struct crossing){.outer = c->crossings,
                                .call = c,
@@ -458,37 +425,6 @@ static int membrane_note(struct wrap *w, struct call *c, uint64_t bytes)
         capnp_i_list_append(&w->membrane->open, &x->link);
         c->crossings = x;
         return 0;
-}
-
-/*
- * References to results that were handed out before the call got here are on the outer side of the
- * wall. What they will be from now on is a reference of the inner side, wrapped.
- */
-static void membrane_cross_pipes(struct wrap *w, struct call *c)
-{
-        struct capnp_i_list outer, *l;
-
-        capnp_i_list_init(&outer);
-        capnp_i_pipes_take_all(&c->pipes, &outer);
-        while ((l = outer.next) != &outer) {
-                struct promise *p = CAPNP_I_OF(l, struct promise, source_link);
-                capnp_cap *inner = capnp_i_call_new_pipe(c, p->path, p->npath);
-                capnp_cap *wrapped = capnp_i_membrane_cross(w->membrane, inner, !w->inward);
-
-                if (wrapped)
-                        capnp_i_promise_settle(p, wrapped);
-                else
-                        capnp_i_promise_settle_broken(p, CAPNP_OVERLOADED, "out of memory");
-                capnp_cap_unref(wrapped);
-                capnp_cap_unref(inner);
-        }
-}
-
-static bool membrane_stop(capnp_membrane *m, struct call *c, uint64_t bytes, capnp_exception why)
-{
-        membrane_end(m, bytes);
-        capnp_i_call_fail(c, why.kind, why.reason);
-        return false;
 }
 
 static bool membrane_stops(struct wrap *w, struct call *c, uint64_t bytes, capnp_exception *why)
@@ -507,37 +443,41 @@ static bool membrane_stops(struct wrap *w, struct call *c, uint64_t bytes, capnp
         return stops;
 }
 
-bool capnp_i_membrane_pass(struct wrap *w, struct call *c)
+/* Why it may not, if it may not. */
+static bool membrane_lets(struct wrap *w, struct call *c, capnp_exception *why)
 {
         capnp_membrane *m = w->membrane;
-        capnp_exception why = {CAPNP_FAILED, "not allowed"};
-        uint64_t bytes = c->params ? capnp_msg_size(&c->params->msg) : 0;
+        uint64_t bytes = c->params ? capnp_msg_size(&c->params->msg) : c->own_bytes;
 
         if (m->revoked) {
-                capnp_i_call_fail(c, m->revoked->kind, m->revoked->reason);
+                *why = (capnp_exception){m->revoked->kind, m->revoked->reason};
                 return false;
         }
 
-        if (membrane_stops(w, c, bytes, &why)) {
-                capnp_i_call_fail(c, why.kind, why.reason);
+        if (membrane_stops(w, c, bytes, why))
                 return false;
-        }
-
-        if (m->looks && membrane_objects(w, c, &why))
-                return membrane_stop(m, c, bytes, why);
 
         /* Noted last: what fails before is our own refusal, not an exception of the other side. */
-        if (c->params && c->params->msg.ncaps &&
-            membrane_cross_caps(m, &c->params->msg, w->inward, &why))
-                return membrane_stop(m, c, bytes, why);
+        if (!(m->looks && membrane_objects(w, c, why)) &&
+            !(c->params && c->params->msg.ncaps &&
+              membrane_cross_caps(m, &c->params->msg, w->inward, why)) &&
+            !membrane_note(w, c, bytes, why))
+                return true;
 
-        if (membrane_note(w, c, bytes))
-                return membrane_stop(m, c, bytes,
-                                     (capnp_exception){CAPNP_OVERLOADED, "out of memory"});
+        membrane_end(m, bytes);
+        return false;
+}
 
-        if (c->pipes.n)
-                membrane_cross_pipes(w, c);
-        return true;
+bool capnp_i_membrane_pass(struct wrap *w, struct call *c)
+{
+        capnp_exception why = {CAPNP_FAILED, "not allowed"};
+
+        if (membrane_lets(w, c, &why))
+                return true;
+
+        if (!c->done)
+                capnp_i_call_set_exception(c, why.kind, why.reason);
+        return false;
 }
 
 static void membrane_return_one(struct crossing *x, struct call *c)
@@ -574,84 +514,4 @@ void capnp_i_membrane_return(struct call *c)
 
         for (x = c->crossings; x; x = x->outer)
                 membrane_return_one(x, c);
-}
-
-/* A peer that was promised what lies behind a wrapper is told what has become of that. */
-static void wrap_tell(struct wrap *w)
-{
-        struct promise *p = capnp_i_cap_pending(capnp_i_cap_final(w->inner));
-
-        if (!p)
-                return;
-
-        capnp_cap_ref(&p->cap);
-        capnp_i_promise_tell(p);
-        capnp_i_waits_end(p->cap.vat, &p->waits);
-        capnp_cap_unref(&p->cap);
-}
-
-static void wrap_break(struct wrap *w)
-{
-        if (w->settled)
-                return;
-
-        w->to = capnp_cap_ref(&w->membrane->revoked->cap);
-        w->settled = true;
-}
-
-/*
- * Breaks all wrappers of one direction. All are held and broken before any is told or dropped:
- * what one lets go of may be the last that held another.
- */
-static void membrane_break(capnp_membrane *m, bool inward)
-{
-        struct capnp_i_map wraps = m->wraps[inward];
-        struct wrap *w;
-        uint32_t pos;
-
-        m->wraps[inward] = (struct capnp_i_map){0};
-        for (pos = 0; (w = capnp_i_map_next(&wraps, &pos, NULL));) {
-                capnp_cap_ref(&w->cap);
-                wrap_break(w);
-        }
-
-        for (pos = 0; (w = capnp_i_map_next(&wraps, &pos, NULL));)
-                wrap_tell(w);
-
-        for (pos = 0; (w = capnp_i_map_next(&wraps, &pos, NULL));) {
-                capnp_cap *inner = w->inner;
-
-                w->inner = NULL;
-                capnp_cap_unref(inner);
-                capnp_cap_unref(&w->cap);
-        }
-        capnp_i_map_deinit(&wraps);
-}
-
-void capnp_membrane_revoke(capnp_membrane *m, capnp_exception why)
-{
-        struct capnp_i_list *l;
-        capnp_cap *b;
-
-        capnp_i_vat_acts(m->vat);
-        if (m->revoked)
-                return;
-
-        b = capnp_cap_new_broken(m->vat, why);
-        capnp_i_refs_take(&m->refs);
-        m->revoked = b ? capnp_i_cap_broken(b) : m->spare;
-        if (!b)
-                capnp_cap_ref(&m->spare->cap);
-        while ((l = capnp_i_list_pop(&m->open))) {
-                struct crossing *x = CAPNP_I_OF(l, struct crossing, link);
-                capnp_cap *to = x->to;
-
-                x->to = NULL;
-                capnp_i_call_abandon(x->call, m->revoked->kind, m->revoked->reason);
-                capnp_cap_unref(to);
-        }
-        membrane_break(m, false);
-        membrane_break(m, true);
-        capnp_i_narrow_forget(m);
-        membrane_drop(m);
 }

@@ -115,12 +115,6 @@ void capnp_i_narrow_move(capnp_cap *from, capnp_cap *to)
         }
 }
 
-void capnp_i_narrow_gone(capnp_cap *c)
-{
-        while (c->narrow)
-                narrow_free(c->narrow);
-}
-
 void capnp_i_narrow_forget(capnp_membrane *m)
 {
         struct capnp_i_list *l;
@@ -128,15 +122,4 @@ void capnp_i_narrow_forget(capnp_membrane *m)
         m->holds = false;
         while ((l = m->narrow.next) != &m->narrow)
                 narrow_free(CAPNP_I_OF(l, struct narrow, link));
-}
-
-capnp_cap *capnp_membrane_narrow(capnp_membrane *m)
-{
-        struct capnp_i_list *l = m->narrow.prev;
-        struct narrow *n = CAPNP_I_OF(l, struct narrow, link);
-
-        if (l == &m->narrow || !n->bare || capnp_cap_is_broken(n->cap, NULL))
-                return NULL;
-
-        return capnp_membrane_wrap(m, n->cap);
 }

@@ -151,8 +151,6 @@ static inline void out_count(capnp_rpc *r, enum rpc_message_which tag, bool refu
         struct out *o = CAPNP_I_OF(r->outq.prev, struct out, link);
 
         r->out_bytes += bytes;
-        if (r->out_bytes > r->most_out)
-                r->most_out = r->out_bytes;
         if (tag == RPC_MESSAGE_CALL || tag == RPC_MESSAGE_BOOTSTRAP || tag == RPC_MESSAGE_ABORT)
                 return;
 
@@ -166,11 +164,10 @@ static inline void out_count(capnp_rpc *r, enum rpc_message_which tag, bool refu
         o->notes += bytes;
         if (r->out_notes > r->limits.out_bytes + r->limits.out_bytes / 2 &&
             !capnp_i_rpc_is_paused(r))
-                capnp_i_rpc_break(
+                capnp_i_rpc_shut(
                         r, CAPNP_END_BROKEN, CAPNP_E_DISCONNECTED,
                         (capnp_exception){CAPNP_OVERLOADED,
-                                          "over-quota.bytes: the peer sends and does not read"},
-                        false);
+                                          "over-quota.bytes: the peer sends and does not read"});
 }
 
 /* Every message of ours begins with its Message struct behind the root pointer. */
@@ -273,8 +270,40 @@ uint64_t *capnp_i_out_begin(capnp_rpc *r, uint32_t words)
         return (uint64_t *)(void *)(o->bytes + o->len + TABLE_BYTES);
 }
 
-void capnp_i_out_end(capnp_rpc *r, enum rpc_message_which tag, const uint64_t *words, uint32_t n,
-                     bool secret)
+/* Begins one with a payload behind an envelope of so many words. NULL: no memory, or too long. */
+static inline uint64_t *out_payload(capnp_rpc *r, const uint64_t *envelope, uint32_t words,
+                                    const struct body *b)
+{
+        uint32_t all = words + b->n;
+        uint64_t *at;
+        struct out *o;
+
+        if (all > OUT_ONE || all * 8 > r->limits.message_bytes)
+                return NULL;
+
+        o = out_block(r, TABLE_BYTES + all * 8);
+        if (!o)
+                return NULL;
+
+        capnp_i_frame_table_one(o->bytes + o->len, all);
+        at = (uint64_t *)(void *)(o->bytes + o->len + TABLE_BYTES);
+        memcpy(at, envelope, words * 8);
+        at[words - RPC_PAYLOAD_PTRS] = b->content;
+        if (b->n && b->words)
+                memcpy(&at[words], b->words, b->n * 8);
+        else if (b->n)
+                memset(&at[words], 0, b->n * 8);
+        return at;
+}
+
+uint64_t *capnp_i_out_body(capnp_rpc *r, const uint64_t envelope[ENVELOPE_WORDS],
+                           const struct body *b)
+{
+        return out_payload(r, envelope, ENVELOPE_WORDS, b);
+}
+
+static inline void out_end(capnp_rpc *r, enum rpc_message_which tag, const uint64_t *words,
+                           uint32_t n, bool secret)
 {
         struct out *o = CAPNP_I_OF(r->outq.prev, struct out, link);
         uint32_t bytes = TABLE_BYTES + n * 8;
@@ -289,6 +318,28 @@ void capnp_i_out_end(capnp_rpc *r, enum rpc_message_which tag, const uint64_t *w
                 out_trace(r, words, n);
         if (r->out_bytes == bytes) /* whoever sends knows already of what was there before */
                 capnp_i_rpc_dirty(r);
+}
+
+void capnp_i_out_end(capnp_rpc *r, enum rpc_message_which tag, const uint64_t *words, uint32_t n,
+                     bool secret)
+{
+        out_end(r, tag, words, n, secret);
+}
+
+bool capnp_i_out_return(capnp_rpc *r, uint32_t id, uint64_t content, const void *words, uint32_t n,
+                        bool secret)
+{
+        const struct body b = {content, words, n};
+        uint64_t *at = out_payload(r, r->vat->envelopes.last, LAST_WORDS, &b);
+
+        if (!at)
+                return false;
+
+        rpc_return_set_answer_id((rpc_return_builder){{.d = (uint8_t *)&at[BODY_WORD],
+                                                       .bytes = RPC_RETURN_WORDS * 8}},
+                                 id);
+        out_end(r, RPC_MESSAGE_RETURN, at, LAST_WORDS + n, r->limits.wipe | secret);
+        return true;
 }
 
 void capnp_i_out_clear(capnp_rpc *r)
@@ -364,6 +415,8 @@ bool capnp_i_rpc_has_much_out(const capnp_rpc *r)
 void capnp_rpc_out_sent(capnp_rpc *r, size_t bytes)
 {
         assert(bytes <= r->out_bytes);
+        if (r->out_bytes > r->most_out)
+                r->most_out = r->out_bytes;
         r->out_bytes -= bytes;
         r->progress++;
         while (bytes) {

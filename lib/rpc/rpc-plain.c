@@ -15,18 +15,21 @@
  * the same places, in bounds, and costs as much of the traversal budget. A client makes all its
  * calls in one way or in a few.
  */
-#include "rpc-internal.h"
+#include "rpc-ledger.h"
 
 #include <stdlib.h>
 
-/* Words that stay as they are: so many at most, of which so many are looked at in one go. */
+/* Words that stay as they are: so many at most, of which the first are looked at in one go. */
 enum { SHAPE_FIXED = 16, SHAPE_GO = 8 };
+/* With a budget as small as this it is counted in the general way; it is more than four structs can
+ * cost that are in one message. */
+enum { BUDGET_LEAST = 5 * UINT16_MAX };
 
 struct shape {
-        uint32_t extent; /* words that a message has at least */
-        uint32_t cost;   /* of the budget, for its envelope */
-        uint16_t body, body_words, target, target_words, content; /* where, in words */
-        uint16_t depth;                                           /* of the content */
+        uint32_t extent;                /* words that a message has at least */
+        uint32_t cost;                  /* of the budget, for its envelope */
+        uint16_t body, target, content; /* where, in words */
+        uint16_t depth;                 /* of the content */
         uint16_t n;
         uint16_t at[SHAPE_FIXED];
         uint64_t fixed[SHAPE_FIXED];
@@ -84,9 +87,16 @@ static bool shape_fix_all(struct shape *s, const struct frame *f, capnp_reader r
         return shape_fix(s, f, at, at + r.bytes / 8 + r.ptrs);
 }
 
-/* All its pointers are in the one segment, and there are no references. */
-static bool shape_is_one(const struct frame *f, const struct plain *p)
+/* All its pointers are in the one segment, all is there that we know of, and there are no
+ * references. */
+static bool shape_is_one(enum shape_of what, const struct frame *f, const struct plain *p)
 {
+        uint32_t words = what == SHAPE_CALL ? RPC_CALL_WORDS : RPC_RETURN_WORDS;
+
+        if (p->body.bytes < words * 8 ||
+            (what == SHAPE_CALL && p->target.bytes < RPC_MESSAGE_TARGET_WORDS * 8))
+                return false;
+
         return f->msg.nsegs == 1 && f->msg.segs[0].base == f->words && !f->msg.ncaps && p->body.d &&
                p->payload.d && f->content.p;
 }
@@ -102,22 +112,20 @@ void capnp_i_plain_learn(capnp_rpc *r, enum shape_of what, const struct frame *f
 {
         struct shape s = {.depth = f->content.depth};
 
-        if (!shape_is_one(f, p))
+        if (!shape_is_one(what, f, p) || capnp_i_msg_budget(0, &r->limits) < BUDGET_LEAST)
                 return;
 
         s.cost = shape_cost(p->message) + shape_cost(p->body) + shape_cost(p->target) +
                  shape_cost(p->payload);
         s.content = (uint16_t)shape_at(f, f->content.p);
         s.body = (uint16_t)shape_at(f, p->body.d);
-        s.body_words = (uint16_t)(p->body.bytes / 8);
         s.target = p->target.d ? (uint16_t)shape_at(f, p->target.d) : 0;
-        s.target_words = (uint16_t)(p->target.bytes / 8);
         if (f->msg.segs[0].words > UINT16_MAX || !shape_fix(&s, f, 0, 1) ||
             !shape_fix_all(&s, f, p->message) || !shape_fix_pointers(&s, f, p->body) ||
             !shape_fix_pointers(&s, f, p->target) || !shape_fix_all(&s, f, p->payload))
                 return;
 
-        for (uint32_t i = s.n; i % SHAPE_GO; i++) { /* a word more than once does no harm */
+        for (uint32_t i = s.n; i < SHAPE_GO; i++) { /* a word more than once does no harm */
                 s.at[i] = s.at[0];
                 s.fixed[i] = s.fixed[0];
         }
@@ -127,25 +135,77 @@ void capnp_i_plain_learn(capnp_rpc *r, enum shape_of what, const struct frame *f
                 *r->shapes[what] = s;
 }
 
-static inline bool shape_fits(const struct shape *s, const struct frame *f)
+/* A message of one segment as it came: where its words are, at any address. */
+struct came {
+        const uint8_t *b;
+        uint32_t n;
+};
+
+static inline uint64_t came_word(const struct came *m, uint32_t i)
 {
-        if (!s || f->msg.nsegs != 1 || f->msg.segs[0].words < s->extent || f->msg.budget < s->cost)
+        uint64_t w;
+
+        memcpy(&w, m->b + (size_t)i * 8, sizeof(w));
+        return w;
+}
+
+static inline bool shape_fits(const struct shape *s, const struct came *m)
+{
+        uint64_t other = 0;
+
+        if (!s || m->n < s->extent)
                 return false;
 
-        for (uint32_t i = 0; i < s->n; i += SHAPE_GO)
 #pragma GCC unroll 8
-                for (uint32_t j = i; j < i + SHAPE_GO; j++)
-                        if (f->words[s->at[j]] != s->fixed[j])
-                                return false;
+        for (uint32_t i = 0; i < SHAPE_GO; i++)
+                other |= came_word(m, s->at[i]) ^ s->fixed[i];
+        for (uint32_t i = SHAPE_GO; i < s->n; i++)
+                other |= came_word(m, s->at[i]) ^ s->fixed[i];
+        return !other;
+}
 
+/* The data of its body, of which there are so many words at least. */
+static inline capnp_reader shape_body(const struct shape *s, const struct came *m, uint32_t words)
+{
+        return capnp_i_at_word(m->b + s->body * 8u, words);
+}
+
+/* Its content, if that is nothing, or one struct without pointers. */
+static inline bool shape_content(const struct shape *s, const struct came *m, struct body *ret_b)
+{
+        uint64_t p = came_word(m, s->content);
+        int64_t at = s->content + 1 + ((int32_t)(uint32_t)p >> 2);
+        uint32_t n = (uint16_t)(p >> 32);
+
+        *ret_b = (struct body){0, m->b, 0};
+        if (!p)
+                return true;
+        if (!capnp_i_msg_is_flat(p) || at < 0 || (uint64_t)at + n > m->n || !s->depth)
+                return false;
+
+        *ret_b = (struct body){capnp_i_msg_struct_at((uint16_t)n, 0, RPC_PAYLOAD_PTRS - 1),
+                               m->b + at * 8, n};
         return true;
 }
 
-/* f has this shape: its content may be read from now on. */
-static inline void shape_take(const struct shape *s, struct frame *f)
+/* A message of this shape in a frame: its content may be read. NULL: no memory. */
+static struct frame *shape_frame(capnp_rpc *r, const struct shape *s, const struct came *m)
 {
+        struct frame *f = capnp_i_frame_new_one(r->vat, m->b, m->n, &r->limits);
+
+        if (!f)
+                return NULL;
+
         f->msg.budget -= s->cost;
         f->content = (capnp_any){&f->msg, &f->words[s->content], 0, s->depth};
+        return f;
+}
+
+/* It has been taken. */
+static inline void plain_note(capnp_rpc *r, const struct came *m)
+{
+        if (m->n * 8 > r->longest)
+                r->longest = m->n * 8;
 }
 
 /* ---- in ------------------------------------------------------------------------------------- */
@@ -163,13 +223,16 @@ static inline capnp_cap *plain_target(const capnp_rpc *r, rpc_message_target_rea
 }
 
 /* An object of ours serves it, and nothing is between. */
-static void plain_host(struct call *c, capnp_cap *target)
+static inline void plain_host(struct call *c, capnp_cap *target)
 {
-        c->target = capnp_cap_ref(target);
-        capnp_i_call_ref(c); /* the callee's */
+        capnp_i_refs_take(&target->refs);
+        c->target = target;
+        capnp_i_refs_take_all(&c->refs, 2); /* the callee's, and the event's */
         capnp_i_call_move(c, CALL_QUEUED);
         capnp_i_call_move(c, CALL_HOSTED);
-        capnp_i_call_due(c, DUE_RUN);
+        assert(!c->due && !capnp_i_event_queued(&c->event));
+        c->due = DUE_RUN;
+        capnp_i_list_append(&c->vat->events, &c->event.link);
 }
 
 /* Through a membrane to what a peer serves. Crossing may drop the last reference to the results. */
@@ -178,18 +241,26 @@ static void plain_relay(struct call *c, struct wrap *w)
         capnp_i_call_ref(c); /* the callee's */
         capnp_i_call_ref(c);
         capnp_i_call_move(c, CALL_QUEUED);
-        if (capnp_i_membrane_pass(w, c))
-                capnp_i_send_call(capnp_i_cap_import(w->inner)->wire.rpc, c, w->inner);
+        if (capnp_i_wrap_pass(w, c))
+                capnp_i_promise_send_call(c, capnp_i_cap_import(w->inner)->wire.rpc, w->inner);
         capnp_i_call_unref(c);
+}
+
+/* The membrane behind which a peer serves it, with nothing else between; NULL: it is otherwise. */
+static inline struct wrap *plain_wrap(capnp_cap *target)
+{
+        struct wrap *w = target->kind == CAP_WRAP ? capnp_i_cap_wrap(target) : NULL;
+
+        return w && !w->settled && w->inner->kind == CAP_IMPORT ? w : NULL;
 }
 
 /* To whatever it is. */
 static void plain_deliver(struct call *c, capnp_cap *target)
 {
-        struct wrap *w = target->kind == CAP_WRAP ? capnp_i_cap_wrap(target) : NULL;
+        struct wrap *w = plain_wrap(target);
 
         capnp_cap_ref(target);
-        if (w && !w->settled && w->inner->kind == CAP_IMPORT)
+        if (w)
                 plain_relay(c, w);
         else
                 capnp_i_call_deliver(c, target);
@@ -203,58 +274,55 @@ static inline bool plain_is_much(const capnp_rpc *r)
                r->out_replies > r->limits.out_bytes;
 }
 
-/* NULL: there is one with this id, or no memory. */
-static inline struct call *plain_new(capnp_rpc *r, uint32_t id, const struct frame *f)
+/* Where there is no room for the id, or another call has it. false: it has, or no memory. */
+__attribute__((noinline)) static bool plain_add(capnp_rpc *r, uint32_t id, struct call *c)
 {
-        struct call *c = capnp_i_call_new(r->vat);
-
-        if (!c)
-                return NULL;
-
-        if (!capnp_i_ids_claim(&r->answers, id, c)) {
-                if (capnp_i_ids_get(&r->answers, id) || capnp_i_ids_reserve(&r->answers, id)) {
-                        capnp_i_call_unref(c);
-                        return NULL;
-                }
-                capnp_i_ids_add(&r->answers, id, c);
+        if (capnp_i_ids_get(&r->answers, id) || capnp_i_ids_reserve(&r->answers, id)) {
+                capnp_i_call_unref(c);
+                return false;
         }
+
+        capnp_i_ids_add(&r->answers, id, c);
+        return true;
+}
+
+/* NULL: there is one with this id, or no memory. */
+__attribute__((always_inline)) static inline struct call *plain_new(capnp_rpc *r,
+                                                                    const struct shape *s,
+                                                                    const struct came *m)
+{
+        const rpc_call_reader b = {shape_body(s, m, RPC_CALL_WORDS)};
+        uint32_t id = rpc_call_question_id(b);
+        struct call *c = capnp_i_call_new(r->vat, &capnp_i_peer_caller);
+
+        if (!c || (!capnp_i_ids_claim(&r->answers, id, c) && !plain_add(r, id, c)))
+                return NULL;
 
         c->peer = capnp_i_rpc_ref(r);
         c->peer_id = id;
-        capnp_i_charge_call(&c->charge, r, sizeof(*c), f->bytes);
+        c->iface = rpc_call_interface_id(b);
+        c->method = rpc_call_method_id(b);
+        if (rpc_call_no_promise_pipelining(b))
+                c->unpiped = true;
+        capnp_i_charge_call(&c->charge, r, sizeof(*c), sizeof(struct frame) + m->n * 8);
+        r->calls_in++;
+        plain_note(r, m);
         return c;
 }
 
-bool capnp_i_plain_call(capnp_rpc *r, struct frame *f)
+/* Parameters that can not lie in the call, or that go where they may be kept. */
+__attribute__((noinline)) static bool plain_call_frame(capnp_rpc *r, const struct shape *s,
+                                                       struct came m, capnp_cap *target)
 {
-        const struct shape *s = r->shapes[SHAPE_CALL];
-        rpc_message_target_reader t;
-        rpc_call_reader b;
-        capnp_cap *target;
-        struct call *c;
+        struct frame *f = shape_frame(r, s, &m);
+        struct call *c = f ? plain_new(r, s, &m) : NULL;
 
-        if (!shape_fits(s, f))
+        if (!c) {
+                capnp_i_frame_unref(f);
                 return false;
+        }
 
-        b.r = capnp_i_at_word(&f->words[s->body], s->body_words);
-        t.r = capnp_i_at_word(&f->words[s->target], s->target_words);
-        target = plain_target(r, t);
-        if (!target || r->vat->dead || plain_is_much(r) ||
-            rpc_call_send_results_to_which(rpc_call_send_results_to(b)) !=
-                    RPC_CALL_SEND_RESULTS_TO_CALLER)
-                return false;
-
-        c = plain_new(r, rpc_call_question_id(b), f);
-        if (!c)
-                return false;
-
-        r->calls_in++;
-        shape_take(s, f);
-        c->iface = rpc_call_interface_id(b);
-        c->method = rpc_call_method_id(b);
-        c->unpiped = rpc_call_no_promise_pipelining(b);
-        c->silent = rpc_call_only_promise_pipeline(b);
-        c->params = capnp_i_frame_ref(f);
+        c->params = f;
         if (target->kind == CAP_HOSTED)
                 plain_host(c, target);
         else
@@ -262,34 +330,78 @@ bool capnp_i_plain_call(capnp_rpc *r, struct frame *f)
         return true;
 }
 
+/* They lie in the call. */
+static inline bool plain_call_short(capnp_rpc *r, const struct shape *s, const struct came *m,
+                                    capnp_cap *target, struct body params)
+{
+        struct call *c = plain_new(r, s, m);
+
+        if (!c)
+                return false;
+
+        c->own_bytes = 8 + m->n * 8;
+        if (r->limits.wipe)
+                c->own_secret = true;
+        c->own_n = (uint8_t)params.n;
+        c->own[0] = params.content ? capnp_i_msg_struct_at((uint16_t)params.n, 0, 0) : 0;
+        if (params.n)
+                memcpy(&c->own[1], params.words, params.n * 8);
+        if (target->kind == CAP_HOSTED)
+                plain_host(c, target);
+        else
+                plain_deliver(c, target);
+        return true;
+}
+
+static bool plain_call(capnp_rpc *r, const struct came m)
+{
+        const struct shape *s = r->shapes[SHAPE_CALL];
+        rpc_message_target_reader t;
+        rpc_call_reader b;
+        struct body params;
+        capnp_cap *target;
+
+        if (!shape_fits(s, &m))
+                return false;
+
+        b.r = shape_body(s, &m, RPC_CALL_WORDS);
+        t.r = capnp_i_at_word(m.b + s->target * 8u, RPC_MESSAGE_TARGET_WORDS);
+        target = plain_target(r, t);
+        if (!target || r->vat->dead || plain_is_much(r) || rpc_call_only_promise_pipeline(b) ||
+            rpc_call_send_results_to_which(rpc_call_send_results_to(b)) !=
+                    RPC_CALL_SEND_RESULTS_TO_CALLER)
+                return false;
+
+        if ((target->kind == CAP_HOSTED || plain_wrap(target)) && shape_content(s, &m, &params) &&
+            params.n <= OWN_WORDS)
+                return plain_call_short(r, s, &m, target, params);
+
+        return plain_call_frame(r, s, m, target);
+}
+
 /* ---- out, and through ----------------------------------------------------------------------- */
 
 /* Only who asked wants it, and that one gets its results by a Return that needs no Finish. */
 static inline bool plain_is_wanted(const struct call *c)
 {
-        return c->peer && !c->peer->closed && c->callers == 1 && !c->pipes.n && !c->parent &&
-               !c->on_done && !c->finished && !c->silent && !c->yourself && !c->canceled &&
-               !c->answered && !c->failed;
+        return c->peer && !c->peer->closed && c->callers == 1 &&
+               !(c->finished | c->silent | c->yourself | c->canceled | c->answered | c->failed);
 }
 
-/* Nothing else has to hear of its end. */
+/* Nothing hangs on it, and nothing else has to hear of its end. */
 static inline bool plain_ends_alone(const struct call *c)
 {
-        return !c->early && !c->flow_cap && !c->gate && !c->peeks;
+        return !((uintptr_t)c->parent | (uintptr_t)c->on_done | (uintptr_t)c->early |
+                 (uintptr_t)c->flow_cap | (uintptr_t)c->gate | (uintptr_t)c->peeks | c->pipes.n);
 }
 
-/* What it returns. Where nothing was built: defaults, or null where no schema is known. */
-static inline bool plain_body(struct call *c, struct body *ret_b)
+/* Others hold it, as a rule. */
+static inline void plain_let_go(capnp_cap *target)
 {
-        if (!capnp_i_frame_body(c->results, ret_b))
-                return false;
-
-        if (!c->results && c->m) {
-                ret_b->n = (uint32_t)c->m->results_words + c->m->results_ptrs;
-                ret_b->content = capnp_i_msg_struct_at(c->m->results_words, c->m->results_ptrs,
-                                                       RPC_PAYLOAD_PTRS - 1);
-        }
-        return true;
+        if (target && target->refs > 1)
+                target->refs--;
+        else
+                capnp_cap_unref(target);
 }
 
 /* It has been answered. What it had goes; only who runs it may know it still. */
@@ -305,21 +417,48 @@ static inline void plain_end(struct call *c)
         capnp_i_call_move(c, CALL_ENDED);
         capnp_i_charge_end_call(&c->charge);
         c->params = capnp_i_frame_unref(c->params);
+        capnp_i_own_drop(c);
         c->results = capnp_i_frame_unref(c->results);
         c->target = NULL;
-        capnp_cap_unref(target);
+        plain_let_go(target);
         capnp_i_call_unref(c); /* the table's */
         if (!r->answers.used)
                 capnp_i_rpc_check_idle(r);
         capnp_i_call_unref(c); /* the callee's */
 }
 
-bool capnp_i_plain_return(struct call *c)
+/* Results that were filled in. */
+__attribute__((noinline)) static bool plain_return_frame(const struct call *c)
 {
         struct body b;
 
-        if (!plain_is_wanted(c) || c->state != CALL_HOSTED || c->crossings ||
-            !plain_ends_alone(c) || !plain_body(c, &b) || !capnp_i_send_body(c, &b, c->results))
+        if (!capnp_i_frame_body(c->results, &b) ||
+            !capnp_i_out_return(c->peer, c->peer_id, b.content, b.words, b.n, c->results->secret))
+                return false;
+
+        c->results->secret |= c->peer->limits.wipe;
+        return true;
+}
+
+/* Defaults, or null where no schema is known. */
+static inline bool plain_return_nothing(const struct call *c)
+{
+        const struct capnp_method *m = c->m;
+        uint64_t content = 0;
+        uint32_t n = 0;
+
+        if (m) {
+                n = (uint32_t)m->results_words + m->results_ptrs;
+                content = capnp_i_msg_struct_at(m->results_words, m->results_ptrs,
+                                                RPC_PAYLOAD_PTRS - 1);
+        }
+        return capnp_i_out_return(c->peer, c->peer_id, content, NULL, n, false);
+}
+
+bool capnp_i_plain_return(struct call *c)
+{
+        if (!plain_is_wanted(c) || !plain_ends_alone(c) || c->state != CALL_HOSTED ||
+            c->crossings || !(c->results ? plain_return_frame(c) : plain_return_nothing(c)))
                 return false;
 
         plain_end(c);
@@ -327,13 +466,15 @@ bool capnp_i_plain_return(struct call *c)
 }
 
 /* Results that only pass through. false: they do not, or the general way knows what to say. */
-static bool plain_pass_on(capnp_rpc *r, struct call *c, struct frame *f, rpc_return_reader ret)
+static bool plain_pass_on(capnp_rpc *r, struct call *c, const struct shape *s, const struct came *m)
 {
+        rpc_return_reader ret = {shape_body(s, m, RPC_RETURN_WORDS)};
         struct crossing *x;
         struct body b;
 
         if (!plain_is_wanted(c) || !plain_ends_alone(c) || c->param_ids.n || !c->out ||
-            !capnp_i_frame_body(f, &b) || !capnp_i_send_body(c, &b, f))
+            !shape_content(s, m, &b) ||
+            !capnp_i_out_return(c->peer, c->peer_id, b.content, b.words, b.n, r->limits.wipe))
                 return false;
 
         if (c->crossings)
@@ -353,26 +494,50 @@ static bool plain_pass_on(capnp_rpc *r, struct call *c, struct frame *f, rpc_ret
         return true;
 }
 
-bool capnp_i_plain_results(capnp_rpc *r, struct frame *f)
+static bool plain_results(capnp_rpc *r, const struct came m)
 {
         const struct shape *s = r->shapes[SHAPE_RETURN];
         rpc_return_reader b;
         struct call *c;
 
-        if (!shape_fits(s, f))
+        if (!shape_fits(s, &m))
                 return false;
 
-        b.r = capnp_i_at_word(&f->words[s->body], s->body_words);
+        b.r = shape_body(s, &m, RPC_RETURN_WORDS);
         c = capnp_i_table_question(r, rpc_return_answer_id(b));
         if (rpc_return_which(b) != RPC_RETURN_RESULTS || !c || c->returned || c->finish_sent ||
-            capnp_i_in_is_too_much(r, c, &f->msg))
+            capnp_i_peer_brings_too_much(r, c, 8 + m.n * 8))
                 return false;
 
-        shape_take(s, f);
-        if (plain_pass_on(r, c, f, b))
+        if (plain_pass_on(r, c, s, &m)) {
+                plain_note(r, &m);
                 return true;
+        }
 
-        c->results = capnp_i_frame_ref(f);
-        capnp_i_in_return_ends(r, c, b, false);
+        c->results = shape_frame(r, s, &m);
+        if (!c->results)
+                return false;
+
+        plain_note(r, &m);
+        capnp_i_peer_return_ends(r, c, b, false);
         return true;
+}
+
+bool capnp_i_plain_message(capnp_rpc *r, const void *b, uint32_t words)
+{
+        const struct came m = {b, words};
+
+        /* Who watches sees a message, and what comes with descriptors may keep them. */
+        if (words <= MESSAGE_WORD || r->trace || r->fds_open.n)
+                return false;
+
+        switch (rpc_message_which(
+                (rpc_message_reader){capnp_i_at_word(m.b + MESSAGE_WORD * 8, RPC_MESSAGE_WORDS)})) {
+        case RPC_MESSAGE_CALL:
+                return plain_call(r, m);
+        case RPC_MESSAGE_RETURN:
+                return plain_results(r, m);
+        default:
+                return false;
+        }
 }

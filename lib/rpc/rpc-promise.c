@@ -23,36 +23,6 @@
 #include <errno.h>
 #include <stdlib.h>
 
-struct promise *capnp_i_promise_make(capnp_vat *v)
-{
-        struct promise *p = capnp_i_recycle_new(&v->pools[POOL_PROMISES], sizeof(*p));
-
-        if (!p)
-                return NULL;
-
-        capnp_i_cap_init(&p->cap, v, CAP_PROMISE);
-        capnp_i_list_init(&p->fifo);
-        capnp_i_list_init(&p->watchers);
-        capnp_i_list_init(&p->waits);
-        capnp_i_list_init(&p->source_link);
-        return p;
-}
-
-bool capnp_i_promise_is_remote(const struct promise *p)
-{
-        if (p->state != PROMISE_PENDING)
-                return false;
-
-        return p->wire.rpc || (p->source && p->source->state == CALL_REMOTE);
-}
-
-bool capnp_i_promise_stays_there(const struct promise *p)
-{
-        const struct call *s = p->state == PROMISE_PENDING ? p->source : NULL;
-
-        return s && s->state == CALL_REMOTE && s->yourself && !s->peer;
-}
-
 static capnp_rpc *promise_rpc(const struct promise *p)
 {
         return p->wire.rpc ? p->wire.rpc : p->source->out;
@@ -164,6 +134,43 @@ static void promise_pass_on(struct promise *p)
         capnp_cap_unref(&p->cap);
 }
 
+static void promise_flush_to_source(struct promise *p)
+{
+        struct capnp_i_list waiting, *l;
+
+        capnp_i_list_init(&waiting);
+        capnp_i_list_splice(&waiting, &p->fifo);
+        while ((l = capnp_i_list_pop(&waiting))) {
+                struct waiter *w = CAPNP_I_OF(l, struct waiter, link);
+
+                if (w->is_call)
+                        capnp_i_call_deliver(CAPNP_I_OF(w, struct call, waiter), &p->cap);
+                else
+                        capnp_i_disembargo_deliver(CAPNP_I_OF(w, struct disembargo, waiter),
+                                                   &p->cap);
+        }
+}
+
+/*
+ * A call that waited may fail at once, and with it go the last references to any of the pipes. So
+ * each is taken from the front and put at the end: whatever goes, the list is whole.
+ */
+static void promise_flush_pipes(struct call *c)
+{
+        uint32_t n = c->pipes.n;
+
+        while (n-- && !capnp_i_list_empty(&c->pipes.list)) {
+                struct promise *p = CAPNP_I_OF(c->pipes.list.next, struct promise, source_link);
+
+                c->vat->steps++;
+                capnp_i_list_remove(&p->source_link);
+                capnp_i_list_append(&c->pipes.list, &p->source_link);
+                capnp_cap_ref(&p->cap);
+                promise_flush_to_source(p);
+                capnp_cap_unref(&p->cap);
+        }
+}
+
 /*
  * One promise that is settled may settle others, and one call that is sent let others follow, in a
  * chain as long as a peer likes. So each is put on a list, and the outermost works it off: this
@@ -186,7 +193,7 @@ static void promise_work(capnp_vat *v)
                         struct call *c = CAPNP_I_OF(w, struct call, waiter);
 
                         c->unflushed = false;
-                        capnp_i_call_flush_pipes(c);
+                        promise_flush_pipes(c);
                         capnp_i_call_unref(c);
                 } else {
                         break;
@@ -196,16 +203,129 @@ static void promise_work(capnp_vat *v)
         capnp_i_vat_unref(v);
 }
 
-void capnp_i_promise_flush_results(struct call *c)
+static void promise_flush_results(struct call *c)
 {
-        if (!c->pipes.n)
-                return;
-
         c->unflushed = true;
         capnp_i_call_ref(c);
         capnp_i_list_append(&c->vat->sent, &c->waiter.link);
         promise_work(c->vat);
 }
+
+/* ---- calls on one, and its end --------------------------------------------------------------- */
+
+/* It could not be sent; or others hang on it, or it is canceled, now that it has been delivered. */
+__attribute__((noinline)) static void promise_sent(struct call *c, int k)
+{
+        capnp_i_call_ref(c);
+        if (k < 0 || k == CAPNP_E_LIMIT)
+                capnp_i_call_refuse(c, capnp_i_send_why(k));
+        if (k)
+                capnp_i_call_fail_error(c, k);
+        else if (c->pipes.n)
+                promise_flush_results(c);
+        if (c->canceled && c->state == CALL_REMOTE)
+                capnp_i_call_cancel_remote(c);
+        capnp_i_call_unref(c);
+}
+
+void capnp_i_promise_send_call(struct call *c, capnp_rpc *r, capnp_cap *target)
+{
+        int k;
+
+        if (r->closed) {
+                capnp_i_call_fail(c, r->why->kind, r->why->reason);
+                return;
+        }
+
+        k = capnp_i_send_call(r, c, target);
+        if (k || c->pipes.n || c->canceled)
+                promise_sent(c, k);
+}
+
+static void promise_queue(struct call *c, struct promise *p)
+{
+        if (capnp_i_ring_of_call(c, p)) {
+                capnp_i_call_fail(c, CAPNP_FAILED, "the call waits for its own result");
+                return;
+        }
+
+        capnp_i_call_set_target(c, &p->cap);
+        capnp_i_list_append(&p->fifo, &c->waiter.link);
+}
+
+static capnp_cap *promise_deliver(struct call *c, capnp_cap *to)
+{
+        struct promise *p = capnp_i_cap_promise(to);
+
+        if (!capnp_i_promise_is_remote(p) || (p->source && p->source->unflushed) ||
+            (capnp_i_membrane_holds(c) && !capnp_i_promise_stays_there(p))) {
+                promise_queue(c, p);
+                return NULL;
+        }
+
+        p->called = true;
+        capnp_i_call_set_target(c, to); /* a relayed call may be all that holds p */
+        capnp_i_promise_send_call(c, promise_rpc(p), to);
+        return NULL;
+}
+
+/* A call in the FIFO would have held us; what is left is a peer waiting for its Disembargo. */
+static void promise_drop_waiters(struct promise *p)
+{
+        struct capnp_i_list *l;
+
+        while ((l = capnp_i_list_pop(&p->fifo)))
+                capnp_i_disembargo_deliver(
+                        CAPNP_I_OF(CAPNP_I_OF(l, struct waiter, link), struct disembargo, waiter),
+                        NULL);
+}
+
+static void promise_gone(capnp_cap *c)
+{
+        struct promise *p = capnp_i_cap_promise(c);
+        struct call *source = p->source;
+
+        p->source = NULL;
+        capnp_i_pipes_remove(p);
+        promise_drop_waiters(p);
+        capnp_i_waits_end(p->cap.vat, &p->waits);
+        if (p->embargo_rpc)
+                capnp_i_table_embargo_forget(p->embargo_rpc, p->embargo);
+        capnp_i_table_import_drop(&p->wire);
+        capnp_cap_unref(p->to);
+        capnp_i_uncharge(&p->charge);
+        if (p->path != p->short_path)
+                free(p->path);
+        capnp_i_cap_end(c, &c->vat->pools[POOL_PROMISES]);
+        if (!source)
+                return;
+
+        capnp_i_call_drop_caller(source);
+        capnp_i_call_unref(source);
+}
+
+static const struct cap_ops promise_ops = {
+        .class = CAP_CLASS,
+        .gone = promise_gone,
+        .deliver = promise_deliver,
+};
+
+struct promise *capnp_i_promise_make(capnp_vat *v)
+{
+        struct promise *p = capnp_i_recycle_new(&v->pools[POOL_PROMISES], sizeof(*p));
+
+        if (!p)
+                return NULL;
+
+        capnp_i_cap_init(&p->cap, v, CAP_PROMISE, &promise_ops);
+        capnp_i_list_init(&p->fifo);
+        capnp_i_list_init(&p->watchers);
+        capnp_i_list_init(&p->waits);
+        capnp_i_list_init(&p->source_link);
+        return p;
+}
+
+/* ---- what one becomes ------------------------------------------------------------------------ */
 
 static void promise_finish(struct promise *p)
 {
@@ -320,34 +440,6 @@ void capnp_i_promise_lift(struct promise *p)
                 capnp_i_promise_settle_broken(p, CAPNP_FAILED, "a promise was resolved to itself");
         else
                 promise_finish(p);
-}
-
-void capnp_i_promise_flush_to_source(struct promise *p)
-{
-        struct capnp_i_list waiting, *l;
-
-        capnp_i_list_init(&waiting);
-        capnp_i_list_splice(&waiting, &p->fifo);
-        while ((l = capnp_i_list_pop(&waiting))) {
-                struct waiter *w = CAPNP_I_OF(l, struct waiter, link);
-
-                if (w->is_call)
-                        capnp_i_call_deliver(CAPNP_I_OF(w, struct call, waiter), &p->cap);
-                else
-                        capnp_i_disembargo_deliver(CAPNP_I_OF(w, struct disembargo, waiter),
-                                                   &p->cap);
-        }
-}
-
-/* A call in the FIFO would have held us; what is left is a peer waiting for its Disembargo. */
-void capnp_i_promise_drop_waiters(struct promise *p)
-{
-        struct capnp_i_list *l;
-
-        while ((l = capnp_i_list_pop(&p->fifo)))
-                capnp_i_disembargo_deliver(
-                        CAPNP_I_OF(CAPNP_I_OF(l, struct waiter, link), struct disembargo, waiter),
-                        NULL);
 }
 
 int capnp_promise_new(capnp_vat *v, capnp_promise **ret_p, capnp_cap **ret_c)

@@ -14,7 +14,7 @@ static struct call *question_call(const capnp_question *q)
 
 static capnp_question *question_new(capnp_vat *v, capnp_cap *target)
 {
-        struct call *c = capnp_i_call_new(v);
+        struct call *c = capnp_i_call_new(v, &capnp_i_question_caller);
 
         if (!c)
                 return NULL;
@@ -152,7 +152,8 @@ static void question_send_all(struct call *c)
                 question_send_one(question_deepest(c));
 }
 
-void capnp_i_question_send_later(struct call *c)
+/* One that was sent from inside a policy, now that nothing can be re-entered any more. */
+static void question_send_later(struct call *c)
 {
         if (c->state != CALL_NEW || c->done)
                 return;
@@ -162,6 +163,16 @@ void capnp_i_question_send_later(struct call *c)
         else
                 question_send_all(c);
 }
+
+static void question_returned(struct call *c)
+{
+        capnp_i_result_settle(c);
+        capnp_i_result_hand_up(c);
+        if (c->on_done)
+                capnp_i_call_due(c, DUE_DONE);
+}
+
+const struct caller capnp_i_question_caller = {question_returned, question_send_later};
 
 void capnp_question_send(capnp_question *q, void (*done)(capnp_question *q, int r, void *arg),
                          void *arg)
@@ -361,4 +372,15 @@ capnp_question *capnp_question_free(capnp_question *q)
         capnp_i_call_drop_caller(c);
         capnp_i_call_unref(c);
         return NULL;
+}
+
+int capnp_question_stream(capnp_question *q, void (*ready)(void *arg), void *arg)
+{
+        int r = q ? capnp_i_flow_enter(question_call(q), ready, arg) : -ENOMEM;
+
+        if (!r || r == CAPNP_E_LIMIT)
+                capnp_question_detach(q);
+        else
+                capnp_question_free(q);
+        return r;
 }

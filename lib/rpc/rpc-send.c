@@ -10,11 +10,6 @@
 #include <errno.h>
 #include <stdlib.h>
 
-static void send_broken(capnp_rpc *r)
-{
-        capnp_i_rpc_starve(r, false);
-}
-
 /* ---- small messages ------------------------------------------------------------------------- */
 
 /* Begins a message. NULL: no memory. */
@@ -32,7 +27,7 @@ static void message_send_fds(capnp_rpc *r, struct frame *f, struct fds *fds)
 {
         if (!f || capnp_msg_check(&f->msg) || capnp_i_out_frame(r, f, true, fds)) {
                 capnp_i_fds_close(fds);
-                send_broken(r);
+                capnp_i_rpc_starve(r, false);
         }
         capnp_i_frame_unref(f);
 }
@@ -60,72 +55,6 @@ void capnp_i_send_bootstrap(capnp_rpc *r, uint32_t id)
         if (f)
                 rpc_bootstrap_set_question_id(rpc_message_init_bootstrap(m), id);
         message_send(r, f);
-}
-
-/* Begins one of a few words, that begins as this. NULL: there is nobody to send it to. */
-static uint64_t *small_begin(capnp_rpc *r, const uint64_t envelope[SMALL_WORDS])
-{
-        uint64_t *words = r->closed ? NULL : capnp_i_out_begin(r, SMALL_WORDS);
-
-        if (words)
-                memcpy(words, envelope, SMALL_WORDS * 8);
-        else if (!r->closed)
-                send_broken(r);
-        return words;
-}
-
-static void small_end(capnp_rpc *r, enum rpc_message_which tag, const uint64_t *words)
-{
-        capnp_i_out_end(r, tag, words, SMALL_WORDS, r->limits.wipe);
-}
-
-static capnp_builder small_body(uint64_t words[SMALL_WORDS])
-{
-        return (capnp_builder){.d = (uint8_t *)&words[BODY_WORD],
-                               .bytes = (SMALL_WORDS - BODY_WORD) * 8};
-}
-
-void capnp_i_send_finish(capnp_rpc *r, uint32_t id, bool release, bool workaround)
-{
-        uint64_t *words = small_begin(r, r->vat->envelopes.finish);
-        rpc_finish_builder b;
-
-        if (!words)
-                return;
-
-        b.b = small_body(words);
-        rpc_finish_set_question_id(b, id);
-        rpc_finish_set_release_result_caps(b, release);
-        rpc_finish_set_require_early_cancellation_workaround(b, workaround);
-        small_end(r, RPC_MESSAGE_FINISH, words);
-}
-
-void capnp_i_send_release(capnp_rpc *r, uint32_t id, uint32_t count)
-{
-        uint64_t *words = small_begin(r, r->vat->envelopes.release);
-        rpc_release_builder b;
-
-        if (!words)
-                return;
-
-        b.b = small_body(words);
-        rpc_release_set_id(b, id);
-        rpc_release_set_reference_count(b, count);
-        small_end(r, RPC_MESSAGE_RELEASE, words);
-}
-
-void capnp_i_send_abort(capnp_rpc *r, enum capnp_kind kind, const char *reason)
-{
-        rpc_message_builder m;
-        struct frame *f = message_new(r, &m);
-
-        if (!f)
-                return;
-
-        message_set_exception(rpc_message_init_abort(m), (capnp_exception){kind, reason}, NULL);
-        if (!capnp_msg_check(&f->msg))
-                (void)!capnp_i_out_frame(r, f, true, NULL);
-        capnp_i_frame_unref(f);
 }
 
 void capnp_i_send_unimplemented(capnp_rpc *r, rpc_message_reader message)
@@ -194,6 +123,19 @@ void capnp_i_send_resolve(struct export *e, capnp_cap *to)
                 e->reflects && to->kind == CAP_IMPORT ? capnp_i_cap_import(to)->wire.id : 0;
         message_send_fds(r, f, &fds);
         capnp_i_wire_ids_clear(&ids);
+}
+
+/* After the message itself: Resolve for what was broken from the start. */
+static void send_resolve_broken(capnp_rpc *r, const struct wire_ids *ids)
+{
+        uint32_t i;
+
+        for (i = 0; i < ids->n; i++) {
+                struct export *e = capnp_i_table_export(r, ids->v[i]);
+
+                if (e && e->promise && !e->resolved && e->cap->kind == CAP_BROKEN)
+                        capnp_i_send_resolve(e, e->cap);
+        }
 }
 
 void capnp_i_send_disembargo(capnp_rpc *r, struct promise *target, uint32_t id)
@@ -334,52 +276,30 @@ static void call_envelope(struct call *c, struct frame *f, capnp_cap *target)
 
 /* ---- short payloads ------------------------------------------------------------------------- */
 
-/* Begins a message with such a payload, that begins as this. NULL: too long, or no memory. */
-static uint64_t *body_begin(capnp_rpc *r, const uint64_t envelope[ENVELOPE_WORDS],
-                            const struct body *b)
-{
-        uint32_t n = ENVELOPE_WORDS + b->n;
-        uint64_t *words = n * 8 <= r->limits.message_bytes ? capnp_i_out_begin(r, n) : NULL;
-
-        if (!words)
-                return NULL;
-
-        memcpy(words, envelope, ENVELOPE_WORDS * 8);
-        words[CONTENT_WORD] = b->content;
-        if (b->n && b->words)
-                memcpy(&words[ENVELOPE_WORDS], b->words, b->n * 8);
-        else if (b->n)
-                memset(&words[ENVELOPE_WORDS], 0, b->n * 8);
-        return words;
-}
-
-static inline void body_end(capnp_rpc *r, enum rpc_message_which tag, const uint64_t *words,
-                            const struct body *b, struct frame *from)
-{
-        bool secret = r->limits.wipe;
-
-        if (from)
-                secret |= from->secret |= secret;
-        capnp_i_out_end(r, tag, words, ENVELOPE_WORDS + b->n, secret);
-}
-
 static capnp_builder body_at(uint64_t *words, uint32_t at, uint32_t n)
 {
         return (capnp_builder){.d = (uint8_t *)&words[at], .bytes = n * 8};
 }
 
-bool capnp_i_send_body(struct call *c, const struct body *b, struct frame *from)
+/* Short parameters, wherever they are. false: they are something else. */
+static bool call_body(struct call *c, struct body *ret_b)
 {
-        capnp_rpc *r = c->peer;
-        uint64_t *words = body_begin(r, c->vat->envelopes.last, b);
+        if (!c->own_bytes)
+                return capnp_i_frame_body(c->params, ret_b);
 
-        if (!words)
-                return false;
-
-        rpc_return_set_answer_id((rpc_return_builder){body_at(words, BODY_WORD, RPC_RETURN_WORDS)},
-                                 c->peer_id);
-        body_end(r, RPC_MESSAGE_RETURN, words, b, from);
+        *ret_b = capnp_i_own_body(c);
         return true;
+}
+
+static void call_body_end(capnp_rpc *r, struct call *c, const uint64_t *words, uint32_t n)
+{
+        bool secret = r->limits.wipe | c->own_secret;
+
+        if (c->own_bytes)
+                c->own_secret = secret;
+        else if (c->params)
+                secret |= c->params->secret |= secret;
+        capnp_i_out_end(r, RPC_MESSAGE_CALL, words, n, secret);
 }
 
 /* A call of an import. 0; 1: the general way knows better; or why it can not be sent. */
@@ -389,14 +309,14 @@ static int send_call_body(capnp_rpc *r, struct call *c, capnp_cap *target)
         uint64_t *words;
         int k;
 
-        if (target->kind != CAP_IMPORT || !capnp_i_frame_body(c->params, &b))
+        if (target->kind != CAP_IMPORT || !call_body(c, &b))
                 return 1;
 
         k = capnp_i_table_question_new(r, c, &c->out_id);
         if (k)
                 return k;
 
-        words = body_begin(r, c->vat->envelopes.call, &b);
+        words = capnp_i_out_body(r, c->vat->envelopes.call, &b);
         if (!words) {
                 capnp_i_table_question_drop(r, c->out_id);
                 return 1;
@@ -406,7 +326,7 @@ static int send_call_body(capnp_rpc *r, struct call *c, capnp_cap *target)
         rpc_message_target_set_imported_cap(
                 (rpc_message_target_builder){body_at(words, TARGET_WORD, RPC_MESSAGE_TARGET_WORDS)},
                 capnp_i_cap_import(target)->wire.id);
-        body_end(r, RPC_MESSAGE_CALL, words, &b, c->params);
+        call_body_end(r, c, words, ENVELOPE_WORDS + b.n);
         return 0;
 }
 
@@ -426,8 +346,12 @@ static int send_call_frame(capnp_rpc *r, struct call *c, capnp_cap *target)
         struct frame *f;
         int k;
 
+        f = capnp_i_call_params(c);
+        if (!f && c->own_bytes)
+                return -ENOMEM;
+
         f = envelope_frame(
-                c, c->params,
+                c, f,
                 target->kind == CAP_IMPORT && !call_is_looked_into(c) ? r->limits.message_bytes : 0,
                 &k);
         if (!f)
@@ -454,37 +378,27 @@ static int send_call_frame(capnp_rpc *r, struct call *c, capnp_cap *target)
         return k;
 }
 
-void capnp_i_send_call(capnp_rpc *r, struct call *c, capnp_cap *target)
+int capnp_i_send_call(capnp_rpc *r, struct call *c, capnp_cap *target)
 {
         struct frame *params;
-        int k;
+        int k = send_call_body(r, c, target);
 
-        if (r->closed) {
-                capnp_i_call_fail(c, r->why->kind, r->why->reason);
-                return;
-        }
-
-        k = send_call_body(r, c, target);
         if (k > 0)
                 k = send_call_frame(r, c, target);
-        if (k) {
-                if (k < 0 || k == CAPNP_E_LIMIT)
-                        capnp_i_call_refuse(c, capnp_i_send_why(k));
-                capnp_i_call_fail_error(c, k);
-                return;
-        }
+        if (k)
+                return k;
 
         r->calls_out++;
         c->out = capnp_i_rpc_ref(r);
         capnp_i_call_move(c, CALL_REMOTE);
         params = c->params;
         c->params = NULL;
+        capnp_i_own_drop(c);
         c->params_root = (capnp_builder){0};
         capnp_i_frame_unref(params);
         if (c->param_ids.n)
-                capnp_i_desc_resolve_broken(r, &c->param_ids);
-        if (c->pipes.n)
-                capnp_i_promise_flush_results(c);
+                send_resolve_broken(r, &c->param_ids);
+        return 0;
 }
 
 /* ---- Return --------------------------------------------------------------------------------- */
@@ -601,8 +515,10 @@ static int send_results(capnp_rpc *r, struct call *c, bool *ret_caps)
         int k;
 
         if (c->results && capnp_i_frame_body(c->results, &b) &&
-            capnp_i_send_body(c, &b, c->results))
+            capnp_i_out_return(r, c->peer_id, b.content, b.words, b.n, c->results->secret)) {
+                c->results->secret |= r->limits.wipe;
                 return 0;
+        }
 
         f = envelope_frame(c, c->results, r->limits.message_bytes, &k);
         if (!f)
@@ -648,7 +564,7 @@ static void return_keep_sent(capnp_rpc *r, struct call *c)
         if (c->results)
                 c->results = capnp_i_frame_shrink(c->vat, c->results);
         return_keep(r, c);
-        capnp_i_desc_resolve_broken(r, &c->result_ids);
+        send_resolve_broken(r, &c->result_ids);
 }
 
 static void return_results(capnp_rpc *r, struct call *c)

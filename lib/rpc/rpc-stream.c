@@ -15,26 +15,6 @@
 #include <errno.h>
 #include <stdlib.h>
 
-struct flow {
-        struct event event;
-        capnp_cap *cap; /* whose we are; it owns us */
-        uint64_t in_flight, window;
-        uint32_t sent;               /* stream calls that have been sent and have not returned */
-        uint32_t unended;            /* … and those that are held */
-        bool failed;                 /* for ever */
-        capnp_cap *broken;           /* … with this; NULL: there was no memory to say with what */
-        struct capnp_i_list held;    /* struct call.waiter: they wait for what has been sent */
-        struct capnp_i_list writers; /* struct writer, the first to wait first */
-};
-
-/* Somebody who waits for room, or for the end of everything. */
-struct writer {
-        struct capnp_i_list link;
-        bool end;
-        void (*fn)(void *arg);
-        void *arg;
-};
-
 enum { WINDOW_BYTES = 64 * 1024 };
 
 static capnp_exception flow_exception(const struct flow *f)
@@ -67,19 +47,6 @@ static struct flow *flow_of(capnp_cap *c)
                 f->window = capnp_i_cap_import(c)->wire.rpc->limits.window_bytes;
         c->flow = f;
         return f;
-}
-
-void capnp_i_flow_free(struct flow *f)
-{
-        struct capnp_i_list *l;
-
-        if (!f)
-                return;
-
-        while ((l = capnp_i_list_pop(&f->writers)))
-                free(CAPNP_I_OF(l, struct writer, link));
-        capnp_cap_unref(f->broken);
-        free(f);
 }
 
 /* The event holds the reference, and with it the flow. */
@@ -240,38 +207,26 @@ static int flow_wait(struct flow *f, bool end, void (*fn)(void *arg), void *arg)
         return 0;
 }
 
-int capnp_question_stream(capnp_question *q, void (*ready)(void *arg), void *arg)
+int capnp_i_flow_enter(struct call *c, void (*ready)(void *arg), void *arg)
 {
-        struct call *c = (struct call *)(void *)q;
-        struct flow *f;
+        struct flow *f = c->target ? flow_of(c->target) : NULL;
         bool full;
-        int r = 0;
 
-        if (!c)
-                return -ENOMEM;
-
-        f = c->target ? flow_of(c->target) : NULL;
         if (!c->target || (f && f->failed))
-                r = CAPNP_E_EXCEPTION;
-        else if (!f)
-                r = -ENOMEM;
-        if (r) {
-                capnp_question_free(q);
-                return r;
-        }
+                return CAPNP_E_EXCEPTION;
+
+        if (!f)
+                return -ENOMEM;
 
         c->window = c->params ? capnp_msg_size(&c->params->msg) : 0;
         full = f->in_flight + c->window >= f->window;
-        if (full && flow_wait(f, false, ready, arg)) {
-                capnp_question_free(q);
+        if (full && flow_wait(f, false, ready, arg))
                 return -ENOMEM;
-        }
 
         c->stream = true;
         c->flow_cap = capnp_cap_ref(c->target);
         f->in_flight += c->window;
         f->unended++;
-        capnp_question_detach(q);
         return full ? CAPNP_E_LIMIT : 0;
 }
 

@@ -81,7 +81,7 @@ static void slots_drop(struct slots *s, uint32_t id)
                 slots_shrink(s);
 }
 
-static void slots_deinit(struct slots *s)
+void capnp_i_slots_deinit(struct slots *s)
 {
         free(s->v);
         *s = (struct slots){0};
@@ -97,9 +97,7 @@ int capnp_i_table_question_new(capnp_rpc *r, struct call *c, uint32_t *ret_id)
         return slots_new(&r->questions, c, ret_id);
 }
 
-/* Nothing is owed for it any more. What a peer has asked for it pays for until it has its answer.
- */
-static void table_question_take(capnp_rpc *r, uint32_t id)
+void capnp_i_table_question_take(capnp_rpc *r, uint32_t id)
 {
         struct call *c = capnp_i_table_question(r, id);
 
@@ -114,7 +112,7 @@ void capnp_i_table_question_drop(capnp_rpc *r, uint32_t id)
         if (!capnp_i_slots_get(&r->questions, id))
                 return;
 
-        table_question_take(r, id);
+        capnp_i_table_question_take(r, id);
         capnp_i_rpc_check_idle(r);
 }
 
@@ -173,7 +171,7 @@ void capnp_i_table_export_watch(struct export *e)
         capnp_i_list_append(&p->watchers, &e->watch);
 }
 
-static void table_export_drop(capnp_rpc *r, struct export *e)
+void capnp_i_table_export_drop(capnp_rpc *r, struct export *e)
 {
         assert(e->rpc == r && (!e->refs || r->closed));
         if (capnp_i_map_get(&r->exported, (uintptr_t)e->cap) == e)
@@ -196,72 +194,15 @@ bool capnp_i_table_release(capnp_rpc *r, uint32_t id, uint32_t count)
 
         e->refs -= count;
         if (!e->refs)
-                table_export_drop(r, e);
+                capnp_i_table_export_drop(r, e);
         return true;
 }
 
 /* ---- imports -------------------------------------------------------------------------------- */
 
-static struct wire *table_wire(capnp_cap *c)
+struct wire *capnp_i_table_wire(capnp_cap *c)
 {
         return c->kind == CAP_IMPORT ? &capnp_i_cap_import(c)->wire : &capnp_i_cap_promise(c)->wire;
-}
-
-static capnp_cap *table_import_new(capnp_rpc *r, bool promise)
-{
-        struct import *i;
-        struct promise *p;
-
-        if (promise) {
-                p = capnp_i_promise_make(r->vat);
-                return p ? &p->cap : NULL;
-        }
-
-        i = capnp_i_recycle_new(&r->vat->pools[POOL_IMPORTS], sizeof(*i));
-        if (!i)
-                return NULL;
-
-        capnp_i_cap_init(&i->cap, r->vat, CAP_IMPORT);
-        return &i->cap;
-}
-
-static uint32_t table_import_cost(bool promise)
-{
-        return promise ? COST_PROMISE : COST_IMPORT;
-}
-
-bool capnp_i_table_imports_are_full(const capnp_rpc *r, bool promise)
-{
-        return r->imports.used >= r->limits.refs ||
-               !capnp_i_ledger_has_room(r, table_import_cost(promise));
-}
-
-capnp_cap *capnp_i_table_import(capnp_rpc *r, uint32_t id, bool promise)
-{
-        capnp_cap *c = capnp_i_map_get(&r->imports, id);
-        struct wire *w;
-
-        if (c) {
-                w = table_wire(c);
-                if (w->refs == UINT32_MAX)
-                        return NULL;
-                capnp_i_refs_take(&w->refs);
-                return capnp_cap_ref(c);
-        }
-
-        if (capnp_i_table_imports_are_full(r, promise) || capnp_i_map_reserve(&r->imports))
-                return NULL;
-
-        c = table_import_new(r, promise);
-        if (!c)
-                return NULL;
-
-        w = table_wire(c);
-        *w = (struct wire){.rpc = capnp_i_rpc_ref(r), .id = id, .refs = 1, .awaited = promise};
-        r->awaited += promise;
-        capnp_i_map_put(&r->imports, id, c);
-        capnp_i_table_import_more(w, table_import_cost(promise));
-        return c;
 }
 
 void capnp_i_table_import_more(struct wire *w, uint64_t bytes)
@@ -288,7 +229,7 @@ void capnp_i_table_import_release(struct wire *w)
         capnp_i_table_import_decided(w);
         w->rpc = NULL;
         c = capnp_i_map_take(&r->imports, w->id);
-        assert(w->refs && (c ? table_wire(c) == w : r->closed));
+        assert(w->refs && (c ? capnp_i_table_wire(c) == w : r->closed));
         (void)c;
         capnp_i_send_release(r, w->id, w->refs);
         capnp_i_rpc_check_idle(r);
@@ -342,106 +283,3 @@ void capnp_i_table_embargo_forget(capnp_rpc *r, uint32_t id)
 }
 
 /* ---- the end -------------------------------------------------------------------------------- */
-
-static void table_close_embargoes(capnp_rpc *r)
-{
-        uint32_t i;
-
-        for (i = 0; i < r->embargoes.n; i++) {
-                struct promise *p = r->embargoes.v[i].p;
-
-                r->embargoes.v[i].p = NULL;
-                if (!p)
-                        continue;
-
-                p->embargo_rpc = NULL;
-                capnp_i_promise_settle_broken(p, r->why->kind, r->why->reason);
-        }
-        slots_deinit(&r->embargoes);
-}
-
-static void table_close_questions(capnp_rpc *r)
-{
-        uint32_t i;
-
-        for (i = 0; i < r->questions.n; i++) {
-                struct call *c = r->questions.v[i].live ? r->questions.v[i].p : NULL;
-
-                if (!c)
-                        continue;
-
-                table_question_take(r, i);
-                c->finish_sent = c->returned = true;
-                capnp_i_call_fail(c, r->why->kind, r->why->reason);
-        }
-        slots_deinit(&r->questions);
-}
-
-static void table_close_answers(capnp_rpc *r)
-{
-        struct capnp_i_ids answers = r->answers;
-        uint32_t pos = 0;
-        struct call *c;
-
-        r->answers = (struct capnp_i_ids){.most = answers.most};
-        while ((c = capnp_i_ids_next(&answers, &pos, NULL))) {
-                bool waiting = !c->finished;
-
-                c->finished = c->answered = true;
-                if (waiting)
-                        capnp_i_call_drop_caller(c);
-                capnp_i_call_give_up(c);
-                capnp_i_call_unref(c);
-        }
-        capnp_i_ids_deinit(&answers);
-}
-
-static void table_close_exports(capnp_rpc *r)
-{
-        uint32_t i;
-
-        for (i = 0; i < r->exports.n; i++)
-                if (r->exports.v[i].live)
-                        table_export_drop(r, r->exports.v[i].p);
-        slots_deinit(&r->exports);
-        capnp_i_map_deinit(&r->exported);
-}
-
-/* Breaking one import may free another: all are held until all have been told. */
-static void table_close_imports(capnp_rpc *r)
-{
-        struct capnp_i_map imports = r->imports;
-        uint32_t pos = 0;
-        capnp_cap *c;
-
-        r->imports = (struct capnp_i_map){0};
-        while ((c = capnp_i_map_next(&imports, &pos, NULL)))
-                capnp_cap_ref(c);
-
-        pos = 0;
-        while ((c = capnp_i_map_next(&imports, &pos, NULL))) {
-                if (c->kind == CAP_PROMISE && capnp_i_cap_promise(c)->state == PROMISE_PENDING)
-                        capnp_i_promise_settle_broken(capnp_i_cap_promise(c), r->why->kind,
-                                                      r->why->reason);
-                capnp_cap_unref(c);
-        }
-        capnp_i_map_deinit(&imports);
-}
-
-void capnp_i_table_close_calls(capnp_rpc *r)
-{
-        table_close_embargoes(r);
-        table_close_questions(r);
-        table_close_answers(r);
-}
-
-void capnp_i_table_close_caps(capnp_rpc *r)
-{
-        capnp_cap *bootstrap = r->bootstrap;
-
-        r->bootstrap = NULL;
-        table_close_imports(r);
-        table_close_exports(r);
-        capnp_i_gates_close(r);
-        capnp_cap_unref(bootstrap);
-}

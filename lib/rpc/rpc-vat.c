@@ -1,11 +1,5 @@
 /*
- * The vat: one queue of events, and the only function that runs any of them.
- *
- * Application code runs from capnp_rpc_step() and from nowhere else (but for policies of membranes,
- * see rpc-membrane.c), so no API call can re-enter its caller, and no destructor runs in the middle
- * of anything. An event is a list node inside the object it is about; queueing it cannot fail.
- * Order in the queue is order of cause, which is half of E-order: two calls on one object of ours
- * are two events.
+ * The vat: how it begins, and how it ends with all of its connections.
  *
  * The struct outlives capnp_vat_free() for as long as references point to it, so that dropping one
  * late is harmless.
@@ -43,23 +37,6 @@ int capnp_vat_new_bare(capnp_vat **ret_v)
         v->refs--; /* its own reference to the vat would keep both for ever */
         *ret_v = v;
         return 0;
-}
-
-void capnp_i_vat_last(capnp_vat *v)
-{
-        capnp_cap *bad = v->bad_index;
-
-        if (!bad) {
-                for (unsigned i = 0; i < POOL_COUNT; i++)
-                        capnp_i_recycle_clear(&v->pools[i]);
-                free(v);
-                return;
-        }
-
-        /* The reference that was not counted above: somebody may hold that capability still. */
-        v->bad_index = NULL;
-        v->refs++;
-        capnp_cap_unref(bad);
 }
 
 void capnp_i_vat_set_loop(capnp_vat *v, const struct capnp_i_loop *loop, void *self)
@@ -123,8 +100,7 @@ capnp_vat *capnp_vat_free(capnp_vat *v)
         v->dead = true;
         /* What is kept for those who wrote a stream to it points to the vat, as nothing of it may.
          */
-        capnp_i_flow_free(v->bad_index->flow);
-        v->bad_index->flow = NULL;
+        capnp_i_cap_drop_flow(v->bad_index);
         capnp_i_vat_unref(v);
         return NULL;
 }
@@ -137,30 +113,4 @@ uint64_t capnp_vat_held_bytes(const capnp_vat *v)
         for (l = v->rpcs.next; l != &v->rpcs; l = l->next)
                 bytes += CAPNP_I_OF(l, capnp_rpc, link)->held;
         return bytes;
-}
-
-void capnp_i_event_init(struct event *e, void (*run)(struct event *e))
-{
-        capnp_i_list_init(&e->link);
-        e->run = run;
-}
-
-bool capnp_rpc_step(capnp_vat *v)
-{
-        struct capnp_i_list *l = capnp_i_list_pop(&v->events);
-        bool outer = v->running;
-
-        capnp_i_vat_acts(v);
-        if (!l)
-                return false;
-
-        v->running = true;
-        CAPNP_I_OF(l, struct event, link)->run(CAPNP_I_OF(l, struct event, link));
-        v->running = outer;
-        return true;
-}
-
-bool capnp_rpc_pending(const capnp_vat *v)
-{
-        return !capnp_i_list_empty(&v->events);
 }

@@ -14,17 +14,38 @@ struct side {
         capnp_cap *root;
         struct hand h;
         capnp_answer *kept[KEPT];
-        uint64_t seen; /* of all calls: interface, method, word */
+        uint64_t seen; /* of all calls: interface, method, words */
         uint64_t served;
 };
+
+static uint64_t digest(capnp_reader params)
+{
+        uint64_t d = params.bytes + params.ptrs;
+
+        for (uint32_t i = 0; i < params.bytes; i += 8)
+                d = (d ^ capnp_reader_u64(params, i, 0)) * 0x9e3779b1;
+        return d;
+}
+
+/* As they are, then as anything, which reads the same, and then once more. */
+static uint64_t read_all(capnp_answer *a)
+{
+        uint64_t d = digest(capnp_answer_params(a));
+
+        if (asked_word(a) & 1) {
+                CHECK_EQ(digest(capnp_any_struct(capnp_answer_params_any(a), NULL)), d);
+                CHECK_EQ(digest(capnp_answer_params(a)), d);
+        }
+        return d ^ (uint64_t)capnp_answer_check(a);
+}
 
 static int side_serve(void *self, capnp_answer *a)
 {
         struct side *s = self;
-        uint64_t x = asked_word(a);
+        uint64_t x = asked_word(a), all = read_all(a);
 
         s->served++;
-        s->seen = (s->seen ^ capnp_answer_interface(a) ^ capnp_answer_method(a) << 8 ^ x) *
+        s->seen = (s->seen ^ capnp_answer_interface(a) ^ capnp_answer_method(a) << 8 ^ all) *
                   0x9e3779b1;
         switch (capnp_answer_method(a)) {
         case ECHO:
@@ -107,8 +128,16 @@ static void sides_feed(struct side s[SIDES], const uint8_t *b, size_t len)
         sides_compare(s);
 }
 
+/* Of parameters: words of data and pointers. Some lie in their call, some do not. */
+struct form {
+        uint16_t words, ptrs;
+};
+static const struct form FORMS[] = {{1, 1}, {2, 0}, {OWN_WORDS, 0}, {OWN_WORDS + 1, 0}, {0, 0}};
+enum { NFORMS = sizeof(FORMS) / sizeof(*FORMS), POINTER = 0, DATA = 1, NOTHING = NFORMS };
+
 /* The message that the other side would be sent, as bytes. */
-static size_t call_bytes(uint8_t *b, size_t room, uint32_t id, uint16_t method, uint64_t x)
+static size_t call_bytes(uint8_t *b, size_t room, uint32_t id, uint16_t method, uint64_t x,
+                         unsigned form)
 {
         capnp_builder call, to, params;
         capnp_msg *m = hand_message(MESSAGE_CALL, 3, 3, &call);
@@ -120,8 +149,11 @@ static size_t call_bytes(uint8_t *b, size_t room, uint32_t id, uint16_t method, 
         to = capnp_abuilder_init_struct(capnp_builder_any(call, CALL_TARGET_PTR), 1, 1);
         capnp_builder_set_u32(to, ID_AT, 0, 0);
         params = capnp_abuilder_init_struct(capnp_builder_any(call, CALL_PARAMS_PTR), 0, 2);
-        params = capnp_abuilder_init_struct(capnp_builder_any(params, 0), 1, 1);
-        capnp_builder_set_u64(params, 0, x, 0);
+        if (form != NOTHING)
+                params = capnp_abuilder_init_struct(capnp_builder_any(params, 0), FORMS[form].words,
+                                                    FORMS[form].ptrs);
+        for (uint32_t i = 0; form != NOTHING && i < FORMS[form].words; i++)
+                capnp_builder_set_u64(params, i * 8, x + i, 0);
         len = capnp_msg_size(m);
         CHECK(len <= room);
         CHECK_OK(capnp_msg_write(m, b, len));
@@ -129,11 +161,17 @@ static size_t call_bytes(uint8_t *b, size_t room, uint32_t id, uint16_t method, 
         return len;
 }
 
-static void sides_call(struct side s[SIDES], uint32_t id, uint16_t method, uint64_t x)
+static void sides_call_of(struct side s[SIDES], uint32_t id, uint16_t method, uint64_t x,
+                          unsigned form)
 {
         uint8_t b[256];
 
-        sides_feed(s, b, call_bytes(b, sizeof(b), id, method, x));
+        sides_feed(s, b, call_bytes(b, sizeof(b), id, method, x, form));
+}
+
+static void sides_call(struct side s[SIDES], uint32_t id, uint16_t method, uint64_t x)
+{
+        sides_call_of(s, id, method, x, POINTER);
 }
 
 static void sides_begin(struct side s[SIDES])
@@ -146,6 +184,21 @@ static void sides_begin(struct side s[SIDES])
         CHECK(s[PLAIN].h.rpc->shapes[SHAPE_CALL]);
 }
 
+/* Of those that were kept. */
+static void answer_one(struct side s[SIDES], uint32_t i, bool give)
+{
+        for (unsigned k = 0; k < SIDES; k++) {
+                capnp_answer *a = s[k].kept[i];
+
+                s[k].kept[i] = NULL;
+                if (a)
+                        s[k].seen ^= read_all(a);
+                if (a)
+                        (void)reply(a, i, give ? s[k].root : NULL);
+        }
+        sides_compare(s);
+}
+
 TEST(a_second_call_is_plain)
 {
         struct side s[SIDES];
@@ -154,6 +207,45 @@ TEST(a_second_call_is_plain)
         for (uint32_t i = 1; i < 100; i++)
                 sides_call(s, i, ECHO, i);
         CHECK_EQ(s[PLAIN].served, 100);
+        sides_close(s);
+}
+
+/* Read at once, when the answer comes late, and when the connection has gone. */
+TEST(parameters_of_each_form_come_to_the_same)
+{
+        struct side s[SIDES];
+
+        sides_begin(s);
+        for (uint32_t i = 0; i < 8 * (NFORMS + 1); i++)
+                sides_call_of(s, 2, i & 4 ? POISON : ECHO, i, i % (NFORMS + 1));
+        for (uint32_t i = 0; i <= NFORMS; i++) {
+                sides_call_of(s, 2, KEEP, i + 6, i);
+                if (i & 1)
+                        for (unsigned k = 0; k < SIDES; k++)
+                                CHECK_OK(hand_finish(&s[k].h, 2, false));
+                answer_one(s, 0, false);
+        }
+        for (uint32_t i = 0; i < KEPT; i++)
+                sides_call_of(s, 2 + i, KEEP, i + 6, 1 + i);
+        for (unsigned k = 0; k < SIDES; k++)
+                capnp_rpc_close(s[k].h.rpc, (capnp_exception){CAPNP_FAILED, "enough"});
+        sides_compare(s);
+        for (uint32_t i = 0; i < KEPT; i++)
+                answer_one(s, i, false);
+        CHECK_EQ(s[PLAIN].served, 1 + 8 * (NFORMS + 1) + NFORMS + 1 + KEPT);
+        sides_close(s);
+}
+
+TEST(what_is_to_be_wiped_comes_to_the_same)
+{
+        struct capnp_limits wipe = {.wipe = true};
+        struct side s[SIDES];
+
+        sides_begin(s);
+        for (unsigned k = 0; k < SIDES; k++)
+                capnp_rpc_set_limits(s[k].h.rpc, &wipe);
+        for (uint32_t i = 0; i < 4 * (NFORMS + 1); i++)
+                sides_call_of(s, 2, ECHO, i, i % (NFORMS + 1));
         sides_close(s);
 }
 
@@ -185,32 +277,34 @@ static void change(uint8_t *b, size_t at, uint64_t bits)
  * what it is the general way says. */
 TEST(whatever_is_changed_comes_to_the_same)
 {
-        size_t len = 256;
+        for (unsigned form = POINTER; form <= DATA; form++) {
+                size_t len = 256;
 
-        for (size_t at = 8; at < len; at += 8)
-                for (size_t i = 0; i < NCHANGES; i++) {
+                for (size_t n = NCHANGES; n < len / 8 * NCHANGES; n++) {
                         struct side s[SIDES];
                         uint8_t b[256];
 
                         sides_begin(s);
-                        len = call_bytes(b, sizeof(b), 2, ECHO, 3);
-                        change(b, at, CHANGES[i]);
+                        len = call_bytes(b, sizeof(b), 2, ECHO, 3, form);
+                        change(b, n / NCHANGES * 8, CHANGES[n % NCHANGES]);
                         sides_feed(s, b, len);
                         if (!s[PLAIN].h.rpc->closed)
                                 sides_call(s, 3, ECHO, 4);
                         sides_close(s);
                 }
+        }
 }
 
 /* One that is shorter than it says. */
 TEST(what_is_cut_off_comes_to_the_same)
 {
-        for (uint32_t words = 1; words < 15; words++) {
+        for (uint32_t n = 2; n < 30; n++) {
+                uint32_t words = n / 2;
                 struct side s[SIDES];
                 uint8_t b[256];
 
                 sides_begin(s);
-                (void)call_bytes(b, sizeof(b), 2, ECHO, 3);
+                (void)call_bytes(b, sizeof(b), 2, ECHO, 3, n & 1);
                 memcpy(b + 4, &words, 4);
                 sides_feed(s, b, 8 + (size_t)words * 8);
                 sides_close(s);
@@ -357,18 +451,6 @@ static uint32_t draw(uint64_t *state, uint32_t n)
         return (uint32_t)(*state >> 33) % n;
 }
 
-static void answer_one(struct side s[SIDES], uint32_t i, bool give)
-{
-        for (unsigned k = 0; k < SIDES; k++) {
-                capnp_answer *a = s[k].kept[i];
-
-                s[k].kept[i] = NULL;
-                if (a)
-                        (void)reply(a, i, give ? s[k].root : NULL);
-        }
-        sides_compare(s);
-}
-
 static void act(struct side s[SIDES], uint64_t *state)
 {
         uint32_t id = 1 + draw(state, 12);
@@ -397,7 +479,8 @@ static void act(struct side s[SIDES], uint64_t *state)
                 break;
         default:
                 if (!capnp_i_ids_get(&s[PLAIN].h.rpc->answers, id))
-                        sides_call(s, id, (uint16_t)draw(state, NMETHODS), *state >> 40);
+                        sides_call_of(s, id, (uint16_t)draw(state, NMETHODS), *state >> 40,
+                                      draw(state, NFORMS + 1));
                 break;
         }
 }

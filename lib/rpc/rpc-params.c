@@ -1,0 +1,33 @@
+/*
+ * Parameters that lie in their call.
+ *
+ * Short ones without pointers, as those of most calls are, need no frame: their words are copied
+ * into the call, with a pointer before them. Whoever only reads them reads them there, as a
+ * constant is read: there is nothing in them that leads anywhere, so there are no bounds, no depth
+ * and no budget to hold. Whoever needs more has a frame made of them.
+ */
+#include "rpc-internal.h"
+
+void capnp_i_own_wipe(struct call *c)
+{
+        explicit_bzero(c->own, sizeof(c->own));
+        c->own_secret = false;
+}
+
+struct frame *capnp_i_call_params(struct call *c)
+{
+        struct frame *f;
+
+        if (!c->own_bytes)
+                return c->params;
+
+        f = capnp_i_frame_new_one(c->vat, c->own, 1u + c->own_n, &c->peer->limits);
+        if (!f)
+                return NULL;
+
+        f->content = (capnp_any){&f->msg, f->words, 0, f->msg.depth};
+        f->secret |= c->own_secret;
+        capnp_i_own_drop(c);
+        c->params = f;
+        return f;
+}

@@ -1,0 +1,101 @@
+/*
+ * Calls of a peer's and Returns for ours, whichever way their messages are read (rpc-in.c,
+ * rpc-plain.c).
+ */
+#include "rpc-ledger.h"
+
+/* Results queued before calls are refused; a Return that is about as long as the refusal that would
+ * take its place. */
+enum { OUT_SLACK = 1 << 20, RETURN_SMALL = 512 };
+
+const char *capnp_i_peer_quota(const capnp_rpc *r)
+{
+        if (r->answers.used >= r->limits.answers)
+                return "over-quota.calls: too many calls at once";
+        if (capnp_i_ledger_is_full(r))
+                return "over-quota.bytes: calls and references keep too many bytes";
+        if (r->out_replies > r->limits.out_bytes + OUT_SLACK && capnp_i_rpc_would_read(r))
+                return "over-quota.bytes: too many results wait to be read";
+
+        return NULL;
+}
+
+static void peer_returned(struct call *c)
+{
+        capnp_i_result_settle(c);
+        capnp_i_send_return(c);
+        capnp_i_result_hand_up(c);
+}
+
+const struct caller capnp_i_peer_caller = {.returned = peer_returned};
+
+struct call *capnp_i_peer_call_new(capnp_rpc *r, uint32_t id, uint64_t params)
+{
+        struct call *c;
+
+        if (capnp_i_ids_reserve(&r->answers, id))
+                return NULL;
+
+        c = capnp_i_call_new(r->vat, &capnp_i_peer_caller);
+        if (!c)
+                return NULL;
+
+        c->peer = capnp_i_rpc_ref(r);
+        c->peer_id = id;
+        capnp_i_charge_call(&c->charge, r, sizeof(*c), params);
+        capnp_i_ids_add(&r->answers, id, c);
+        return c;
+}
+
+/*
+ * Whether what a Return brings would make us hold too much for the peer that gets it: it is kept
+ * for that one, or queued for it and not read. Calls are refused before it comes to that, but those
+ * that were taken already may be as many as they like, and nobody knows what they will bring. Who
+ * sends it to himself gets less room than one who may be an honest, slow reader. What is no longer
+ * than an exception is passed on all the same.
+ */
+bool capnp_i_peer_brings_too_much(const capnp_rpc *r, const struct call *c, uint64_t bytes)
+{
+        const capnp_rpc *to;
+        uint64_t most;
+
+        while (c->parent)
+                c = c->parent;
+        to = c->peer;
+        if (!to || c->finished)
+                return false;
+
+        if (c->yourself || c->answered || c->silent)
+                return to->held - to->held_for[FOR_PARAMS] > to->limits.held_bytes;
+
+        most = (to == r ? 1 : 2) * to->limits.out_bytes + OUT_SLACK;
+        return to->out_replies > most && bytes > RETURN_SMALL;
+}
+
+void capnp_i_peer_return_finish(capnp_rpc *r, struct call *c, bool no_finish, bool release)
+{
+        bool tell = !c->finish_sent && !no_finish;
+
+        capnp_i_call_ref(c);
+        c->finish_sent = true;
+        capnp_i_call_return(c); /* a Disembargo it causes must precede the Finish */
+        if (tell)
+                capnp_i_send_finish(r, c->out_id, release, false);
+        capnp_i_table_question_drop(r, c->out_id);
+        capnp_i_call_unref(c);
+}
+
+void capnp_i_peer_return_params(capnp_rpc *r, struct call *c, rpc_return_reader b)
+{
+        if (rpc_return_release_param_caps(b))
+                capnp_i_wire_ids_release(r, &c->param_ids);
+        else
+                capnp_i_wire_ids_clear(&c->param_ids);
+}
+
+void capnp_i_peer_return_ends(capnp_rpc *r, struct call *c, rpc_return_reader b, bool release)
+{
+        c->returned = true;
+        capnp_i_peer_return_params(r, c, b);
+        capnp_i_peer_return_finish(r, c, rpc_return_no_finish_needed(b), release);
+}

@@ -1,0 +1,258 @@
+/*
+ * The results of a call: references to what they will hold, and what those become.
+ */
+#include "rpc-internal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+capnp_cap *capnp_i_call_new_pipe(struct call *c, const uint16_t *path, uint16_t n)
+{
+        struct promise *p = capnp_i_promise_make(c->vat);
+        capnp_rpc *payer = capnp_i_call_payer(c);
+
+        if (!p)
+                return NULL;
+
+        p->path = n <= PATH_SHORT ? p->short_path : malloc(n * sizeof(*path));
+        if (p->path && n)
+                memcpy(p->path, path, n * sizeof(*path));
+        p->npath = n;
+        if (!p->path || capnp_i_pipes_add(&c->pipes, p)) {
+                capnp_cap_unref(&p->cap);
+                return NULL;
+        }
+
+        if (payer)
+                capnp_i_charge(&p->charge, payer, COST_PROMISE + n * sizeof(*path), FOR_ANYTHING);
+        p->source = capnp_i_call_ref(c);
+        c->callers++;
+        return &p->cap;
+}
+
+/*
+ * What a result was before the peer said to take it from another call. While calls made on it are
+ * under way it stands before what the other call gives.
+ */
+static capnp_cap *call_find_early(struct call *c, const uint16_t *path, uint16_t n)
+{
+        struct promise *p = c->early ? capnp_i_pipes_find(c->early, path, n) : NULL;
+
+        return p ? &p->cap : NULL;
+}
+
+static struct pipes *call_early(struct call *c)
+{
+        if (!c->early) {
+                c->early = malloc(sizeof(*c->early));
+                if (c->early)
+                        capnp_i_pipes_init(c->early);
+        }
+
+        return c->early;
+}
+
+/* It leaves again when its embargo is lifted: promise_detach(). */
+static void call_keep_early(struct call *c, struct promise *p)
+{
+        if (!call_early(c) || capnp_i_pipes_add(c->early, p)) {
+                capnp_i_table_embargo_forget(p->embargo_rpc, p->embargo);
+                capnp_i_promise_settle_broken(p, CAPNP_OVERLOADED, "out of memory");
+                return;
+        }
+
+        capnp_cap_ref(&p->cap);
+}
+
+capnp_cap *capnp_i_call_pipe(struct call *c, const uint16_t *path, uint16_t n)
+{
+        struct promise *p;
+        capnp_cap *early;
+
+        if (c->done && c->failed)
+                return capnp_cap_ref(capnp_i_call_broken(c));
+
+        if (c->done || c->piped)
+                return capnp_cap_ref(capnp_i_call_result_cap(c, path, n));
+
+        early = call_find_early(c, path, n);
+        if (early)
+                return capnp_cap_ref(early);
+
+        if (c->tail)
+                return capnp_i_call_pipe_outer(c->tail, path, n);
+
+        p = capnp_i_pipes_find(&c->pipes, path, n);
+        return p ? capnp_cap_ref(&p->cap) : capnp_i_call_new_pipe(c, path, n);
+}
+
+capnp_cap *capnp_i_call_pipe_outer(struct call *c, const uint16_t *path, uint16_t n)
+{
+        capnp_cap *cap = capnp_i_call_pipe(c, path, n);
+        struct crossing *x;
+
+        if (c->done) /* results have been unwrapped already */
+                return cap;
+
+        for (x = c->crossings; x; x = x->outer) {
+                capnp_cap *wrapped = capnp_i_membrane_cross(x->membrane, cap, !x->inward);
+
+                capnp_cap_unref(cap);
+                cap = wrapped;
+        }
+
+        return cap;
+}
+
+/* Whether the peer that serves c has said that this result is something of ours. */
+static bool call_result_is_ours(const struct call *c, uint32_t i)
+{
+        return c->state == CALL_REMOTE && capnp_i_desc_result_is_ours(c->results, i);
+}
+
+/*
+ * The references handed out early become what the results hold. One that has to be embargoed takes
+ * the result's place, so that whoever reads the result keeps the order as well.
+ */
+void capnp_i_call_settle_pipes(struct call *c)
+{
+        struct capnp_i_list *l;
+
+        while ((l = c->pipes.list.next) != &c->pipes.list) {
+                struct promise *p = CAPNP_I_OF(l, struct promise, source_link);
+                uint32_t i = c->failed || !c->results
+                                     ? NO_ID
+                                     : capnp_i_frame_cap_index(c->results, p->path, p->npath);
+
+                c->vat->steps++;
+                capnp_cap_ref(&p->cap);
+                if (c->failed)
+                        capnp_i_promise_settle(p, capnp_i_call_broken(c));
+                else if (i == NO_ID)
+                        capnp_i_promise_settle(p, NULL);
+                else
+                        capnp_i_promise_settle_named(p, capnp_msg_cap_peek(&c->results->msg, i),
+                                                     call_result_is_ours(c, i));
+
+                if (p->state == PROMISE_EMBARGOED && i < c->results->msg.ncaps) {
+                        capnp_cap_unref(c->results->msg.caps[i]);
+                        c->results->msg.caps[i] = capnp_cap_ref(&p->cap);
+                }
+                capnp_cap_unref(&p->cap);
+        }
+}
+
+static void call_take_results(struct call *c, struct call *t)
+{
+        int r = 0;
+
+        if (t->failed) {
+                capnp_i_call_set_exception_more(c, capnp_i_call_exception(t),
+                                                capnp_i_more_ref(t->more));
+                c->refused = t->refused;
+                return;
+        }
+
+        capnp_i_frame_unref(c->results);
+        c->results = NULL;
+        if (!t->results)
+                return;
+
+        /* Both might rewrite the capability table: each needs its own. */
+        c->results = (c->crossings || c->early) && t->yourself
+                             ? capnp_i_frame_copy(c->vat, t->results, &r)
+                             : capnp_i_frame_ref(t->results);
+        if (r)
+                capnp_i_call_set_exception(c, CAPNP_FAILED, "the results are malformed");
+}
+
+/* Whoever reads the results keeps the order as well. */
+static void call_put_early(struct call *c)
+{
+        struct capnp_i_list *l;
+
+        if (!c->early || !c->results || c->failed)
+                return;
+
+        for (l = c->early->list.next; l != &c->early->list; l = l->next) {
+                struct promise *p = CAPNP_I_OF(l, struct promise, source_link);
+                uint32_t i = capnp_i_frame_cap_index(c->results, p->path, p->npath);
+
+                c->vat->steps++;
+                if (i >= c->results->msg.ncaps)
+                        continue;
+                capnp_cap_unref(c->results->msg.caps[i]);
+                c->results->msg.caps[i] = capnp_cap_ref(&p->cap);
+        }
+}
+
+/* A parent gets what its tail has. */
+static void call_hand_to(struct call *c, struct call *parent)
+{
+        parent->tail = NULL;
+        if (parent->done)
+                return;
+
+        call_take_results(parent, c);
+        call_put_early(parent);
+}
+
+void capnp_i_result_settle(struct call *c)
+{
+        capnp_i_call_settle_pipes(c);
+        capnp_i_membrane_return(c);
+        c->done = true;
+        capnp_i_flow_returned(c);
+}
+
+void capnp_i_result_hand_up(struct call *c)
+{
+        struct call *parent = c->parent;
+
+        c->parent = NULL;
+        if (parent)
+                call_hand_to(c, parent);
+}
+
+void capnp_i_call_follow(struct call *c, struct call *t)
+{
+        bool ours = c->state == CALL_REMOTE; /* the peer has said so: takeFromOtherQuestion */
+        bool dropped;
+        struct capnp_i_list *l;
+
+        capnp_i_call_ref(c);
+        c->callers++; /* settling may drop all others, before it is known whom to tell */
+        t->callers++;
+        while ((l = c->pipes.list.next) != &c->pipes.list) {
+                struct promise *p = CAPNP_I_OF(l, struct promise, source_link);
+                capnp_cap *np = capnp_i_call_pipe_outer(t, p->path, p->npath);
+
+                c->vat->steps++;
+                capnp_cap_ref(&p->cap);
+                if (capnp_i_call_pipe_failed(t, np))
+                        capnp_i_promise_settle_broken(p, CAPNP_OVERLOADED, "out of memory");
+                else
+                        capnp_i_promise_settle_named(p, np, ours);
+                if (p->state == PROMISE_EMBARGOED)
+                        call_keep_early(c, p);
+                capnp_cap_unref(np);
+                capnp_cap_unref(&p->cap);
+        }
+
+        capnp_i_call_move(c, CALL_TAILED);
+        c->tail = t;
+        capnp_i_call_drop_params(c);
+        if (c->canceled)
+                capnp_i_call_cancel_tail(c);
+        if (t->done) {
+                dropped = c->canceled;
+                call_hand_to(t, c);
+                capnp_i_call_return(c);
+                if (!dropped)
+                        capnp_i_call_drop_caller(t);
+        } else {
+                t->parent = c;
+        }
+        capnp_i_call_drop_caller(c);
+        capnp_i_call_unref(c);
+}
