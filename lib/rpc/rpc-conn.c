@@ -137,8 +137,8 @@ void capnp_i_rpc_dirty(capnp_rpc *r)
 
 void capnp_i_rpc_check_idle(capnp_rpc *r)
 {
-        if (r->owner && !r->closed && !r->questions.live && !r->exports.live && !r->answers.used &&
-            !r->imports.used)
+        if (r->owner && !r->closed && !r->questions.live && !r->silent.used && !r->exports.live &&
+            !r->answers.used && !r->imports.used)
                 r->owner->idle(r->owner_self);
 }
 
@@ -316,7 +316,7 @@ int capnp_rpc_bootstrap(capnp_rpc *r, capnp_cap **ret_c)
 void capnp_rpc_count(const capnp_rpc *r, struct capnp_rpc_counts *ret_n)
 {
         *ret_n = (struct capnp_rpc_counts){
-                .questions = r->questions.live,
+                .questions = r->questions.live + r->silent.used,
                 .answers = r->answers.used,
                 .exports = r->exports.live,
                 .imports = r->imports.used,

@@ -13,8 +13,9 @@
  * calls go there, back to us, and there once more.
  *
  * One kind stays what it is: a result of a call that was passed on to the peer whose call it came
- * from, which keeps it (sendResultsTo.yourself). That is all that will be said, so who is told of
- * promises is told this, and who waits for what one is goes on with it.
+ * from, which keeps it (sendResultsTo.yourself), or of a call without a Return
+ * (onlyPromisePipeline). That is all that will be said, so who is told of promises is told this,
+ * and who waits for what one is goes on with it.
  *
  * Settled to R means R for ever.
  */
@@ -50,7 +51,7 @@ bool capnp_i_promise_stays_there(const struct promise *p)
 {
         const struct call *s = p->state == PROMISE_PENDING ? p->source : NULL;
 
-        return s && s->state == CALL_REMOTE && s->yourself && !s->peer;
+        return s && s->state == CALL_REMOTE && (s->yourself || s->silent) && !s->peer;
 }
 
 static capnp_rpc *promise_rpc(const struct promise *p)

@@ -89,12 +89,49 @@ static void slots_deinit(struct slots *s)
 
 /* ---- questions ------------------------------------------------------------------------------ */
 
+/*
+ * Whether c can do without a Return. One that gives back references among the parameters has to
+ * find them, and what passes a membrane is told to that when it ends.
+ */
+static bool table_is_silent(const capnp_rpc *r, const struct call *c)
+{
+        return !c->param_ids.n && !c->crossings && !r->loud && r->silent_ids < SILENT_ID;
+}
+
+/*
+ * Who does not know that no Return is wanted sends one, at any time, also when the question is over
+ * by then. So none of these ids is used twice.
+ */
+static int table_silent_new(capnp_rpc *r, struct call *c, uint32_t *ret_id)
+{
+        if (capnp_i_map_reserve(&r->silent))
+                return -ENOMEM;
+
+        *ret_id = SILENT_ID + r->silent_ids++;
+        capnp_i_map_put(&r->silent, *ret_id, c);
+        return 0;
+}
+
 int capnp_i_table_question_new(capnp_rpc *r, struct call *c, uint32_t *ret_id)
 {
+        int k;
+
         if (r->held_for[FOR_RETURN] > r->limits.held_bytes)
                 return -EBUSY;
 
-        return slots_new(&r->questions, c, ret_id);
+        if (c->silent && !c->peer)
+                c->silent = table_is_silent(r, c);
+        k = c->silent && !c->peer ? table_silent_new(r, c, ret_id)
+                                  : slots_new(&r->questions, c, ret_id);
+        if (r->silent.used && r->questions.live + r->silent.used > r->questions.most)
+                r->questions.most = r->questions.live + r->silent.used;
+        return k;
+}
+
+bool capnp_i_table_silent(const capnp_rpc *r, uint32_t id, struct call **ret_c)
+{
+        *ret_c = capnp_i_map_get(&r->silent, id);
+        return id >= SILENT_ID && id - SILENT_ID < r->silent_ids;
 }
 
 /* Nothing is owed for it any more. What a peer has asked for it pays for until it has its answer.
@@ -111,6 +148,12 @@ static void table_question_take(capnp_rpc *r, uint32_t id)
 
 void capnp_i_table_question_drop(capnp_rpc *r, uint32_t id)
 {
+        if (id >= SILENT_ID) {
+                (void)capnp_i_map_take(&r->silent, id);
+                capnp_i_rpc_check_idle(r);
+                return;
+        }
+
         if (!capnp_i_slots_get(&r->questions, id))
                 return;
 
@@ -377,6 +420,26 @@ static void table_close_questions(capnp_rpc *r)
         slots_deinit(&r->questions);
 }
 
+/* What fails lets go of others: all are held until all have been told. */
+static void table_close_silent(capnp_rpc *r)
+{
+        struct capnp_i_map silent = r->silent;
+        uint32_t pos = 0;
+        struct call *c;
+
+        r->silent = (struct capnp_i_map){0};
+        while ((c = capnp_i_map_next(&silent, &pos, NULL)))
+                capnp_i_call_ref(c);
+
+        pos = 0;
+        while ((c = capnp_i_map_next(&silent, &pos, NULL))) {
+                c->finish_sent = c->returned = true;
+                capnp_i_call_fail(c, r->why->kind, r->why->reason);
+                capnp_i_call_unref(c);
+        }
+        capnp_i_map_deinit(&silent);
+}
+
 static void table_close_answers(capnp_rpc *r)
 {
         struct capnp_i_ids answers = r->answers;
@@ -432,6 +495,7 @@ void capnp_i_table_close_calls(capnp_rpc *r)
 {
         table_close_embargoes(r);
         table_close_questions(r);
+        table_close_silent(r);
         table_close_answers(r);
 }
 
