@@ -124,11 +124,28 @@ static bool check_out(const capnp_rpc *r)
         return bytes == r->out_bytes && replies == r->out_replies && notes == r->out_notes;
 }
 
-int capnp_rpc_check(const capnp_rpc *r)
+static bool check_maps(const capnp_rpc *r)
 {
-        uint32_t i, pos;
+        uint32_t pos;
         uint64_t key;
         void *p;
+
+        for (pos = 0; (p = capnp_i_map_next(&r->silent, &pos, &key));)
+                if (!check_silent(r, p, key))
+                        return false;
+        for (pos = 0; (p = capnp_i_ids_next(&r->answers, &pos, &key));)
+                if (!check_answer(r, p, key))
+                        return false;
+        for (pos = 0; (p = capnp_i_map_next(&r->imports, &pos, &key));)
+                if (!check_import(r, p, key))
+                        return false;
+
+        return true;
+}
+
+int capnp_rpc_check(const capnp_rpc *r)
+{
+        uint32_t i;
 
         if (!check_slots(&r->questions) || !check_slots(&r->exports) || !check_slots(&r->embargoes))
                 return -EUCLEAN;
@@ -142,17 +159,7 @@ int capnp_rpc_check(const capnp_rpc *r)
         for (i = 0; i < r->embargoes.n; i++)
                 if (r->embargoes.v[i].live && !check_embargo(r, i))
                         return -EUCLEAN;
-        for (pos = 0; (p = capnp_i_map_next(&r->silent, &pos, &key));)
-                if (!check_silent(r, p, key))
-                        return -EUCLEAN;
-        for (pos = 0; (p = capnp_i_ids_next(&r->answers, &pos, &key));)
-                if (!check_answer(r, p, key))
-                        return -EUCLEAN;
-        for (pos = 0; (p = capnp_i_map_next(&r->imports, &pos, &key));)
-                if (!check_import(r, p, key))
-                        return -EUCLEAN;
-
-        return check_ledger(r) && check_out(r) ? 0 : -EUCLEAN;
+        return check_maps(r) && check_ledger(r) && check_out(r) ? 0 : -EUCLEAN;
 }
 
 /* ---- for a person --------------------------------------------------------------------------- */
