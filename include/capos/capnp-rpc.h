@@ -405,7 +405,8 @@ CAPNP_PUBLIC void capnp_question_detach(capnp_question *q);
  * from a peer that does not know better is thrown away, and what was in it given back.
  *
  * The Return is wanted all the same, and used, where it says more: when there are objects of ours
- * among the parameters, when the call crosses a membrane, when this peer has sent one before that
+ * among the parameters, when the call crosses a membrane, when somebody has been promised to be
+ * told what a result is while the call could not be sent, when this peer has sent one before that
  * was not wanted, or when an object of ours serves the call. Costs what a call costs, without its
  * Return.
  *

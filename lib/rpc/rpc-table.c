@@ -89,13 +89,29 @@ static void slots_deinit(struct slots *s)
 
 /* ---- questions ------------------------------------------------------------------------------ */
 
+/* Whether somebody is to be told what a result is: c has waited, and it was a promise of ours. */
+static bool table_is_awaited(const struct call *c)
+{
+        const struct capnp_i_list *l;
+
+        for (l = c->pipes.list.next; l != &c->pipes.list; l = l->next) {
+                const struct promise *p = CAPNP_I_OF(l, const struct promise, source_link);
+
+                if (!capnp_i_list_empty(&p->watchers) || !capnp_i_list_empty(&p->waits))
+                        return true;
+        }
+
+        return false;
+}
+
 /*
  * Whether c can do without a Return. One that gives back references among the parameters has to
  * find them, and what passes a membrane is told to that when it ends.
  */
 static bool table_is_silent(const capnp_rpc *r, const struct call *c)
 {
-        return !c->param_ids.n && !c->crossings && !r->loud && r->silent_ids < SILENT_ID;
+        return !c->param_ids.n && !c->crossings && !r->loud && r->silent_ids < SILENT_ID &&
+               !table_is_awaited(c);
 }
 
 /*

@@ -666,6 +666,39 @@ TEST(held_by_another_peer)
         asker_close(&a);
 }
 
+/* It waits behind a stream call, and meanwhile somebody is promised to be told what its result is.
+ */
+TEST(what_is_awaited_returns)
+{
+        struct asker a;
+        capnp_cap *c;
+        struct hand h;
+
+        asker_open(&a);
+        CHECK_EQ(capnp_question_stream(ask(a.vat, a.peer, ECHO, 0, NULL), NULL, NULL), 0);
+        expect_call(&a, 0, false, false);
+        c = pipeline(a.vat, a.peer, GIVE, NULL);
+        hand_expect_nothing(&a.h);
+        hand_open(&h, a.vat, c);
+        capnp_cap_unref(c);
+        CHECK_OK(hand_bootstrap(&h, 0));
+        hand_expect(&h, MESSAGE_RETURN, 0); /* a promise */
+        hand_next(&h);
+
+        CHECK_OK(hand_return(&a.h, 0, 0, DESC_NONE, 0));
+        hand_run(&a.h);
+        hand_expect(&a.h, MESSAGE_FINISH, 0);
+        expect_call(&a, 0, false, false);
+        CHECK_OK(hand_return(&a.h, 0, 0, DESC_SENDER_HOSTED, 77));
+        hand_expect(&a.h, MESSAGE_FINISH, 0);
+        hand_expect_nothing(&a.h);
+        hand_expect(&h, MESSAGE_RESOLVE, 0);
+        hand_expect_nothing(&h);
+        hand_close(&h);
+        hand_expect(&a.h, MESSAGE_RELEASE, 77);
+        asker_close(&a);
+}
+
 /* ---- asked of us ---------------------------------------------------------------------------- */
 
 /* Who wants the results kept is told when they are there, whatever else it says. */
