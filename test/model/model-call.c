@@ -18,12 +18,25 @@ static const unsigned PATH_LEN[MODEL_SLOTS] = {1, 1, 2};
 
 /* ---- payloads ------------------------------------------------------------------------------- */
 
+/* Some bring as much as is read in several pieces. */
+static uint32_t payload_bytes(uint32_t serial)
+{
+        return serial % 16 == 5 ? 4000 + serial * 37 % 8192 : 0;
+}
+
 capnp_builder payload_init(capnp_abuilder a, uint32_t serial)
 {
-        capnp_builder b = capnp_abuilder_init_struct(a, 2, MODEL_SLOTS);
+        uint32_t bytes = payload_bytes(serial);
+        capnp_builder b = capnp_abuilder_init_struct(a, 2, MODEL_SLOTS + (bytes ? 1 : 0));
+        uint8_t *p;
 
         capnp_builder_set_u32(b, 0, serial, 0);
         capnp_builder_set_u32(b, 8, MODEL_MAGIC, 0);
+        if (bytes) {
+                p = capnp_abuilder_init_data(capnp_builder_any(b, MODEL_SLOTS), bytes);
+                if (p)
+                        memset(p, (int)(serial & 0xff), bytes);
+        }
         return b;
 }
 
@@ -48,10 +61,16 @@ capnp_cap *payload_peek(capnp_reader r, unsigned slot)
 
 uint32_t payload_serial(struct world *w, capnp_reader r)
 {
-        if (capnp_reader_u32(r, 8, 0) != MODEL_MAGIC)
+        uint32_t serial = capnp_reader_u32(r, 0, 0), bytes = payload_bytes(serial);
+        capnp_data d = capnp_any_data(capnp_reader_any(r, MODEL_SLOTS), (capnp_data){0});
+        bool same = d.len == bytes;
+
+        for (uint32_t i = 0; same && i < bytes; i++)
+                same = ((const uint8_t *)d.p)[i] == (serial & 0xff);
+        if (capnp_reader_u32(r, 8, 0) != MODEL_MAGIC || !same)
                 model_fail(w, "a payload was damaged");
 
-        return capnp_reader_u32(r, 0, 0);
+        return serial;
 }
 
 /* ---- what may become of a call -------------------------------------------------------------- */
