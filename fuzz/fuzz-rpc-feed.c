@@ -6,7 +6,8 @@
  * hold the same.
  *
  * The first word says how small the limits are, when they become smaller still, how the bytes are
- * cut and what descriptors come with them; the rest is the stream.
+ * cut, whether they go to where the core has a place for them, and what descriptors come with them;
+ * the rest is the stream.
  * The corpus has whole conversations, made by record-rpc-feed.
  */
 #include <stdlib.h>
@@ -88,7 +89,7 @@ static uint64_t take_out(capnp_rpc *r)
 /* How small the limits are, when they become smaller, how the bytes are cut, what comes with them.
  */
 struct options {
-        bool small, unread;
+        bool small, unread, placed;
         uint8_t cut, tiny_at, fds;
 };
 
@@ -99,14 +100,16 @@ struct fed {
         int r;
 };
 
-static void feed_piece(struct fed *f, const struct options *o, const uint8_t *b, size_t len)
+/* place: where the core wants them, or NULL. */
+static void feed_piece(struct fed *f, const struct options *o, uint8_t *place, const uint8_t *b,
+                       size_t len)
 {
-        uint8_t *exact = malloc(len); /* so that a sanitizer sees what lies behind it */
+        uint8_t *exact = place ? NULL : malloc(len); /* a sanitizer sees what lies behind it */
 
-        if (!exact)
+        if (!place && !exact)
                 abort();
-        memcpy(exact, b, len);
-        f->r = feed_target_feed(&f->t, exact, len, o->fds);
+        memcpy(place ? place : exact, b, len);
+        f->r = feed_target_feed(&f->t, place ? place : exact, len, o->fds);
         free(exact);
         if (!o->unread)
                 f->said = f->said * 31 + take_out(f->t.r);
@@ -131,26 +134,32 @@ static void compare(const struct fed *a, const struct fed *b)
                 abort();
 }
 
-/* twin: another core that takes every call the general way (rpc-plain.c), or NULL. */
+/* twin: another core that takes every call the general way (rpc-plain.c), and bytes from anywhere;
+ * or NULL. */
 static void play(struct fed *f, struct fed *twin, const struct options *o, const uint8_t *data,
                  size_t size)
 {
         unsigned pieces = 0;
+        uint8_t *place;
+        size_t room;
 
         for (size_t at = 0, len; at < size && !f->r; at += len) {
                 len = o->cut ? o->cut : frame_bytes(data + at, size - at);
                 if (len > size - at)
                         len = size - at;
+                place = o->placed ? capnp_rpc_feed_place(f->t.r, &room) : NULL;
+                if (place && len > room)
+                        len = room;
                 if (o->tiny_at && ++pieces == o->tiny_at) {
                         capnp_rpc_set_limits(f->t.r, &TINY);
                         if (twin)
                                 capnp_rpc_set_limits(twin->t.r, &TINY);
                 }
-                feed_piece(f, o, data + at, len);
+                feed_piece(f, o, place, data + at, len);
                 if (!twin)
                         continue;
                 capnp_i_plain_forget(twin->t.r);
-                feed_piece(twin, o, data + at, len);
+                feed_piece(twin, o, NULL, data + at, len);
                 compare(f, twin);
         }
 }
@@ -165,6 +174,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
         o = (struct options){.small = data[0] & 1,
                              .unread = data[0] & 2,
+                             .placed = data[0] & 4,
                              .cut = data[1],
                              .tiny_at = data[2],
                              .fds = data[3] & 3};

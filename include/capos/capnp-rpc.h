@@ -750,6 +750,19 @@ CAPNP_PUBLIC int capnp_rpc_feed(capnp_rpc *r, const void *b, size_t len, const i
                                 unsigned nfds) CAPNP_MUST_USE;
 
 /**
+ * Where the next bytes from the peer may be read to, so that nobody has to copy them: the place of
+ * what a long message still lacks. What is read to it, from its beginning on, is handed to
+ * capnp_rpc_feed() with the pointer that this returns as b. Nobody has to use it: bytes that are
+ * fed from elsewhere are copied.
+ *
+ * @param r        the core
+ * @param ret_len  set to how many bytes there is room for, which is no more than the message lacks,
+ *                 and grows with what has come of it; 0: there is no such place
+ * @return         borrowed until anything else is called for r; NULL: read to where you like
+ */
+CAPNP_PUBLIC void *capnp_rpc_feed_place(capnp_rpc *r, size_t *ret_len);
+
+/**
  * Runs one event: a handler, a completion, a cancel notice or a destructor. The only function that
  * runs any code of the application.
  *

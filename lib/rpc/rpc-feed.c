@@ -1,8 +1,11 @@
 /*
  * Bytes in: a stream cut into messages, and which descriptors belong to which of them.
  *
- * Frames may be cut anywhere on their way in; the buffer for an incomplete one grows with what has
- * come, not with what was announced. Of one that is too long only the front is kept (rpc-skip.c).
+ * Frames may be cut anywhere on their way in. What has come of an incomplete one is kept where it
+ * will stay, when it is long: in the block of its frame. That block has room for more, which is
+ * where whoever reads may put the next bytes (capnp_rpc_feed_place()): then nobody copies them. The
+ * room grows with what has come, not with what was announced, and a page of it that nothing has
+ * come to is not touched. Of a message that is too long only the front is kept (rpc-skip.c).
  *
  * The kernel hands out descriptors with the first byte of the message they were sent with, and ends
  * the read there. So those that one feed brings belong to the message that is incomplete when its
@@ -23,6 +26,10 @@
 
 /* What is kept of a message that is too long, its segment table among it; an Abort that is. */
 enum { HEAD_KEEP = 16 * 1024, ABORT_BYTES = 64 * 1024 };
+
+/* The room for a long message: so much at first, a payload of 64 KiB above all; and once it is
+ * known to be no Abort, so many times what has come. */
+enum { ROOM_FIRST = 68 * 1024, ROOM_TIMES = 16 };
 
 /* The segment table of a frame of one segment, and a length of which no kind is too long. */
 enum { ONE_HEADER = 8, SMALL_WORDS_IN = 1024 };
@@ -166,7 +173,7 @@ static void feed_free(capnp_rpc *r)
 {
         if (r->in && r->limits.wipe)
                 explicit_bzero(r->in, r->in_room);
-        free(r->in);
+        capnp_i_frame_bytes_free(r->in);
         r->in = NULL;
         r->in_room = 0;
 }
@@ -177,22 +184,22 @@ void capnp_i_feed_deinit(capnp_rpc *r)
         feed_free(r);
 }
 
-static int feed_room(capnp_rpc *r, size_t need, uint64_t most)
+/* Room for so many bytes of a message that has so many in all, as far as that is known. */
+static bool feed_grow(capnp_rpc *r, size_t need, uint64_t total)
 {
-        size_t room = r->in_room ? r->in_room : 4096;
+        uint64_t room = need > HEAD_KEEP ? (uint64_t)need * ROOM_TIMES : ROOM_FIRST;
         uint8_t *in;
 
-        if (need <= r->in_room)
-                return 0;
+        if (room > total)
+                room = total > need ? total : need;
+        if (room < IN_KEEP)
+                room = IN_KEEP;
 
-        while (room < need)
-                room *= 2;
-        if (room > 4096 && room > most && most >= need)
-                room = (size_t)most;
-
-        in = r->limits.wipe ? malloc(room) : realloc(r->in, room);
+        if (!r->in_len)
+                feed_free(r);
+        in = capnp_i_frame_bytes_grow(r->limits.wipe ? NULL : r->in, (size_t)room);
         if (!in)
-                return feed_no_memory(r);
+                return false;
 
         if (r->limits.wipe) { /* realloc() would leave behind what it has copied */
                 if (r->in_len)
@@ -200,8 +207,13 @@ static int feed_room(capnp_rpc *r, size_t need, uint64_t most)
                 feed_free(r);
         }
         r->in = in;
-        r->in_room = room;
-        return 0;
+        r->in_room = (size_t)room;
+        return true;
+}
+
+static int feed_room(capnp_rpc *r, size_t need, uint64_t total)
+{
+        return need <= r->in_room || feed_grow(r, need, total) ? 0 : feed_no_memory(r);
 }
 
 static void feed_empty(capnp_rpc *r)
@@ -213,6 +225,20 @@ static void feed_empty(capnp_rpc *r)
                 feed_free(r);
 }
 
+/* A long frame is where it will stay. */
+static int feed_adopt(capnp_rpc *r)
+{
+        size_t len = r->in_len;
+        struct frame *f = capnp_i_frame_new_around(r->vat, r->in, len, &r->limits);
+
+        if (!f)
+                return feed_no_memory(r);
+
+        r->in = NULL;
+        r->in_len = r->in_room = 0;
+        return feed_take(r, f, len - capnp_i_frame_header(f->msg.nsegs));
+}
+
 /* The incomplete frame is complete. */
 static int feed_complete(capnp_rpc *r, struct input *in)
 {
@@ -220,23 +246,37 @@ static int feed_complete(capnp_rpc *r, struct input *in)
 
         if (!in->len && in->nfds)
                 feed_bind_fds(r, in);
+        if (r->in_len > IN_KEEP)
+                return feed_adopt(r);
+
         k = feed_frame(r, r->in, r->in_len);
         feed_empty(r);
         return k;
 }
 
-/* Takes the next bytes of an incomplete frame, until there are so many. */
-static int feed_store(capnp_rpc *r, struct input *in, uint64_t want)
+/* How much of an incomplete frame is taken before it is looked at again. */
+static uint64_t feed_wants(const capnp_rpc *r, const struct measure *m)
 {
+        if (m->total > ABORT_BYTES && r->in_len < HEAD_KEEP)
+                return HEAD_KEEP;
+
+        return m->total ? m->total : m->header;
+}
+
+/* Takes the next bytes of an incomplete frame, as many as it wants. They may be there already. */
+static int feed_store(capnp_rpc *r, struct input *in, const struct measure *m)
+{
+        uint64_t want = feed_wants(r, m);
         size_t n = want > r->in_len ? (size_t)(want - r->in_len) : 0;
         int k;
 
         n = n < in->len ? n : in->len;
-        k = feed_room(r, r->in_len + n, want);
+        k = feed_room(r, r->in_len + n, m->total ? m->total : m->header);
         if (k)
                 return k;
 
-        memcpy(r->in + r->in_len, in->b, n);
+        if (in->b != r->in + r->in_len)
+                memcpy(r->in + r->in_len, in->b, n);
         r->in_len += n;
         in->b += n;
         in->len -= n;
@@ -250,15 +290,6 @@ static int feed_skip_begin(capnp_rpc *r, const struct measure *m)
         int k = feed_room(r, keep, keep);
 
         return k ? k : capnp_i_skip_begin(r, m->total, keep);
-}
-
-/* How much of an incomplete frame is taken before it is looked at again. */
-static uint64_t feed_wants(const capnp_rpc *r, const struct measure *m)
-{
-        if (m->total > ABORT_BYTES && r->in_len < HEAD_KEEP)
-                return HEAD_KEEP;
-
-        return m->total ? m->total : m->header;
 }
 
 /* Goes on with an incomplete frame. Its segment table may be all there is. */
@@ -275,7 +306,7 @@ static int feed_fill(capnp_rpc *r, struct input *in)
                 if (m.is_long)
                         return feed_skip_begin(r, &m);
 
-                k = feed_store(r, in, feed_wants(r, &m));
+                k = feed_store(r, in, &m);
         } while (!k && !m.total && r->in_len == m.header);
         return !k && m.total && r->in_len == m.total ? feed_complete(r, in) : k;
 }
@@ -354,8 +385,14 @@ static int feed_any(capnp_rpc *r, struct input *in)
         if (k)
                 return k;
 
-        return m.total && !m.is_long && m.total <= in->len ? feed_whole(r, in, &m)
-                                                           : feed_fill(r, in);
+        if (m.total && !m.is_long && m.total <= in->len)
+                return feed_whole(r, in, &m);
+
+        /* The first of it goes into the block that is long enough for more. */
+        if (m.total > IN_KEEP && !m.is_long && feed_room(r, IN_KEEP + 1, m.total))
+                return -ENOMEM;
+
+        return feed_fill(r, in);
 }
 
 static inline int feed_next(capnp_rpc *r, struct input *in)
@@ -387,6 +424,29 @@ static int feed_run(capnp_rpc *r, struct input *in, unsigned most)
         if (!k && !in->len && in->nfds)
                 feed_bind_fds(r, in);
         return k;
+}
+
+/* ---- where the next bytes may go ------------------------------------------------------------ */
+
+/* Where half of the room is used up there is more, if the message has more. */
+void *capnp_rpc_feed_place(capnp_rpc *r, size_t *ret_len)
+{
+        size_t header;
+        uint64_t total, end;
+
+        *ret_len = 0;
+        if (!r->in_len || r->skip.total || r->rest.b || r->closed ||
+            capnp_i_frame_size(r->in, r->in_len, r->limits.segments, r->limits.message_bytes,
+                               &header, &total) ||
+            total <= IN_KEEP)
+                return NULL;
+
+        if (r->in_room < total && r->in_room / 2 <= r->in_len)
+                (void)feed_grow(r, r->in_len + 1, total);
+
+        end = total < r->in_room ? total : r->in_room;
+        *ret_len = (size_t)end - r->in_len;
+        return *ret_len ? r->in + r->in_len : NULL;
 }
 
 /* ---- what is left of a turn ----------------------------------------------------------------- */

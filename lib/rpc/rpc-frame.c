@@ -3,8 +3,9 @@
  *
  * A frame we build keeps the first words of its segment for the RPC envelope. Parameters and
  * results are thus built where they will be sent from; a local call reads the same words and never
- * looks at the envelope. A frame we receive owns a copy of its bytes: a call that is kept for an
- * hour must not pin a receive buffer.
+ * looks at the envelope. A frame we receive owns its bytes: a call that is kept for an hour must
+ * not pin a receive buffer. A short one is a copy of what is there; a long one that comes in pieces
+ * is built around them, in the block that they were read to.
  */
 #include "rpc-internal.h"
 
@@ -30,16 +31,8 @@ static struct recycle *frame_pool(capnp_vat *v, size_t words, size_t *ret_room)
         return words == FRAME_WORDS ? &v->pools[POOL_FRAMES] : NULL;
 }
 
-static struct frame *frame_alloc(capnp_vat *v, size_t words)
+static inline struct frame *frame_init(struct frame *f, struct recycle *pool, size_t words)
 {
-        size_t room;
-        struct recycle *pool = frame_pool(v, words, &room);
-        struct frame *f = pool ? capnp_i_recycle_take(pool, sizeof(*f) + room * 8)
-                               : malloc(sizeof(*f) + room * 8);
-
-        if (!f)
-                return NULL;
-
         f->pool = pool;
         f->refs = 1;
         f->received = f->secret = false;
@@ -48,6 +41,16 @@ static struct frame *frame_alloc(capnp_vat *v, size_t words)
         f->bytes = (uint32_t)(sizeof(*f) + words * 8);
         f->content = (capnp_any){0};
         return f;
+}
+
+static struct frame *frame_alloc(capnp_vat *v, size_t words)
+{
+        size_t room;
+        struct recycle *pool = frame_pool(v, words, &room);
+        struct frame *f = pool ? capnp_i_recycle_take(pool, sizeof(*f) + room * 8)
+                               : malloc(sizeof(*f) + room * 8);
+
+        return f ? frame_init(f, pool, words) : NULL;
 }
 
 static inline void frame_free(struct frame *f)
@@ -131,6 +134,49 @@ struct frame *capnp_i_frame_new_received(capnp_vat *v, const void *b, size_t len
         f->msg.broken = v->bad_index;
         return f;
 }
+
+/* ---- one that comes in pieces ---------------------------------------------------------------- */
+
+/* Its table ends where the words of a frame begin, if that is of one segment: what is overwritten
+ * of the frame before them has no meaning yet. */
+enum { TABLE_ONE = 8, BYTES_AT = offsetof(struct frame, words) - TABLE_ONE };
+
+static struct frame *frame_of_bytes(uint8_t *b)
+{
+        return b ? (struct frame *)(void *)(b - BYTES_AT) : NULL;
+}
+
+uint8_t *capnp_i_frame_bytes_grow(uint8_t *b, size_t room)
+{
+        uint8_t *block = realloc(frame_of_bytes(b), BYTES_AT + room);
+
+        return block ? block + BYTES_AT : NULL;
+}
+
+void capnp_i_frame_bytes_free(uint8_t *b)
+{
+        free(frame_of_bytes(b));
+}
+
+struct frame *capnp_i_frame_new_around(capnp_vat *v, uint8_t *b, size_t len,
+                                       const struct capnp_limits *l)
+{
+        struct frame *f = frame_of_bytes(b);
+        uint32_t nsegs = capnp_i_frame_segments(b);
+        uint64_t *words = (uint64_t *)(void *)(b + capnp_i_frame_header(nsegs));
+
+        assert(nsegs <= CAPNP_I_MAX_SEGMENTS && len % 8 == 0);
+        if (capnp_i_msg_init_received(&f->msg, words, b + 4, nsegs, l))
+                return NULL;
+
+        frame_init(f, NULL, (len - TABLE_ONE) / 8);
+        f->received = true;
+        f->secret = l->wipe;
+        f->msg.broken = v->bad_index;
+        return f;
+}
+
+/* ---- their end ------------------------------------------------------------------------------- */
 
 /* All that was ever written to it: its own block, and segments of the heap. */
 static void frame_wipe(struct frame *f)

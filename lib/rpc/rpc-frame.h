@@ -83,6 +83,16 @@ struct frame *capnp_i_frame_new(capnp_vat *v);
 struct frame *capnp_i_frame_new_plain(capnp_vat *v);
 struct frame *capnp_i_frame_new_received(capnp_vat *v, const void *b, size_t len,
                                          const struct capnp_limits *l, int *ret_r);
+/*
+ * Bytes of a message that is not complete yet, its segment table in front, where they will stay: in
+ * a block that becomes its frame. NULL: no memory, and b is as it was. b: NULL, or the block so
+ * far.
+ */
+uint8_t *capnp_i_frame_bytes_grow(uint8_t *b, size_t room);
+void capnp_i_frame_bytes_free(uint8_t *b);
+/* It has come, with its table, and is the frame now. NULL: no memory, and b is what it was. */
+struct frame *capnp_i_frame_new_around(capnp_vat *v, uint8_t *b, size_t len,
+                                       const struct capnp_limits *l);
 /* One of a single segment of so many words, which are some. NULL: no memory. */
 struct frame *capnp_i_frame_new_one(capnp_vat *v, const void *words, uint32_t n,
                                     const struct capnp_limits *l);

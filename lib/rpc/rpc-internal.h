@@ -787,7 +787,7 @@ struct capnp_rpc {
         struct capnp_i_list outq;
         uint64_t out_bytes, out_replies, out_notes; /* queued; of these, as in struct out */
         uint64_t most_out, longest; /* queued at once before bytes left; of a message, either way */
-        uint8_t *in;
+        uint8_t *in; /* the message that is not complete: capnp_i_frame_bytes_grow() */
         size_t in_len, in_room;
         struct skip skip;    /* a message that is too long, on its way past us */
         struct fds fds_open; /* came with the message that is not complete yet */
@@ -814,7 +814,7 @@ enum { REASON_BYTES = 4097 };
 
 /* What an entry weighs in the ledger, with the object behind it; what an input buffer may keep. */
 enum { COST_EXPORT = 256, COST_IMPORT = 192, COST_PROMISE = 320, COST_BROKEN = 128 };
-enum { IN_KEEP = 65536 };
+enum { IN_KEEP = 4096 };
 /* A question that was given up, its place in the table, and what its caller may have kept for it.
  */
 enum { COST_RETURN = sizeof(struct call) + 128 };

@@ -187,7 +187,7 @@ int capnp_i_skip_feed(capnp_rpc *r, const uint8_t *b, size_t len, size_t *ret_us
         int k;
 
         if (kept)
-                memcpy(r->in + r->in_len, b, kept);
+                memmove(r->in + r->in_len, b, kept); /* it may lie there: capnp_rpc_feed_place() */
         r->in_len += kept;
         k = skip_follow(r, b, s->at, n);
         *ret_used = n;

@@ -306,14 +306,15 @@ static void tls_shake(struct capos_i_tls *t)
 /* ---- reading -------------------------------------------------------------------------------- */
 
 /* 0: go on; else the core has ended. */
-static int tls_feed(struct capos_i_tls *t, size_t len)
+static int tls_feed(struct capos_i_tls *t, const uint8_t *b, size_t len)
 {
         struct capnp_filter_io *x = t->io;
         int r;
 
         t->data_bytes += len;
-        r = capnp_rpc_feed(x->rpc, x->scratch, len, NULL, 0);
-        OPENSSL_cleanse(x->scratch, len);
+        r = capnp_rpc_feed(x->rpc, b, len, NULL, 0);
+        if (b == x->scratch)
+                OPENSSL_cleanse(x->scratch, len);
         if (r < 0)
                 capnp_rpc_close(x->rpc, (capnp_exception){CAPNP_FAILED, capnp_strerror(r)});
         return r;
@@ -351,7 +352,7 @@ static void tls_on_no_data(struct capos_i_tls *t, int r)
  * lets go of it would wipe as a whole, 16 KiB each turn: so it keeps the buffer while there is more
  * to come, and lets go when there is nothing, by which time all clear text in it has been wiped.
  */
-static int tls_take(struct capos_i_tls *t)
+static int tls_take(struct capos_i_tls *t, uint8_t *b, size_t room)
 {
         bool more = t->io->in_len || t->greeted != t->handed || SSL_has_pending(t->ssl);
         int n;
@@ -361,7 +362,7 @@ static int tls_take(struct capos_i_tls *t)
                 SSL_clear_mode(t->ssl, SSL_MODE_RELEASE_BUFFERS);
         else
                 SSL_clear_options(t->ssl, SSL_OP_CLEANSE_PLAINTEXT);
-        n = SSL_read(t->ssl, t->io->scratch, RECORD_BYTES);
+        n = SSL_read(t->ssl, b, (int)room);
         SSL_set_mode(t->ssl, SSL_MODE_RELEASE_BUFFERS);
         SSL_set_options(t->ssl, SSL_OP_CLEANSE_PLAINTEXT);
         return n;
@@ -373,10 +374,17 @@ static void tls_pull(struct capos_i_tls *t)
         int n = 1;
 
         while (n > 0 && capnp_rpc_wants_input(x->rpc)) {
-                n = tls_take(t);
+                size_t room;
+                uint8_t *b = capnp_rpc_feed_place(x->rpc, &room);
+
+                if (!b)
+                        b = x->scratch;
+                if (b == x->scratch || room > RECORD_BYTES)
+                        room = RECORD_BYTES;
+                n = tls_take(t, b, room);
                 if (n <= 0)
                         tls_on_no_data(t, n);
-                else if (tls_feed(t, (size_t)n))
+                else if (tls_feed(t, b, (size_t)n))
                         return;
         }
 }

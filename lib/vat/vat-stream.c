@@ -6,6 +6,11 @@
  * as the core wants no more input (doc/design/limits.md), and after 256 KiB, so that one connection
  * cannot starve the others.
  *
+ * Where a long message has begun its bytes are read to where they will stay
+ * (capnp_rpc_feed_place()), and nobody copies them. Behind it may come the next long one, of which
+ * only the beginning is to be in the buffer of the loop: so a peer that sends long ones is read
+ * from in short pieces, until one has been filled with what is no long message.
+ *
  * Writing is one sendmsg of up to 64 pieces; another only if the kernel took all of the last. After
  * a short write the kernel is full, there is no need to ask: the loop tells when there is room.
  *
@@ -31,17 +36,43 @@
 #include <string.h>
 #include <sys/uio.h>
 
-/* Bytes, 0 at the end, or -errno; with the descriptors that came along. */
-static ssize_t stream_receive(capnp_conn *c, int *fds, unsigned *ret_nfds)
+/* One read: where its bytes go, the core's place first if it has one; and what else it brings. */
+struct input {
+        struct iovec v[2];
+        unsigned n, nfds;
+        size_t placed, room; /* in the core's place; in all */
+        int fds[CAPOS_IO_FDS];
+};
+
+/* Where the next bytes go: so many at most, or what our buffer has room for. */
+static void stream_offer(capnp_conn *c, size_t most, struct input *in)
 {
-        struct iovec v = {c->io->in, READ_BYTES};
+        size_t len, ours;
+        void *place = capnp_rpc_feed_place(c->rpc, &len);
+
+        if (place)
+                c->reads_long = true;
+        else if (c->filled)
+                c->reads_long = false;
+        ours = !c->reads_long ? READ_BYTES : len < most ? HEAD_BYTES : 0;
+        in->placed = len < most ? len : most;
+        in->room = in->placed + ours;
+        in->n = in->nfds = 0;
+        if (place)
+                in->v[in->n++] = (struct iovec){place, in->placed};
+        if (ours)
+                in->v[in->n++] = (struct iovec){c->io->in, ours};
+}
+
+/* Bytes, 0 at the end, or -errno; with the descriptors that came along. */
+static ssize_t stream_receive(capnp_conn *c, struct input *in)
+{
         unsigned max = capnp_i_rpc_fds_in(c->rpc);
 
-        *ret_nfds = 0;
-        if (max == 0)
-                return capos_io_stream_read(c->fd, v.iov_base, v.iov_len);
+        if (max == 0 && in->n == 1)
+                return capos_io_stream_read(c->fd, in->v[0].iov_base, in->room);
 
-        return capos_io_stream_read_fds(c->fd, &v, 1, fds, max, ret_nfds);
+        return capos_io_stream_read_fds(c->fd, in->v, in->n, in->fds, max, &in->nfds);
 }
 
 /* What a feed has returned; closes the core where that was our own side's fault. */
@@ -71,9 +102,8 @@ bool capnp_i_stream_end_counts(capnp_conn *c)
  */
 enum { FEED_MESSAGES = 16, FEED_STEPS = 64 };
 
-static int stream_feed(capnp_conn *c, size_t n, const int *fds, unsigned nfds)
+static int stream_feed(capnp_conn *c, const uint8_t *b, size_t n, const int *fds, unsigned nfds)
 {
-        const uint8_t *b = c->io->in;
         size_t left;
         int r;
 
@@ -91,15 +121,33 @@ static int stream_feed(capnp_conn *c, size_t n, const int *fds, unsigned nfds)
         return r;
 }
 
-/* One read and its feed. 1: there may be more; 0: not now; -errno: the socket is of no more use. */
-static int stream_read_once(capnp_conn *c)
+/* What one read has brought, in one piece or two. Descriptors are those of its end. */
+static int stream_feed_all(capnp_conn *c, const struct input *in, size_t n)
 {
-        int fds[CAPOS_IO_FDS], r;
-        unsigned nfds;
+        int r;
+
+        if (!in->placed || n <= in->placed)
+                return stream_feed(c, in->v[0].iov_base, n, in->fds, in->nfds);
+
+        r = stream_feed(c, in->v[0].iov_base, in->placed, NULL, 0);
+        if (!r)
+                return stream_feed(c, in->v[1].iov_base, n - in->placed, in->fds, in->nfds);
+
+        capos_io_fds_close(in->fds, in->nfds);
+        return r;
+}
+
+/* One read of so many bytes, and its feed. 1: there may be more; 0: not now; -errno: the socket is
+ * of no more use. */
+static int stream_read_once(capnp_conn *c, size_t most)
+{
+        struct input in;
         ssize_t n;
         bool wipe;
+        int r;
 
-        n = stream_receive(c, fds, &nfds);
+        stream_offer(c, most, &in);
+        n = stream_receive(c, &in);
         if (n == -EAGAIN)
                 return 0;
         if (n <= 0 && !capnp_i_stream_end_counts(c)) {
@@ -112,15 +160,16 @@ static int stream_read_once(capnp_conn *c)
 
         c->io->read_bytes += (uint64_t)n;
         c->peer_ended = n == 0;
+        c->filled = (size_t)n == in.room;
         wipe = capnp_i_rpc_wipes(c->rpc);
-        r = stream_fed(c, stream_feed(c, (size_t)n, fds, nfds));
-        if (wipe)
-                explicit_bzero(c->io->in, (size_t)n);
+        r = stream_fed(c, stream_feed_all(c, &in, (size_t)n));
+        if (wipe && (size_t)n > in.placed)
+                explicit_bzero(c->io->in, (size_t)n - in.placed);
         if (r || n == 0) {
                 capnp_i_conn_note(c);
                 return 0;
         }
-        return n == READ_BYTES;
+        return c->filled;
 }
 
 /* Whether the core goes on; and what it had left over, with it. */
@@ -160,17 +209,17 @@ void capnp_i_stream_on_turns(struct capos_io_timer *t)
 
 int capnp_i_stream_read(capnp_conn *c)
 {
-        size_t left = READ_ROUND_BYTES;
+        uint64_t stop = c->io->read_bytes + READ_ROUND_BYTES;
         bool wants;
         int r;
 
         if (capnp_i_rpc_takes_turns(c->rpc) && !stream_take_turn(c))
                 return 0;
         do {
-                r = c->filter ? capnp_i_filter_read(c) : stream_read_once(c);
+                r = c->filter ? capnp_i_filter_read(c)
+                              : stream_read_once(c, stop - c->io->read_bytes);
                 wants = capnp_rpc_wants_input(c->rpc);
-                left -= READ_BYTES;
-        } while (r > 0 && left > 0 && wants);
+        } while (r > 0 && wants && c->io->read_bytes < stop);
         if (r >= 0 && (!wants || c->filter))
                 capnp_i_conn_note(c);
         if (!wants)

@@ -29,11 +29,18 @@ static uint8_t payload_pattern(uint32_t serial, uint32_t i)
         return (uint8_t)(serial + i / 8 + i);
 }
 
+/* As much as is read in several pieces. */
+static uint32_t payload_bytes(uint32_t serial)
+{
+        return LONG_BYTES + serial * 37 % LONG_MORE;
+}
+
 static void payload_fill(capnp_builder b, uint32_t serial)
 {
-        uint8_t *p = capnp_abuilder_init_data(capnp_builder_any(b, LONG_SLOT), LONG_BYTES);
+        uint32_t n = payload_bytes(serial);
+        uint8_t *p = capnp_abuilder_init_data(capnp_builder_any(b, LONG_SLOT), n);
 
-        for (uint32_t i = 0; p && i < LONG_BYTES; i++)
+        for (uint32_t i = 0; p && i < n; i++)
                 p[i] = payload_pattern(serial, i);
 }
 
@@ -75,7 +82,8 @@ uint32_t payload_serial(struct world *w, capnp_reader r)
         bool is_long = capnp_reader_u32(r, 4, 0) == SHAPE_LONG;
         capnp_data d = capnp_any_data(capnp_reader_any(r, LONG_SLOT), (capnp_data){0});
 
-        if (capnp_reader_u32(r, 8, 0) != MODEL_MAGIC || d.len != (is_long ? LONG_BYTES : 0))
+        if (capnp_reader_u32(r, 8, 0) != MODEL_MAGIC ||
+            d.len != (is_long ? payload_bytes(serial) : 0))
                 model_fail(w, "a payload was damaged");
         for (uint32_t i = 0; i < d.len; i++)
                 if (d.p[i] != payload_pattern(serial, i))

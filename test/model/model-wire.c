@@ -14,7 +14,8 @@
 
 #include "model.h"
 
-enum { MODEL_WINDOW = 300 }; /* bytes: one stream call has room, or two */
+/* Bytes: one stream call has room, or two. Of so many a read brings more at a time. */
+enum { MODEL_WINDOW = 300, LONG = 4000 };
 
 static void wire_end(struct world *w, struct vat *v, uint32_t peer)
 {
@@ -158,12 +159,30 @@ static void pipe_skip(struct pipe *p, size_t len)
         memmove(p->b, p->b + len, p->len);
 }
 
+/* As a read does that fills the core's place for what a long message lacks, now and then, and puts
+ * what is left elsewhere. */
+static int wire_hand(capnp_rpc *to, const uint8_t *b, size_t len, const struct parcel *d)
+{
+        size_t room = 0;
+        void *place = d || len % 32 >= 16 ? NULL : capnp_rpc_feed_place(to, &room);
+        int r;
+
+        if (place) {
+                room = room < len ? room : len;
+                memcpy(place, b, room);
+                r = capnp_rpc_feed(to, place, room, NULL, 0);
+                if (r || room == len)
+                        return r;
+        }
+        return capnp_rpc_feed(to, b + room, len - room, d ? d->fds : NULL, d ? d->n : 0);
+}
+
 static void wire_feed(struct world *w, capnp_rpc *to, const uint8_t *b, size_t len,
                       const struct parcel *d)
 {
         capnp_exception why = {CAPNP_FAILED, ""};
         bool was_closed = capnp_rpc_is_closed(to, NULL);
-        int r = capnp_rpc_feed(to, b, len, d ? d->fds : NULL, d ? d->n : 0);
+        int r = wire_hand(to, b, len, d);
 
         if (r == CAPNP_E_PROTOCOL) {
                 capnp_rpc_is_closed(to, &why);
@@ -209,6 +228,8 @@ bool wire_deliver(struct world *w, uint32_t from, uint32_t to, uint32_t how)
                 p->frame = frame_bytes(p->b);
         if (how == 1 && p->frame < len)
                 len = p->frame;
+        if (how > 1 && len > LONG)
+                how *= 32;
         if (how > 1 && how < len)
                 len = how;
 

@@ -80,11 +80,11 @@ enum { HOW_STREAM = 1 << 6 };
 enum model_shape {
         SHAPE_USUAL,
         SHAPE_FLAT, /* no pointers, so no references */
-        SHAPE_LONG, /* and a pattern of LONG_BYTES */
+        SHAPE_LONG, /* and a pattern of LONG_BYTES or more */
         SHAPE_NONE, /* results that nobody has filled in; of parameters, as SHAPE_FLAT */
 };
 
-enum { LONG_BYTES = 6000 };
+enum { LONG_BYTES = 4200, LONG_MORE = 8192 };
 
 enum { WRAP_NARROW = 3 };
 enum { METHOD_REFUSED = 7 }; /* no membrane of the model lets it pass */
