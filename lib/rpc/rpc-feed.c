@@ -365,7 +365,7 @@ static inline int feed_one(capnp_rpc *r, struct input *in, uint32_t words)
         return f ? feed_take(r, f, words * 8) : feed_no_memory(r);
 }
 
-static int feed_any(capnp_rpc *r, struct input *in)
+__attribute__((noinline)) static int feed_any(capnp_rpc *r, struct input *in)
 {
         struct measure m;
         int k;
@@ -421,16 +421,26 @@ static int feed_run(capnp_rpc *r, struct input *in, unsigned most)
         return k;
 }
 
+/* ---- whoever reads -------------------------------------------------------------------------- */
+
+bool capnp_i_rpc_flows(const capnp_rpc *r)
+{
+        const struct capnp_limits *l = &r->limits;
+
+        return !r->closed && !r->in_len && !r->rest.b && !l->turn && !l->rate && !l->wipe &&
+               (!l->fds || l->fds_out_only) && r->out_replies <= l->out_bytes &&
+               r->out_notes <= l->out_bytes && r->held_for[FOR_PARAMS] <= l->held_bytes;
+}
+
 /* ---- where the next bytes may go ------------------------------------------------------------ */
 
 /* Where half of the room is used up there is more, if the message has more. */
-void *capnp_rpc_feed_place(capnp_rpc *r, size_t *ret_len)
+static void *feed_place(capnp_rpc *r, size_t *ret_len)
 {
         size_t header;
         uint64_t total, end;
 
-        *ret_len = 0;
-        if (!r->in_len || r->skip.total || r->rest.b || r->closed ||
+        if (r->skip.total || r->rest.b || r->closed ||
             capnp_i_frame_size(r->in, r->in_len, r->limits.segments, r->limits.message_bytes,
                                &header, &total) ||
             total <= IN_KEEP)
@@ -442,6 +452,12 @@ void *capnp_rpc_feed_place(capnp_rpc *r, size_t *ret_len)
         end = total < r->in_room ? total : r->in_room;
         *ret_len = (size_t)end - r->in_len;
         return *ret_len ? r->in + r->in_len : NULL;
+}
+
+void *capnp_rpc_feed_place(capnp_rpc *r, size_t *ret_len)
+{
+        *ret_len = 0;
+        return r->in_len ? feed_place(r, ret_len) : NULL;
 }
 
 /* ---- what is left of a turn ----------------------------------------------------------------- */

@@ -130,6 +130,8 @@ void capnp_i_conn_end(capnp_conn *c);
 /* vat-stream.c */
 /* Reads, and feeds what has come. 0; -errno: the socket is of no more use. */
 int capnp_i_stream_read(capnp_conn *c) CAPNP_MUST_USE;
+/* The same, where capnp_i_rpc_flows(), and there is no filter. */
+int capnp_i_stream_read_plain(capnp_conn *c) CAPNP_MUST_USE;
 /* Goes on with what the core has left over, if it is time. */
 void capnp_i_stream_turn(capnp_conn *c);
 /* The timer io->turns: every connection that waits for it is looked at. */
@@ -137,6 +139,8 @@ void capnp_i_stream_on_turns(struct capos_io_timer *t);
 /* Sends what is queued until it is all gone or the kernel takes no more. 0; -errno: it never will.
  */
 int capnp_i_stream_write(capnp_conn *c) CAPNP_MUST_USE;
+/* The same, for a connection without a filter. */
+int capnp_i_stream_write_plain(capnp_conn *c) CAPNP_MUST_USE;
 /* The socket has ended: whether that counts already. Once a round. */
 bool capnp_i_stream_end_counts(capnp_conn *c);
 /* The timer io->refs: every connection that waits for it tries again. */
