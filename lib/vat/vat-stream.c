@@ -106,25 +106,34 @@ bool capnp_i_stream_end_counts(capnp_conn *c)
  */
 enum { FEED_MESSAGES = 16, FEED_STEPS = 64 };
 
-static int stream_feed(capnp_conn *c, const uint8_t *b, size_t n, const int *fds, unsigned nfds)
+/* What the first of them have left. */
+static int stream_feed_on(capnp_conn *c, const uint8_t *b, size_t n)
 {
-        size_t left;
+        size_t left = n;
         int r;
 
-        if (n == 0 || nfds)
-                return capnp_rpc_feed(c->rpc, b, n, fds, nfds);
-
-        for (;;) {
-                r = capnp_i_rpc_feed_some(c->rpc, b, n, FEED_MESSAGES, &left);
-                if (r || !left)
-                        return r;
-
-                b += n - left;
-                n = left;
+        do {
                 for (unsigned i = 0; i < FEED_STEPS && !capnp_i_rpc_has_much_out(c->rpc); i++)
                         if (!capnp_rpc_step(c->io->vat))
                                 break;
-        }
+                b += n - left;
+                n = left;
+                r = capnp_i_rpc_feed_some(c->rpc, b, n, FEED_MESSAGES, &left);
+        } while (!r && left);
+        return r;
+}
+
+static inline int stream_feed(capnp_conn *c, const uint8_t *b, size_t n)
+{
+        size_t left;
+        int r = capnp_i_rpc_feed_some(c->rpc, b, n, FEED_MESSAGES, &left);
+
+        return r || !left ? r : stream_feed_on(c, b + n - left, left);
+}
+
+static int stream_feed_fds(capnp_conn *c, const uint8_t *b, size_t n, const int *fds, unsigned nfds)
+{
+        return nfds ? capnp_rpc_feed(c->rpc, b, n, fds, nfds) : stream_feed(c, b, n);
 }
 
 /* What one read has brought, in one piece or two. Descriptors are those of its end. */
@@ -133,11 +142,11 @@ static int stream_feed_all(capnp_conn *c, const struct input *in, size_t n)
         int r;
 
         if (!in->placed || n <= in->placed)
-                return stream_feed(c, in->v[0].iov_base, n, in->fds, in->nfds);
+                return stream_feed_fds(c, in->v[0].iov_base, n, in->fds, in->nfds);
 
-        r = stream_feed(c, in->v[0].iov_base, in->placed, NULL, 0);
+        r = capnp_rpc_feed(c->rpc, in->v[0].iov_base, in->placed, NULL, 0);
         if (!r)
-                return stream_feed(c, in->v[1].iov_base, n - in->placed, in->fds, in->nfds);
+                return stream_feed_fds(c, in->v[1].iov_base, n - in->placed, in->fds, in->nfds);
 
         capos_io_fds_close(in->fds, in->nfds);
         return r;
@@ -262,8 +271,7 @@ int capnp_i_stream_read_plain(capnp_conn *c)
                 return stream_nothing(c, n);
 
         c->io->read_bytes += (uint64_t)n;
-        if (stream_fed(c, stream_feed(c, c->io->in, (size_t)n, NULL, 0)) ||
-            !capnp_rpc_wants_input(c->rpc)) {
+        if (stream_fed(c, stream_feed(c, c->io->in, (size_t)n)) || !capnp_rpc_wants_input(c->rpc)) {
                 capnp_i_conn_note(c);
                 stream_rest(c);
                 return 0;
