@@ -70,6 +70,15 @@ int capnp_i_rpc_feed_some(capnp_rpc *r, const void *b, size_t len, unsigned most
  */
 bool capnp_i_rpc_flows(const capnp_rpc *r);
 
+/* What capnp_rpc_feed_place() says, and more. */
+struct capnp_i_place {
+        void *b;        /* NULL: there is none */
+        size_t len;     /* 0: likewise */
+        uint64_t total; /* bytes of the whole message */
+        bool is_rest;   /* the place is for all that it lacks */
+};
+struct capnp_i_place capnp_i_rpc_place(capnp_rpc *r);
+
 /* The transport has broken, or was cut off inside a message: nobody has said anything. */
 void capnp_i_rpc_lost(capnp_rpc *r, const char *reason);
 

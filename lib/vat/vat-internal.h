@@ -12,7 +12,8 @@
 
 enum {
         READ_BYTES = 64 * 1024,         /* one read … */
-        HEAD_BYTES = 1024,              /* … where the beginning of a long message is expected */
+        HEAD_BYTES = 1024,              /* … where the beginning of a long message is expected: */
+        LONG_BYTES = 32 * 1024,         /* of so many, of which hardly two come in a read */
         READ_ROUND_BYTES = 256 * 1024,  /* of one connection in one round */
         WRITE_ROUND_BYTES = 512 * 1024, /* likewise */
         WRITE_VECTORS = 64,
@@ -92,8 +93,8 @@ struct capnp_conn {
         bool held;          /* the program has a reference */
         bool ends_idle;     /* nobody can use it any more once its tables are empty */
         bool maybe_idle;    /* look whether they are */
-        bool reads_long;    /* the peer sends long messages … */
-        bool filled;        /* … or not: the last read has brought as much as it could */
+        bool reads_long;    /* the peer sends long messages */
+        bool filled;        /* the last read has brought as much as it could */
         bool blocked;       /* the kernel takes no more output for now */
         bool short_refs;    /* … and io->refs, not the socket, tells when that may be over */
         bool left;          /* the core has some of what was read to go on with */

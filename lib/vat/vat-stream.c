@@ -8,8 +8,8 @@
  *
  * Where a long message has begun its bytes are read to where they will stay
  * (capnp_rpc_feed_place()), and nobody copies them. Behind it may come the next long one, of which
- * only the beginning is to be in the buffer of the loop: so a peer that sends long ones is read
- * from in short pieces, until one has been filled with what is no long message.
+ * only the beginning is to be in the buffer of the loop: so a peer that sends very long ones is
+ * read from in short pieces, until one has been filled with what is none.
  *
  * Writing is one sendmsg of up to 64 pieces; another only if the kernel took all of the last. After
  * a short write the kernel is full, there is no need to ask: the loop tells when there is room.
@@ -51,21 +51,20 @@ struct input {
 /* Where the next bytes go: so many at most, or what our buffer has room for. */
 static void stream_offer(capnp_conn *c, size_t most, struct input *in)
 {
-        size_t len, ours;
-        void *place = capnp_rpc_feed_place(c->rpc, &len);
+        struct capnp_i_place p = capnp_i_rpc_place(c->rpc);
+        bool all = !p.b || (p.is_rest && p.len < most);
 
-        if (place)
-                c->reads_long = true;
-        else if (c->filled)
-                c->reads_long = false;
-        ours = !c->reads_long ? READ_BYTES : len < most ? HEAD_BYTES : 0;
-        in->placed = len < most ? len : most;
-        in->room = in->placed + ours;
+        if (p.b || c->filled)
+                c->reads_long = p.total >= LONG_BYTES;
         in->n = in->nfds = 0;
-        if (place)
-                in->v[in->n++] = (struct iovec){place, in->placed};
-        if (ours)
-                in->v[in->n++] = (struct iovec){c->io->in, ours};
+        in->placed = in->room = p.len < most ? p.len : most;
+        if (p.b)
+                in->v[in->n++] = (struct iovec){p.b, in->placed};
+        if (!all)
+                return;
+
+        in->v[in->n] = (struct iovec){c->io->in, c->reads_long ? HEAD_BYTES : READ_BYTES};
+        in->room += in->v[in->n++].iov_len;
 }
 
 /* Bytes, 0 at the end, or -errno; with the descriptors that came along. */
