@@ -48,12 +48,10 @@ int capos_io_watch_init(struct capos_io_watch *w, struct capos_io_loop *l, int f
         return 0;
 }
 
-int capos_io_watch_set(struct capos_io_watch *w, uint32_t events)
+int capos_io_watch_change(struct capos_io_watch *w, uint32_t events)
 {
         struct epoll_event e = {.events = events, .data.ptr = w};
 
-        if (w->events == events)
-                return 0;
         if (epoll_ctl(w->loop->epoll_fd, EPOLL_CTL_MOD, w->fd, &e) < 0)
                 return -errno;
 
@@ -119,12 +117,11 @@ static void loop_on_timer_fd(struct capos_io_watch *w, uint32_t events)
         w->loop->armed_ms = 0;
 }
 
-static int loop_arm(struct capos_io_loop *l)
+static int loop_arm(struct capos_io_loop *l, const struct capos_io_timer *first)
 {
-        const struct capos_io_timer *first = capos_io_timers_peek(&l->timers);
         struct itimerspec when = {0};
 
-        if (!first || (l->armed_ms && l->armed_ms <= first->deadline_ms))
+        if (l->armed_ms && l->armed_ms <= first->deadline_ms)
                 return 0;
 
         when.it_value.tv_sec = (time_t)(first->deadline_ms / 1000);
@@ -141,9 +138,6 @@ static void loop_run_timers(struct capos_io_loop *l)
 {
         uint64_t now_ms, last_number = l->timers.last_number;
         struct capos_io_timer *t;
-
-        if (!capos_io_timers_peek(&l->timers))
-                return;
 
         now_ms = capos_io_now_ms();
         for (;;) {
@@ -164,24 +158,15 @@ void capos_io_task_init(struct capos_io_task *t, void (*fn)(struct capos_io_task
         t->fn = fn;
 }
 
-void capos_io_task_add(struct capos_io_task *t, struct capos_io_loop *l)
-{
-        if (capnp_i_list_empty(&t->link))
-                capnp_i_list_append(&l->tasks, &t->link);
-}
-
 void capos_io_task_deinit(struct capos_io_task *t)
 {
         if (t->link.next)
                 capnp_i_list_remove(&t->link);
 }
 
-void capos_io_loop_run_tasks(struct capos_io_loop *l)
+void capos_io_loop_run_all(struct capos_io_loop *l)
 {
         struct capnp_i_list now;
-
-        if (capnp_i_list_empty(&l->tasks))
-                return;
 
         capnp_i_list_init(&now);
         capnp_i_list_splice(&now, &l->tasks);
@@ -258,9 +243,10 @@ int capos_io_loop_timeout_ms(const struct capos_io_loop *l)
 
 int capos_io_loop_wait(struct capos_io_loop *l, int timeout_ms)
 {
+        const struct capos_io_timer *first = capos_io_timers_peek(&l->timers);
         int n, r;
 
-        r = loop_arm(l);
+        r = first ? loop_arm(l, first) : 0;
         if (r)
                 return r;
 
@@ -279,7 +265,7 @@ int capos_io_loop_wait(struct capos_io_loop *l, int timeout_ms)
         l->batch_len = 0;
         /* While there is input the clock is read once a round, for how long to wait: what is due by
          * then has the next round wait for nothing, and is run in that. */
-        if (n <= 0 || !timeout_ms)
+        if (l->timers.len && (n <= 0 || !timeout_ms))
                 loop_run_timers(l);
         return 0;
 }

@@ -53,7 +53,13 @@ int capos_io_loop_timeout_ms(const struct capos_io_loop *l);
  */
 int capos_io_loop_wait(struct capos_io_loop *l, int timeout_ms) CAPNP_MUST_USE;
 /* Runs the tasks that are there now, not those that they add. */
-void capos_io_loop_run_tasks(struct capos_io_loop *l);
+void capos_io_loop_run_all(struct capos_io_loop *l);
+static inline void capos_io_loop_run_tasks(struct capos_io_loop *l)
+{
+        if (!capnp_i_list_empty(&l->tasks))
+                capos_io_loop_run_all(l);
+}
+
 /* A whole turn for programs that have nothing to do in between: wait, then tasks. */
 int capos_io_loop_turn(struct capos_io_loop *l, int timeout_ms) CAPNP_MUST_USE;
 
@@ -61,7 +67,12 @@ int capos_io_loop_turn(struct capos_io_loop *l, int timeout_ms) CAPNP_MUST_USE;
 int capos_io_watch_init(struct capos_io_watch *w, struct capos_io_loop *l, int fd, uint32_t events,
                         void (*fn)(struct capos_io_watch *w, uint32_t events)) CAPNP_MUST_USE;
 /* Changes what is watched for; asks the kernel only if that is a change. 0, or -errno. */
-int capos_io_watch_set(struct capos_io_watch *w, uint32_t events) CAPNP_MUST_USE;
+int capos_io_watch_change(struct capos_io_watch *w, uint32_t events) CAPNP_MUST_USE;
+static inline int CAPNP_MUST_USE capos_io_watch_set(struct capos_io_watch *w, uint32_t events)
+{
+        return w->events == events ? 0 : capos_io_watch_change(w, events);
+}
+
 /* Ends it, before the descriptor is closed; its function is not called any more, not even for
  * events that have been fetched. Allowed from any callback, also its own. A zeroed one is fine. */
 void capos_io_watch_deinit(struct capos_io_watch *w);
@@ -77,7 +88,12 @@ void capos_io_timer_deinit(struct capos_io_timer *t);
 
 void capos_io_task_init(struct capos_io_task *t, void (*fn)(struct capos_io_task *t));
 /* Has fn called at the end of the turn, once, however often it is added before. */
-void capos_io_task_add(struct capos_io_task *t, struct capos_io_loop *l);
+static inline void capos_io_task_add(struct capos_io_task *t, struct capos_io_loop *l)
+{
+        if (capnp_i_list_empty(&t->link))
+                capnp_i_list_append(&l->tasks, &t->link);
+}
+
 void capos_io_task_deinit(struct capos_io_task *t);
 
 #endif

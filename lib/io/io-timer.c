@@ -112,11 +112,6 @@ void capos_io_timers_stop(struct capos_io_timers *ts, struct capos_io_timer *t)
                 timers_sift_down(ts, at, last);
 }
 
-struct capos_io_timer *capos_io_timers_peek(const struct capos_io_timers *ts)
-{
-        return ts->len ? ts->heap[0] : NULL;
-}
-
 bool capos_io_timers_check(const struct capos_io_timers *ts)
 {
         if (ts->len > ts->reserved || ts->reserved > ts->room)

@@ -30,7 +30,11 @@ void capos_io_timers_start(struct capos_io_timers *ts, struct capos_io_timer *t,
 /* Stops a timer. One that is not running is left alone. */
 void capos_io_timers_stop(struct capos_io_timers *ts, struct capos_io_timer *t);
 /* The timer that fires first; NULL when none is running. */
-struct capos_io_timer *capos_io_timers_peek(const struct capos_io_timers *ts);
+static inline struct capos_io_timer *capos_io_timers_peek(const struct capos_io_timers *ts)
+{
+        return ts->len ? ts->heap[0] : NULL;
+}
+
 /* Whether every parent fires before its children, and every place is right. For tests. */
 bool capos_io_timers_check(const struct capos_io_timers *ts);
 /* Frees the heap. Timers still in it are forgotten. */

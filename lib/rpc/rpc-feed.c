@@ -370,7 +370,7 @@ static inline int feed_one(capnp_rpc *r, struct input *in, uint32_t words)
         return f ? feed_take(r, f, words * 8) : feed_no_memory(r);
 }
 
-static int feed_any(capnp_rpc *r, struct input *in)
+__attribute__((noinline)) static int feed_any(capnp_rpc *r, struct input *in)
 {
         struct measure m;
         int k;
@@ -426,27 +426,53 @@ static int feed_run(capnp_rpc *r, struct input *in, unsigned most)
         return k;
 }
 
+/* ---- whoever reads -------------------------------------------------------------------------- */
+
+bool capnp_i_rpc_flows(const capnp_rpc *r)
+{
+        const struct capnp_limits *l = &r->limits;
+
+        return !r->closed && !r->in_len && !r->rest.b && !l->turn && !l->rate && !l->wipe &&
+               (!l->fds || l->fds_out_only) && r->out_replies <= l->out_bytes &&
+               r->out_notes <= l->out_bytes && r->held_for[FOR_PARAMS] <= l->held_bytes;
+}
+
 /* ---- where the next bytes may go ------------------------------------------------------------ */
 
 /* Where half of the room is used up there is more, if the message has more. */
-void *capnp_rpc_feed_place(capnp_rpc *r, size_t *ret_len)
+__attribute__((noinline)) static struct capnp_i_place feed_place(capnp_rpc *r)
 {
-        size_t header;
+        struct capnp_i_place p = {0};
         uint64_t total, end;
+        size_t header;
 
-        *ret_len = 0;
-        if (!r->in_len || r->skip.total || r->rest.b || r->closed ||
+        if (r->skip.total || r->rest.b || r->closed ||
             capnp_i_frame_size(r->in, r->in_len, r->limits.segments, r->limits.message_bytes,
                                &header, &total) ||
             total <= IN_KEEP)
-                return NULL;
+                return p;
 
         if (r->in_room < total && r->in_room / 2 <= r->in_len)
                 (void)feed_grow(r, r->in_len + 1, total);
 
         end = total < r->in_room ? total : r->in_room;
-        *ret_len = (size_t)end - r->in_len;
-        return *ret_len ? r->in + r->in_len : NULL;
+        if (end > r->in_len)
+                p = (struct capnp_i_place){r->in + r->in_len, (size_t)end - r->in_len, total,
+                                           end == total};
+        return p;
+}
+
+struct capnp_i_place capnp_i_rpc_place(capnp_rpc *r)
+{
+        return r->in_len ? feed_place(r) : (struct capnp_i_place){0};
+}
+
+void *capnp_rpc_feed_place(capnp_rpc *r, size_t *ret_len)
+{
+        struct capnp_i_place p = capnp_i_rpc_place(r);
+
+        *ret_len = p.len;
+        return p.b;
 }
 
 /* ---- what is left of a turn ----------------------------------------------------------------- */

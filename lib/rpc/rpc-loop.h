@@ -63,6 +63,22 @@ enum capnp_i_stall capnp_i_rpc_stall(const capnp_rpc *r);
 int capnp_i_rpc_feed_some(capnp_rpc *r, const void *b, size_t len, unsigned most,
                           size_t *ret_left) CAPNP_MUST_USE;
 
+/*
+ * Whether bytes may simply be read, fed, and written, as they are by a core that is as most are at
+ * most times: open, with no turns, and wanting input; what is read brings no descriptors, needs no
+ * wiping, and continues no message that has begun. Then capnp_i_rpc_is_paused() is false as well.
+ */
+bool capnp_i_rpc_flows(const capnp_rpc *r);
+
+/* What capnp_rpc_feed_place() says, and more. */
+struct capnp_i_place {
+        void *b;        /* NULL: there is none */
+        size_t len;     /* 0: likewise */
+        uint64_t total; /* bytes of the whole message */
+        bool is_rest;   /* the place is for all that it lacks */
+};
+struct capnp_i_place capnp_i_rpc_place(capnp_rpc *r);
+
 /* The transport has broken, or was cut off inside a message: nobody has said anything. */
 void capnp_i_rpc_lost(capnp_rpc *r, const char *reason);
 
@@ -70,7 +86,9 @@ void capnp_i_rpc_lost(capnp_rpc *r, const char *reason);
 void capnp_i_rpc_forbid_fds(capnp_rpc *r);
 /* Whether there is output: without, none needs to be looked for. */
 bool capnp_i_rpc_has_out(const capnp_rpc *r);
-/* … and more than small results of a few calls. */
+/* All there is to send, where that is bytes in one piece, as after most turns. 0: it is not. */
+size_t capnp_i_rpc_out_one(const capnp_rpc *r, const void **ret_b);
+/* Whether there is output, and more than small results of a few calls. */
 bool capnp_i_rpc_has_much_out(const capnp_rpc *r);
 /* Whether what was read is to be wiped after it was fed. */
 bool capnp_i_rpc_wipes(const capnp_rpc *r);

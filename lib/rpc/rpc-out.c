@@ -42,7 +42,8 @@ static void out_free(capnp_rpc *r, struct out *o)
         r->out_replies -= o->replies;
         r->out_notes -= o->notes;
         capnp_i_list_remove(&o->link);
-        capnp_i_fds_close(&o->fds);
+        if (o->fds.n)
+                capnp_i_fds_close(&o->fds);
         capnp_i_frame_unref(o->frame);
         if (o->secret && o->room)
                 explicit_bzero(o->bytes, o->room < o->len ? o->room : o->len);
@@ -402,6 +403,18 @@ int capnp_rpc_out_peek(capnp_rpc *r, struct iovec *ret_v, unsigned max, const in
         return (int)n;
 }
 
+size_t capnp_i_rpc_out_one(const capnp_rpc *r, const void **ret_b)
+{
+        const struct capnp_i_list *l = r->outq.next;
+        const struct out *o = CAPNP_I_OF(l, struct out, link);
+
+        if (l == &r->outq || l->next != &r->outq || o->frame || o->fds.n)
+                return 0;
+
+        *ret_b = o->bytes + o->sent;
+        return o->len - o->sent;
+}
+
 bool capnp_i_rpc_has_out(const capnp_rpc *r)
 {
         return !capnp_i_list_empty(&r->outq);
@@ -423,7 +436,8 @@ void capnp_rpc_out_sent(capnp_rpc *r, size_t bytes)
                 struct out *o = CAPNP_I_OF(r->outq.next, struct out, link);
                 size_t n = bytes < o->len - o->sent ? bytes : o->len - o->sent;
 
-                capnp_i_fds_close(&o->fds);
+                if (o->fds.n)
+                        capnp_i_fds_close(&o->fds);
                 o->sent += (uint32_t)n;
                 bytes -= n;
                 if (o->sent == o->len)

@@ -115,8 +115,7 @@ TEST(descriptors_between_long_messages)
         line_close(&l);
 }
 
-/* By pieces of its own length, until what fills one is no long message. */
-TEST(who_sends_long_ones_is_read_in_short_pieces)
+static void long_and_others(uint32_t len)
 {
         struct line l = {.near = NULL};
         capnp_question *q[CALLS];
@@ -128,7 +127,7 @@ TEST(who_sends_long_ones_is_read_in_short_pieces)
         check_echo(l.site.vat, l.root, bytes, 100);
         CHECK(l.near->reads_long && l.far->reads_long);
         for (unsigned i = 0; i < CALLS; i++) {
-                q[i] = ask(l.site.vat, l.root, ECHO, bytes, 100);
+                q[i] = ask(l.site.vat, l.root, ECHO, bytes, len);
                 capnp_question_send(q[i], NULL, NULL);
         }
         for (unsigned i = 0; i < CALLS; i++) {
@@ -137,6 +136,13 @@ TEST(who_sends_long_ones_is_read_in_short_pieces)
         }
         CHECK(!l.near->reads_long && !l.far->reads_long);
         line_close(&l);
+}
+
+/* Until what fills such a piece is no long message: many short ones, or some of medium length. */
+TEST(who_sends_long_ones_is_read_in_short_pieces)
+{
+        for (uint32_t len = 100; len < 10000; len *= 50)
+                long_and_others(len);
 }
 
 /* It ends in the middle of a long one. */

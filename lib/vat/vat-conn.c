@@ -214,20 +214,27 @@ static uint32_t conn_events(const capnp_conn *c)
 
 /* ---- the end of a round ------------------------------------------------------------------- */
 
-static void conn_read(capnp_conn *c)
+/* As nearly every one is whenever it is looked at: bytes come and go, and that is all. */
+static inline bool conn_flows(const capnp_conn *c)
 {
-        int r = capnp_i_stream_read(c);
+        return c->state == CONN_OPEN && !c->filter && !c->blocked && !c->left && !c->paused &&
+               !c->maybe_idle && capnp_i_rpc_flows(c->rpc);
+}
 
+static void conn_has_read(capnp_conn *c, int r)
+{
         if (r)
                 capnp_i_conn_break(c, "read", r);
 }
 
-static void conn_send(capnp_conn *c)
+static void conn_read(capnp_conn *c)
 {
-        int r = capnp_i_stream_write(c);
+        conn_has_read(c, capnp_i_stream_read(c));
+}
 
-        if (!r)
-                return;
+/* It could not be written to. */
+static void conn_send_failed(capnp_conn *c, int r)
+{
         /* What the peer sent before it went may say why. */
         if (c->state == CONN_OPEN) {
                 conn_read(c);
@@ -237,6 +244,14 @@ static void conn_send(capnp_conn *c)
         }
         if (c->state != CONN_CLOSED)
                 capnp_i_conn_break(c, "write", r);
+}
+
+static void conn_send(capnp_conn *c)
+{
+        int r = capnp_i_stream_write(c);
+
+        if (r)
+                conn_send_failed(c, r);
 }
 
 static void conn_linger(capnp_conn *c)
@@ -296,10 +311,8 @@ static void conn_tell(capnp_conn *c)
         c->closed(c, c->closed_arg);
 }
 
-static void conn_settle(struct capos_io_task *t)
+static void conn_settle_any(capnp_conn *c)
 {
-        capnp_conn *c = CAPNP_I_OF(t, capnp_conn, settle);
-
         if (c->state <= CONN_OPEN && conn_is_unused(c))
                 capnp_rpc_close(c->rpc, (capnp_exception){CAPNP_DISCONNECTED,
                                                           "nobody uses the connection"});
@@ -320,6 +333,23 @@ static void conn_settle(struct capos_io_task *t)
         conn_tell(c);
         if (!c->held)
                 capnp_i_conn_discard(c);
+}
+
+/* To send changes nothing else, if all could be sent. */
+static void conn_settle(struct capos_io_task *t)
+{
+        capnp_conn *c = CAPNP_I_OF(t, capnp_conn, settle);
+        int r;
+
+        if (!conn_flows(c)) {
+                conn_settle_any(c);
+                return;
+        }
+        r = capnp_i_stream_write_plain(c);
+        if (r)
+                conn_send_failed(c, r);
+        if (r || c->blocked || c->watch.events != EPOLLIN)
+                conn_settle_any(c);
 }
 
 void capnp_i_conn_end(capnp_conn *c)
@@ -350,6 +380,10 @@ static void conn_on_event(struct capos_io_watch *w, uint32_t events)
 {
         capnp_conn *c = CAPNP_I_OF(w, capnp_conn, watch);
 
+        if (events == EPOLLIN && conn_flows(c)) {
+                conn_has_read(c, capnp_i_stream_read_plain(c));
+                return;
+        }
         if (c->state == CONN_CONNECTING) {
                 c->attempt->on_event(c);
                 return;

@@ -12,7 +12,8 @@
 
 enum {
         READ_BYTES = 64 * 1024,         /* one read … */
-        HEAD_BYTES = 1024,              /* … where the beginning of a long message is expected */
+        HEAD_BYTES = 1024,              /* … where the beginning of a long message is expected: */
+        LONG_BYTES = 32 * 1024,         /* of so many, of which hardly two come in a read */
         READ_ROUND_BYTES = 256 * 1024,  /* of one connection in one round */
         WRITE_ROUND_BYTES = 512 * 1024, /* likewise */
         WRITE_VECTORS = 64,
@@ -92,8 +93,8 @@ struct capnp_conn {
         bool held;          /* the program has a reference */
         bool ends_idle;     /* nobody can use it any more once its tables are empty */
         bool maybe_idle;    /* look whether they are */
-        bool reads_long;    /* the peer sends long messages … */
-        bool filled;        /* … or not: the last read has brought as much as it could */
+        bool reads_long;    /* the peer sends long messages */
+        bool filled;        /* the last read has brought as much as it could */
         bool blocked;       /* the kernel takes no more output for now */
         bool short_refs;    /* … and io->refs, not the socket, tells when that may be over */
         bool left;          /* the core has some of what was read to go on with */
@@ -130,6 +131,8 @@ void capnp_i_conn_end(capnp_conn *c);
 /* vat-stream.c */
 /* Reads, and feeds what has come. 0; -errno: the socket is of no more use. */
 int capnp_i_stream_read(capnp_conn *c) CAPNP_MUST_USE;
+/* The same, where capnp_i_rpc_flows(), and there is no filter. */
+int capnp_i_stream_read_plain(capnp_conn *c) CAPNP_MUST_USE;
 /* Goes on with what the core has left over, if it is time. */
 void capnp_i_stream_turn(capnp_conn *c);
 /* The timer io->turns: every connection that waits for it is looked at. */
@@ -137,6 +140,8 @@ void capnp_i_stream_on_turns(struct capos_io_timer *t);
 /* Sends what is queued until it is all gone or the kernel takes no more. 0; -errno: it never will.
  */
 int capnp_i_stream_write(capnp_conn *c) CAPNP_MUST_USE;
+/* The same, for a connection without a filter. */
+int capnp_i_stream_write_plain(capnp_conn *c) CAPNP_MUST_USE;
 /* The socket has ended: whether that counts already. Once a round. */
 bool capnp_i_stream_end_counts(capnp_conn *c);
 /* The timer io->refs: every connection that waits for it tries again. */

@@ -8,8 +8,8 @@
  *
  * Where a long message has begun its bytes are read to where they will stay
  * (capnp_rpc_feed_place()), and nobody copies them. Behind it may come the next long one, of which
- * only the beginning is to be in the buffer of the loop: so a peer that sends long ones is read
- * from in short pieces, until one has been filled with what is no long message.
+ * only the beginning is to be in the buffer of the loop: so a peer that sends very long ones is
+ * read from in short pieces, until one has been filled with what is none.
  *
  * Writing is one sendmsg of up to 64 pieces; another only if the kernel took all of the last. After
  * a short write the kernel is full, there is no need to ask: the loop tells when there is room.
@@ -27,6 +27,10 @@
  * It goes on with that at the end of this round and of each that follows, a turn at a time, and the
  * loop does not sleep meanwhile; or when a timer of the vat says that time has passed. Until then
  * the socket is not read.
+ *
+ * In nearly every round of a connection one read is fed and one piece is written, and all is as it
+ * was. capnp_i_rpc_flows() tells that there is nothing else to look at, and then the functions
+ * …_plain() do that and no more.
  *
  * A connection with a filter reads and writes by vat-filter.c; the rounds are the same.
  */
@@ -47,21 +51,20 @@ struct input {
 /* Where the next bytes go: so many at most, or what our buffer has room for. */
 static void stream_offer(capnp_conn *c, size_t most, struct input *in)
 {
-        size_t len, ours;
-        void *place = capnp_rpc_feed_place(c->rpc, &len);
+        struct capnp_i_place p = capnp_i_rpc_place(c->rpc);
+        bool all = !p.b || (p.is_rest && p.len < most);
 
-        if (place)
-                c->reads_long = true;
-        else if (c->filled)
-                c->reads_long = false;
-        ours = !c->reads_long ? READ_BYTES : len < most ? HEAD_BYTES : 0;
-        in->placed = len < most ? len : most;
-        in->room = in->placed + ours;
+        if (p.b || c->filled)
+                c->reads_long = p.total >= LONG_BYTES;
         in->n = in->nfds = 0;
-        if (place)
-                in->v[in->n++] = (struct iovec){place, in->placed};
-        if (ours)
-                in->v[in->n++] = (struct iovec){c->io->in, ours};
+        in->placed = in->room = p.len < most ? p.len : most;
+        if (p.b)
+                in->v[in->n++] = (struct iovec){p.b, in->placed};
+        if (!all)
+                return;
+
+        in->v[in->n] = (struct iovec){c->io->in, c->reads_long ? HEAD_BYTES : READ_BYTES};
+        in->room += in->v[in->n++].iov_len;
 }
 
 /* Bytes, 0 at the end, or -errno; with the descriptors that came along. */
@@ -102,23 +105,34 @@ bool capnp_i_stream_end_counts(capnp_conn *c)
  */
 enum { FEED_MESSAGES = 16, FEED_STEPS = 64 };
 
-static int stream_feed(capnp_conn *c, const uint8_t *b, size_t n, const int *fds, unsigned nfds)
+/* What the first of them have left. */
+static int stream_feed_on(capnp_conn *c, const uint8_t *b, size_t n)
 {
-        size_t left;
+        size_t left = n;
         int r;
 
-        if (n == 0 || nfds)
-                return capnp_rpc_feed(c->rpc, b, n, fds, nfds);
-
         do {
-                r = capnp_i_rpc_feed_some(c->rpc, b, n, FEED_MESSAGES, &left);
-                b += n - left;
-                n = left;
-                for (unsigned i = 0; n && i < FEED_STEPS && !capnp_i_rpc_has_much_out(c->rpc); i++)
+                for (unsigned i = 0; i < FEED_STEPS && !capnp_i_rpc_has_much_out(c->rpc); i++)
                         if (!capnp_rpc_step(c->io->vat))
                                 break;
-        } while (!r && n);
+                b += n - left;
+                n = left;
+                r = capnp_i_rpc_feed_some(c->rpc, b, n, FEED_MESSAGES, &left);
+        } while (!r && left);
         return r;
+}
+
+static inline int stream_feed(capnp_conn *c, const uint8_t *b, size_t n)
+{
+        size_t left;
+        int r = capnp_i_rpc_feed_some(c->rpc, b, n, FEED_MESSAGES, &left);
+
+        return r || !left ? r : stream_feed_on(c, b + n - left, left);
+}
+
+static int stream_feed_fds(capnp_conn *c, const uint8_t *b, size_t n, const int *fds, unsigned nfds)
+{
+        return nfds ? capnp_rpc_feed(c->rpc, b, n, fds, nfds) : stream_feed(c, b, n);
 }
 
 /* What one read has brought, in one piece or two. Descriptors are those of its end. */
@@ -127,14 +141,33 @@ static int stream_feed_all(capnp_conn *c, const struct input *in, size_t n)
         int r;
 
         if (!in->placed || n <= in->placed)
-                return stream_feed(c, in->v[0].iov_base, n, in->fds, in->nfds);
+                return stream_feed_fds(c, in->v[0].iov_base, n, in->fds, in->nfds);
 
-        r = stream_feed(c, in->v[0].iov_base, in->placed, NULL, 0);
+        r = capnp_rpc_feed(c->rpc, in->v[0].iov_base, in->placed, NULL, 0);
         if (!r)
-                return stream_feed(c, in->v[1].iov_base, n - in->placed, in->fds, in->nfds);
+                return stream_feed_fds(c, in->v[1].iov_base, n - in->placed, in->fds, in->nfds);
 
         capos_io_fds_close(in->fds, in->nfds);
         return r;
+}
+
+/* A read that has brought nothing, or found the end. 0; -errno: the socket is of no more use. */
+static int stream_nothing(capnp_conn *c, ssize_t n)
+{
+        if (n == -EAGAIN)
+                return 0;
+        if (!capnp_i_stream_end_counts(c)) {
+                c->end_error = n ? (int)n : c->end_error; /* the kernel says it once */
+                return 0;
+        }
+        n = n ? n : c->end_error;
+        if (n < 0)
+                return (int)n;
+
+        c->peer_ended = true;
+        (void)stream_fed(c, capnp_rpc_feed(c->rpc, NULL, 0, NULL, 0));
+        capnp_i_conn_note(c);
+        return 0;
 }
 
 /* One read of so many bytes, and its feed. 1: there may be more; 0: not now; -errno: the socket is
@@ -148,28 +181,20 @@ static int stream_read_once(capnp_conn *c, size_t most)
 
         stream_offer(c, most, &in);
         n = stream_receive(c, &in);
-        if (n == -EAGAIN)
-                return 0;
-        if (n <= 0 && !capnp_i_stream_end_counts(c)) {
-                c->end_error = n ? (int)n : c->end_error; /* the kernel says it once */
-                return 0;
-        }
-        n = n ? n : c->end_error;
-        if (n < 0)
-                return (int)n;
+        if (n <= 0)
+                return stream_nothing(c, n);
 
         c->io->read_bytes += (uint64_t)n;
-        c->peer_ended = n == 0;
         c->filled = (size_t)n == in.room;
         wipe = capnp_i_rpc_wipes(c->rpc);
         r = stream_fed(c, stream_feed_all(c, &in, (size_t)n));
         if (wipe && (size_t)n > in.placed)
                 explicit_bzero(c->io->in, (size_t)n - in.placed);
-        if (r || n == 0) {
-                capnp_i_conn_note(c);
-                return 0;
-        }
-        return c->filled;
+        if (!r)
+                return c->filled;
+
+        capnp_i_conn_note(c);
+        return 0;
 }
 
 /* Whether the core goes on; and what it had left over, with it. */
@@ -207,6 +232,12 @@ void capnp_i_stream_on_turns(struct capos_io_timer *t)
                         capnp_i_conn_note(CAPNP_I_OF(l, capnp_conn, link));
 }
 
+/* Input is not wanted: perhaps because some of it has been left over. */
+static void stream_rest(capnp_conn *c)
+{
+        c->left = capnp_i_rpc_stall(c->rpc) != CAPNP_I_GOES_ON;
+}
+
 int capnp_i_stream_read(capnp_conn *c)
 {
         uint64_t stop = c->io->read_bytes + READ_ROUND_BYTES;
@@ -223,8 +254,46 @@ int capnp_i_stream_read(capnp_conn *c)
         if (r >= 0 && (!wants || c->filter))
                 capnp_i_conn_note(c);
         if (!wants)
-                c->left = capnp_i_rpc_stall(c->rpc) != CAPNP_I_GOES_ON;
+                stream_rest(c);
         return r < 0 ? r : 0;
+}
+
+int capnp_i_stream_read_plain(capnp_conn *c)
+{
+        ssize_t n;
+
+        if (c->reads_long)
+                return capnp_i_stream_read(c);
+
+        n = capos_io_stream_read(c->fd, c->io->in, READ_BYTES);
+        if (n <= 0)
+                return stream_nothing(c, n);
+
+        c->io->read_bytes += (uint64_t)n;
+        if (stream_fed(c, stream_feed(c, c->io->in, (size_t)n)) || !capnp_rpc_wants_input(c->rpc)) {
+                capnp_i_conn_note(c);
+                stream_rest(c);
+                return 0;
+        }
+        return n == READ_BYTES ? capnp_i_stream_read(c) : 0;
+}
+
+/* What the kernel has taken of so many bytes, or why it has taken none. As stream_write_once(). */
+static int stream_sent(capnp_conn *c, ssize_t sent, size_t total)
+{
+        if (sent == -EAGAIN || sent == -ETOOMANYREFS) {
+                c->blocked = true;
+                c->short_refs = sent == -ETOOMANYREFS;
+                if (c->short_refs && !c->io->refs.place)
+                        capos_io_timer_start(&c->io->refs, CAPOS_IO_REFS_MS);
+                return 0;
+        }
+        if (sent < 0)
+                return (int)sent;
+
+        capnp_rpc_out_sent(c->rpc, (size_t)sent);
+        c->blocked = (size_t)sent < total;
+        return !c->blocked && capnp_i_rpc_has_out(c->rpc);
 }
 
 /* Once: up to 64 pieces. 1: all taken, and there is more; 0: nothing left or no room; -errno. */
@@ -244,20 +313,8 @@ static int stream_write_once(capnp_conn *c, size_t *ret_bytes)
         for (int i = 0; i < n; i++)
                 total += v[i].iov_len;
         sent = capos_io_stream_write(c->fd, v, (unsigned)n, fds, nfds);
-        if (sent == -EAGAIN || sent == -ETOOMANYREFS) {
-                c->blocked = true;
-                c->short_refs = sent == -ETOOMANYREFS;
-                if (c->short_refs && !c->io->refs.place)
-                        capos_io_timer_start(&c->io->refs, CAPOS_IO_REFS_MS);
-                return 0;
-        }
-        if (sent < 0)
-                return (int)sent;
-
-        capnp_rpc_out_sent(c->rpc, (size_t)sent);
-        *ret_bytes += (size_t)sent;
-        c->blocked = (size_t)sent < total;
-        return !c->blocked && capnp_i_rpc_has_out(c->rpc);
+        *ret_bytes += sent > 0 ? (size_t)sent : 0;
+        return stream_sent(c, sent, total);
 }
 
 int capnp_i_stream_write(capnp_conn *c)
@@ -270,6 +327,28 @@ int capnp_i_stream_write(capnp_conn *c)
         /* The turn of others; but this must not be the last that happens here. */
         if (r > 0 && !c->blocked)
                 capnp_i_conn_note(c);
+        return r < 0 ? r : 0;
+}
+
+int capnp_i_stream_write_plain(capnp_conn *c)
+{
+        const void *b;
+        size_t len = capnp_i_rpc_out_one(c->rpc, &b);
+        struct iovec v;
+        ssize_t sent;
+        int r;
+
+        if (!len)
+                return capnp_i_stream_write(c);
+
+        v = (struct iovec){(void *)(uintptr_t)b, len};
+        sent = capos_io_stream_write(c->fd, &v, 1, NULL, 0);
+        if ((size_t)sent == len) {
+                capnp_rpc_out_sent(c->rpc, len);
+                return 0;
+        }
+
+        r = stream_sent(c, sent, len);
         return r < 0 ? r : 0;
 }
 
