@@ -302,6 +302,41 @@ CASE(pipeline_without_a_return_is_cancelled)
         }
 }
 
+/* ---- results that are called before they return ---------------------------------------------- */
+
+CASE(pipeline_on_what_never_returns)
+{
+        conf_client conf = env_connect(e);
+        uint32_t before = canceled(e, conf), counters = live_settled(e, conf);
+        capnp_question *q = eager_counter((eager_client){conf.c});
+        counter_client c;
+
+        eager_counter_set_start(q, 5);
+        c = eager_counter_c(SEND(q));
+        CHECK_EQ(INC(c, 1), 6);
+        CHECK_EQ(INC(c, 1), 7);
+        CHECK(!capnp_question_is_done(q));
+        env_drop(e, q);
+        EVENTUALLY(canceled(e, conf), before + 1);
+        EVENTUALLY(live(e, conf), counters);
+}
+
+CASE(pipeline_without_a_return_on_what_never_returns)
+{
+        conf_client conf = env_connect(e);
+        uint32_t before = canceled(e, conf);
+        capnp_question *q = eager_counter((eager_client){conf.c});
+        counter_client c = {env_hold(e, eager_counter_c(q).c)};
+
+        eager_counter_set_start(q, 5);
+        capnp_question_pipeline(q);
+        CHECK_EQ(INC(c, 1), 6);
+        CHECK_EQ(INC(c, 1), 7);
+        CHECK_EQ(canceled(e, conf), before);
+        env_drop_cap(e, c.c);
+        EVENTUALLY(canceled(e, conf), before + 1);
+}
+
 /* ---- promises of the server's --------------------------------------------------------------- */
 
 static capnp_question *promise_question(conf_client conf, uint32_t ms)

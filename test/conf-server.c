@@ -40,6 +40,7 @@ struct server {
         uint32_t promises; /* undecided ones of ours */
         uint64_t reasons;  /* bytes of text in delays */
         uint32_t gathered; /* open calls of all gathers */
+        capnp_cap *conf;   /* what each connection gets */
 };
 
 /* One Conf object and what it made share this. */
@@ -624,6 +625,21 @@ static int conf_on_hang(void *self, capnp_answer *a)
         return capnp_answer_keep(a, hang_canceled, s);
 }
 
+/* What it returns in the end is never said, but can be called. */
+static int eager_on_counter(void *self, capnp_answer *a)
+{
+        CAPNP_AUTO(capnp_cap_unrefp) capnp_cap *c = NULL;
+        struct state *s = self;
+
+        if (counter_new(s->server->vat, s, eager_counter_param_start(a), &c))
+                return no_memory(a);
+
+        eager_counter_results_set_c(a, (counter_client){c});
+        capnp_answer_pipeline(a);
+        s->refs++;
+        return capnp_answer_keep(a, hang_canceled, s);
+}
+
 static int conf_on_cancel_count(void *self, capnp_answer *a)
 {
         struct state *s = self;
@@ -744,35 +760,36 @@ static void conf_gone(void *self)
         state_unref(s);
 }
 
-static const struct conf_ops conf_ops = {
+static const struct eager_ops eager_ops = {
         .gone = conf_gone,
-        .null = conf_on_null,
-        .add = conf_on_add,
-        .echo = conf_on_echo,
-        .get_self = conf_on_get_self,
-        .make_counter = conf_on_make_counter,
-        .live_counters = conf_on_live_counters,
-        .echo_cap = conf_on_echo_cap,
-        .echo_cap_later = conf_on_echo_cap_later,
-        .call_back = conf_on_call_back,
-        .hold = conf_on_hold,
-        .get_held = conf_on_get_held,
-        .drop_held = conf_on_drop_held,
-        .get_promise_cap = conf_on_get_promise_cap,
-        .get_broken_promise = conf_on_get_broken_promise,
-        .tail = conf_on_tail,
-        .fail = conf_on_fail,
-        .hang = conf_on_hang,
-        .cancel_count = conf_on_cancel_count,
-        .write = conf_on_write,
-        .finish_stream = conf_on_finish_stream,
-        .delayed_add = conf_on_delayed_add,
-        .sum_all = conf_on_sum_all,
-        .get_derived = conf_on_get_derived,
-        .echo_any = conf_on_echo_any,
-        .echo_payload = conf_on_echo_payload,
-        .is_null = conf_on_is_null,
-        .fresh = conf_on_fresh,
+        .counter = eager_on_counter,
+        .conf.null = conf_on_null,
+        .conf.add = conf_on_add,
+        .conf.echo = conf_on_echo,
+        .conf.get_self = conf_on_get_self,
+        .conf.make_counter = conf_on_make_counter,
+        .conf.live_counters = conf_on_live_counters,
+        .conf.echo_cap = conf_on_echo_cap,
+        .conf.echo_cap_later = conf_on_echo_cap_later,
+        .conf.call_back = conf_on_call_back,
+        .conf.hold = conf_on_hold,
+        .conf.get_held = conf_on_get_held,
+        .conf.drop_held = conf_on_drop_held,
+        .conf.get_promise_cap = conf_on_get_promise_cap,
+        .conf.get_broken_promise = conf_on_get_broken_promise,
+        .conf.tail = conf_on_tail,
+        .conf.fail = conf_on_fail,
+        .conf.hang = conf_on_hang,
+        .conf.cancel_count = conf_on_cancel_count,
+        .conf.write = conf_on_write,
+        .conf.finish_stream = conf_on_finish_stream,
+        .conf.delayed_add = conf_on_delayed_add,
+        .conf.sum_all = conf_on_sum_all,
+        .conf.get_derived = conf_on_get_derived,
+        .conf.echo_any = conf_on_echo_any,
+        .conf.echo_payload = conf_on_echo_payload,
+        .conf.is_null = conf_on_is_null,
+        .conf.fresh = conf_on_fresh,
 };
 
 static int state_new(struct server *server, capnp_cap **ret_c)
@@ -784,7 +801,7 @@ static int state_new(struct server *server, capnp_cap **ret_c)
 
         s->server = server;
         s->refs = 1;
-        if (conf_serve(server->vat, &conf_ops, s, ret_c)) {
+        if (eager_serve(server->vat, &eager_ops, s, ret_c)) {
                 free(s);
                 return -1;
         }
@@ -818,16 +835,23 @@ static int server_watch_signals(struct server *s, capnp_watch **ret_w)
         return capnp_watch_new(s->vat, fd, EPOLLIN, server_stop, s, ret_w);
 }
 
+/* All get the same, but at a Unix socket it is ours alone. */
+static capnp_cap *server_offer(void *self, const struct capnp_peer *peer)
+{
+        struct server *s = self;
+
+        return peer->known && peer->uid != geteuid() ? NULL : capnp_cap_ref(s->conf);
+}
+
 static int server_run(struct server *s, const char *address)
 {
-        CAPNP_AUTO(capnp_cap_unrefp) capnp_cap *conf = NULL;
         capnp_watch *watch = NULL;
         int r;
 
-        if (state_new(s, &conf) || server_watch_signals(s, &watch))
+        if (state_new(s, &s->conf) || server_watch_signals(s, &watch))
                 return -1;
 
-        r = capnp_vat_listen(s->vat, address, NULL, conf);
+        r = capnp_vat_listen_each(s->vat, address, NULL, server_offer, s);
         if (r) {
                 fprintf(stderr, "conf-server: %s: %s\n", address, capnp_strerror(r));
         } else {
@@ -855,6 +879,7 @@ int main(int argc, char **argv)
         r = server_run(&s, argv[1]);
         while (s.delays)
                 delay_end(s.delays);
+        capnp_cap_unref(s.conf);
         capnp_vat_free(s.vat);
         return r ? 1 : 0;
 }

@@ -136,6 +136,24 @@ CASE(pipeline_on_a_result)
         CHECK_EQ(WAIT(inc_later(req.send().getC(), 1)), 8u);
 }
 
+/* A server lets what it has put into results be called before it returns them. */
+CASE(pipeline_on_what_never_returns)
+{
+        auto link = env.connect();
+        auto before = cancelled(env, link->conf);
+        auto counters = live(env, link->conf);
+        {
+                auto req = link->conf.castAs<Eager>().counterRequest();
+                req.setStart(5);
+                auto call = req.send();
+                auto c = call.getC();
+                CHECK_EQ(WAIT(inc_later(c, 1)), 6u);
+                CHECK_EQ(WAIT(inc_later(c, 1)), 7u);
+        }
+        EVENTUALLY(cancelled(env, link->conf), before + 1);
+        EVENTUALLY(live(env, link->conf), counters);
+}
+
 CASE(pipeline_100_calls_in_order)
 {
         auto link = env.connect();

@@ -105,7 +105,7 @@ struct HangGuard {
         kj::Own<State> state;
 };
 
-class ConfImpl final : public Conf::Server
+class ConfImpl final : public Eager::Server
 {
       public:
         explicit ConfImpl(kj::Own<State> state) : state(kj::mv(state))
@@ -245,6 +245,16 @@ class ConfImpl final : public Conf::Server
 
         kj::Promise<void> hang(HangContext c) override
         {
+                c.allowCancellation();
+                return kj::Promise<void>(kj::NEVER_DONE).attach(HangGuard(kj::addRef(*state)));
+        }
+
+        kj::Promise<void> counter(CounterContext c) override
+        {
+                capnp::PipelineBuilder<Eager::CounterResults> early;
+
+                early.setC(kj::heap<CounterImpl>(c.getParams().getStart(), kj::addRef(*state)));
+                c.setPipeline(early.build());
                 c.allowCancellation();
                 return kj::Promise<void>(kj::NEVER_DONE).attach(HangGuard(kj::addRef(*state)));
         }
