@@ -193,6 +193,115 @@ CASE(pipelined_result_outlives_its_question)
         CHECK_EQ(INC(c, 1), 2);
 }
 
+/* ---- pipelining without a Return ------------------------------------------------------------ */
+
+/* A counter that is called before anybody knows of it, and nothing else. */
+static counter_client piped_counter(struct env *e, conf_client conf, uint64_t start)
+{
+        capnp_question *q = make_counter_question(conf, start);
+        counter_client c = {env_hold(e, conf_make_counter_c(q).c)};
+
+        capnp_question_pipeline(q);
+        return c;
+}
+
+/* More than once: a server that does not know of this returns the first, and is asked otherwise. */
+CASE(pipeline_without_a_return)
+{
+        conf_client conf = env_connect(e);
+        uint32_t before = live_settled(e, conf);
+
+        for (int i = 0; i < 20; i++) {
+                counter_client c = piped_counter(e, conf, 7);
+
+                CHECK_EQ(INC(c, 1), 8);
+                CHECK_EQ(GET(c), 8);
+                CHECK_EQ(live(e, conf), before + 1);
+                env_drop_cap(e, c.c);
+                EVENTUALLY(live(e, conf), before);
+        }
+}
+
+CASE(pipeline_without_a_return_100_deep)
+{
+        conf_client at = env_connect(e);
+
+        for (int i = 0; i < 100; i++) {
+                capnp_question *q = conf_get_self(at);
+
+                at = (conf_client){env_hold(e, conf_get_self_cap(q).c)};
+                capnp_question_pipeline(q);
+        }
+        CHECK_EQ(INC(piped_counter(e, at, 5), 1), 6);
+}
+
+CASE(pipeline_without_a_return_dropped_at_any_moment)
+{
+        conf_client conf = env_connect(e);
+        uint32_t before = live_settled(e, conf);
+
+        for (int i = 0; i < 300; i++) {
+                counter_client c = piped_counter(e, conf, 7);
+                capnp_question *inc = i % 5 ? SEND(inc_question(c, 1)) : NULL;
+
+                if (i % 3 == 0)
+                        env_sleep(e, 0);
+                if (i % 7 == 0)
+                        null_call(e, conf);
+                if (inc && i % 2)
+                        env_drop(e, inc);
+                env_drop_cap(e, c.c);
+                if (inc && i % 2 == 0)
+                        CHECK_EQ(counter_inc_value(WAIT(inc)), 8);
+        }
+        EVENTUALLY(live(e, conf), before);
+}
+
+CASE(pipeline_without_a_return_on_a_base_that_fails)
+{
+        conf_client conf = env_connect(e);
+        counter_client c = make_counter(e, conf, 1), none;
+
+        none = piped_counter(e, (conf_client){c.c}, 2); /* it makes none */
+        FAILS(KEEP(inc_question(none, 1)), CAPNP_UNIMPLEMENTED, "");
+        FAILS(KEEP(inc_question(none, 1)), CAPNP_UNIMPLEMENTED, "");
+        CHECK_EQ(INC(c, 1), 2);
+}
+
+CASE(pipeline_without_a_return_as_a_parameter)
+{
+        conf_client conf = env_connect(e);
+        uint32_t before = live_settled(e, conf);
+        counter_client c = piped_counter(e, conf, 50), back;
+
+        hold(e, conf, c);
+        CHECK_EQ(INC(c, 1), 51);
+        env_drop_cap(e, c.c);
+        back = held(e, conf);
+        CHECK_EQ(GET(back), 51);
+        env_drop_cap(e, back.c);
+        drop_held(e, conf);
+        EVENTUALLY(live(e, conf), before);
+}
+
+CASE(pipeline_without_a_return_is_cancelled)
+{
+        static const uint16_t path[] = {0};
+        conf_client conf = env_connect(e);
+        uint32_t before = canceled(e, conf);
+
+        for (uint32_t i = 1; i <= 10; i++) {
+                capnp_question *q = conf_hang(conf);
+                capnp_cap *c = env_hold(e, capnp_question_cap_peek(q, path, 1));
+
+                capnp_question_pipeline(q);
+                null_call(e, conf);
+                CHECK_EQ(canceled(e, conf), before + i - 1);
+                env_drop_cap(e, c);
+                EVENTUALLY(canceled(e, conf), before + i);
+        }
+}
+
 /* ---- promises of the server's --------------------------------------------------------------- */
 
 static capnp_question *promise_question(conf_client conf, uint32_t ms)

@@ -393,6 +393,28 @@ CAPNP_PUBLIC capnp_cap *capnp_question_cap_peek(capnp_question *q, const uint16_
 CAPNP_PUBLIC void capnp_question_detach(capnp_question *q);
 
 /**
+ * Sends a call that is made only for what is called on its results: whoever serves it need not send
+ * a Return (rpc.capnp, Call.onlyPromisePipeline: "the sender only plans to use this call to make
+ * pipelined calls"). It goes on for as long as a reference from capnp_question_cap_peek() is held
+ * that somebody has taken, or a question is there, sent or not, that was begun on one. When the
+ * last has gone the call is over, and canceled if it is still served. If there are none to begin
+ * with, nothing is sent. Takes q, and what it has lent.
+ *
+ * What these references are is never said: each stays a reference to whatever the result is, there.
+ * If the call fails, so do the calls on them, with its exception. A Return that comes all the same
+ * from a peer that does not know better is thrown away, and what was in it given back.
+ *
+ * The Return is wanted all the same, and used, where it says more: when there are objects of ours
+ * among the parameters, when the call crosses a membrane, when somebody has been promised to be
+ * told what a result is while the call could not be sent, when this peer has sent one before that
+ * was not wanted, or when an object of ours serves the call. Costs what a call costs, without its
+ * Return.
+ *
+ * @param q  the question, which has not been sent, or NULL
+ */
+CAPNP_PUBLIC void capnp_question_pipeline(capnp_question *q);
+
+/**
  * Frees a question. Before its return that cancels the call, unless references from
  * capnp_question_cap_peek() that somebody holds, or calls on them, still need it.
  *

@@ -34,6 +34,13 @@ static bool check_question(const capnp_rpc *r, uint32_t id)
                !(c->returned && c->finish_sent);
 }
 
+/* No Return is waited for: an entry lives until the Finish. */
+static bool check_silent(const capnp_rpc *r, const struct call *c, uint64_t id)
+{
+        return c->out == r && c->out_id == id && c->state == CALL_REMOTE && c->silent && !c->peer &&
+               !c->finish_sent && id - SILENT_ID < r->silent_ids;
+}
+
 static bool check_answer(const capnp_rpc *r, const struct call *c, uint64_t id)
 {
         if (c->peer != r || c->peer_id != id || !c->refs)
@@ -117,11 +124,28 @@ static bool check_out(const capnp_rpc *r)
         return bytes == r->out_bytes && replies == r->out_replies && notes == r->out_notes;
 }
 
-int capnp_rpc_check(const capnp_rpc *r)
+static bool check_maps(const capnp_rpc *r)
 {
-        uint32_t i, pos;
+        uint32_t pos;
         uint64_t key;
         void *p;
+
+        for (pos = 0; (p = capnp_i_map_next(&r->silent, &pos, &key));)
+                if (!check_silent(r, p, key))
+                        return false;
+        for (pos = 0; (p = capnp_i_ids_next(&r->answers, &pos, &key));)
+                if (!check_answer(r, p, key))
+                        return false;
+        for (pos = 0; (p = capnp_i_map_next(&r->imports, &pos, &key));)
+                if (!check_import(r, p, key))
+                        return false;
+
+        return true;
+}
+
+int capnp_rpc_check(const capnp_rpc *r)
+{
+        uint32_t i;
 
         if (!check_slots(&r->questions) || !check_slots(&r->exports) || !check_slots(&r->embargoes))
                 return -EUCLEAN;
@@ -135,14 +159,7 @@ int capnp_rpc_check(const capnp_rpc *r)
         for (i = 0; i < r->embargoes.n; i++)
                 if (r->embargoes.v[i].live && !check_embargo(r, i))
                         return -EUCLEAN;
-        for (pos = 0; (p = capnp_i_ids_next(&r->answers, &pos, &key));)
-                if (!check_answer(r, p, key))
-                        return -EUCLEAN;
-        for (pos = 0; (p = capnp_i_map_next(&r->imports, &pos, &key));)
-                if (!check_import(r, p, key))
-                        return -EUCLEAN;
-
-        return check_ledger(r) && check_out(r) ? 0 : -EUCLEAN;
+        return check_maps(r) && check_ledger(r) && check_out(r) ? 0 : -EUCLEAN;
 }
 
 /* ---- for a person --------------------------------------------------------------------------- */
@@ -184,6 +201,8 @@ static void dump_maps(const capnp_rpc *r, FILE *to)
         uint64_t key;
         void *p;
 
+        for (pos = 0; (p = capnp_i_map_next(&r->silent, &pos, &key));)
+                dump_call("question without a Return", key, p, check_silent(r, p, key), to);
         for (pos = 0; (p = capnp_i_ids_next(&r->answers, &pos, &key));)
                 dump_call("answer", key, p, check_answer(r, p, key), to);
         for (pos = 0; (p = capnp_i_map_next(&r->imports, &pos, &key));) {

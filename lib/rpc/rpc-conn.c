@@ -53,8 +53,8 @@ void capnp_i_rpc_dirty(capnp_rpc *r)
 
 void capnp_i_rpc_check_idle(capnp_rpc *r)
 {
-        if (r->owner && !r->closed && !r->questions.live && !r->exports.live && !r->answers.used &&
-            !r->imports.used)
+        if (r->owner && !r->closed && !r->questions.live && !r->silent.used && !r->exports.live &&
+            !r->answers.used && !r->imports.used)
                 r->owner->idle(r->owner_self);
 }
 

@@ -153,8 +153,8 @@ static int in_call_accept(capnp_rpc *r, struct frame *f, rpc_call_reader b, capn
         c->iface = rpc_call_interface_id(b);
         c->method = rpc_call_method_id(b);
         c->unpiped = rpc_call_no_promise_pipelining(b);
-        c->silent = rpc_call_only_promise_pipeline(b);
         c->yourself = in_call_to(b) == RPC_CALL_SEND_RESULTS_TO_YOURSELF;
+        c->silent = rpc_call_only_promise_pipeline(b) && !c->yourself; /* who keeps them is told */
         c->params = capnp_i_frame_ref(f);
         capnp_i_call_deliver(c, target);
         return 0;
@@ -336,6 +336,34 @@ static int in_return_outcome(capnp_rpc *r, struct frame *f, struct call *c, rpc_
         }
 }
 
+/* Whether what a Return says is the end of what can be called there. */
+static bool in_return_is_last(rpc_return_reader b)
+{
+        enum rpc_return_which tag = rpc_return_which(b);
+
+        return tag == RPC_RETURN_EXCEPTION || tag == RPC_RETURN_CANCELED ||
+               rpc_return_no_finish_needed(b);
+}
+
+/*
+ * A Return that was not wanted: its peer does not know that, and is not asked so again. Results are
+ * called there as before, until a Finish gives back what is in them; nothing of them is taken up.
+ * true: that was all.
+ */
+static bool in_return_unasked(capnp_rpc *r, rpc_return_reader b, struct call **ret_c)
+{
+        if (!capnp_i_table_silent(r, rpc_return_answer_id(b), ret_c))
+                return false;
+
+        r->loud = true;
+        if (*ret_c && ((*ret_c)->returned || in_return_is_last(b)))
+                return false;
+
+        if (*ret_c)
+                (*ret_c)->returned = true;
+        return true;
+}
+
 static int in_return(capnp_rpc *r, struct frame *f, rpc_message_reader m, rpc_return_reader b)
 {
         struct call *c = capnp_i_table_question(r, rpc_return_answer_id(b));
@@ -343,6 +371,9 @@ static int in_return(capnp_rpc *r, struct frame *f, rpc_message_reader m, rpc_re
 
         if (capnp_msg_check(b.r.m))
                 return in_malformed(r);
+
+        if (!c && in_return_unasked(r, b, &c))
+                return 0;
 
         if (!c || c->returned)
                 return capnp_i_rpc_violation(r, "a Return for no question");
@@ -382,6 +413,9 @@ static int in_long_call(capnp_rpc *r, uint32_t id)
 static int in_long_return(capnp_rpc *r, rpc_return_reader b)
 {
         struct call *c = capnp_i_table_question(r, rpc_return_answer_id(b));
+
+        if (!c && in_return_unasked(r, b, &c))
+                return 0;
 
         if (!c || c->returned)
                 return capnp_i_rpc_violation(r, "a Return for no question");
@@ -593,6 +627,8 @@ static int in_question_unimplemented(capnp_rpc *r, uint32_t id)
 {
         struct call *c = capnp_i_table_question(r, id);
 
+        if (!c)
+                (void)capnp_i_table_silent(r, id, &c);
         if (!c || c->returned)
                 return 0;
 

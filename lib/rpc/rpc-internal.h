@@ -385,7 +385,7 @@ struct call {
         bool ahead : 1;       /* a stream call before it waits for it: it does not wait itself */
         bool unfilled : 1;    /* there was no memory for its results when they were asked for */
         bool yourself : 1;    /* its results stay here, for a call that will take them */
-        bool silent : 1;      /* onlyPromisePipeline: no Return is wanted */
+        bool silent : 1;      /* onlyPromisePipeline: no Return is wanted by who asked */
         bool unpiped : 1;     /* noPromisePipelining */
         bool piped : 1;       /* the references in its results are known, and all of them */
         bool finish_sent : 1; /* to the peer that serves it */
@@ -455,7 +455,7 @@ static inline bool capnp_i_promise_stays_there(const struct promise *p)
 {
         const struct call *s = p->state == PROMISE_PENDING ? p->source : NULL;
 
-        return s && s->state == CALL_REMOTE && s->yourself && !s->peer;
+        return s && s->state == CALL_REMOTE && (s->yourself || s->silent) && !s->peer;
 }
 
 static inline bool capnp_i_promise_is_remote(const struct promise *p)
@@ -767,6 +767,9 @@ struct capnp_rpc {
         bool calls_over;       /* … and has, of calls */
         /* tables */
         struct slots questions;       /* struct call */
+        struct capnp_i_map silent;    /* … of which no Return is wanted */
+        uint32_t silent_ids;          /* so many of these there have been */
+        bool loud;                    /* the peer returns them, too: no more of them */
         struct slots exports;         /* struct export */
         struct slots embargoes;       /* struct promise, NULL: nobody waits any more */
         struct capnp_i_ids answers;   /* struct call */
@@ -803,6 +806,8 @@ struct capnp_rpc {
 };
 
 #define NO_ID UINT32_MAX
+/* From here on are the ids of questions of which no Return is wanted. */
+#define SILENT_ID (UINT32_C(1) << 31)
 
 /* The longest reason of a call's exception, with its NUL. */
 enum { REASON_BYTES = 4097 };
@@ -857,6 +862,15 @@ static inline struct call *capnp_i_table_question(const capnp_rpc *r, uint32_t i
         struct slot *s = capnp_i_slots_get(&r->questions, id);
 
         return s ? s->p : NULL;
+}
+
+/* The same of one without a Return. false: there has never been one with this id; *ret_c may be
+ * NULL when there has. */
+bool capnp_i_table_silent(const capnp_rpc *r, uint32_t id, struct call **ret_c);
+/* Whether no Return will come for c, which was sent: none is wanted by our own program. */
+static inline bool capnp_i_call_is_silent(const struct call *c)
+{
+        return c->silent && !c->peer && c->state == CALL_REMOTE;
 }
 
 /* Nothing is owed for it any more. What a peer has asked for it pays for until it has its answer.

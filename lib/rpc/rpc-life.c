@@ -45,6 +45,26 @@ static void rpc_close_questions(capnp_rpc *r)
         capnp_i_slots_deinit(&r->questions);
 }
 
+/* What fails lets go of others: all are held until all have been told. */
+static void rpc_close_silent(capnp_rpc *r)
+{
+        struct capnp_i_map silent = r->silent;
+        uint32_t pos = 0;
+        struct call *c;
+
+        r->silent = (struct capnp_i_map){0};
+        while ((c = capnp_i_map_next(&silent, &pos, NULL)))
+                capnp_i_call_ref(c);
+
+        pos = 0;
+        while ((c = capnp_i_map_next(&silent, &pos, NULL))) {
+                c->finish_sent = c->returned = true;
+                capnp_i_call_fail(c, r->why->kind, r->why->reason);
+                capnp_i_call_unref(c);
+        }
+        capnp_i_map_deinit(&silent);
+}
+
 static void rpc_close_answers(capnp_rpc *r)
 {
         struct capnp_i_ids answers = r->answers;
@@ -100,6 +120,7 @@ static void rpc_close_calls(capnp_rpc *r)
 {
         rpc_close_embargoes(r);
         rpc_close_questions(r);
+        rpc_close_silent(r);
         rpc_close_answers(r);
 }
 
@@ -243,7 +264,7 @@ int capnp_rpc_bootstrap(capnp_rpc *r, capnp_cap **ret_c)
 void capnp_rpc_count(const capnp_rpc *r, struct capnp_rpc_counts *ret_n)
 {
         *ret_n = (struct capnp_rpc_counts){
-                .questions = r->questions.live,
+                .questions = r->questions.live + r->silent.used,
                 .answers = r->answers.used,
                 .exports = r->exports.live,
                 .imports = r->imports.used,

@@ -12,7 +12,8 @@
  * become what is narrow, and nobody would ask about it there. They wait until it is known. So does
  * what comes behind them on the same reference, also when the last note has gone meanwhile: the
  * membrane holds calls until it is out of use, for while one waits it is not. A result that a peer
- * keeps for itself is never known: it may be anything, and so is taken for narrow.
+ * keeps for itself, or of a call without a Return, is never known: it may be anything, and so is
+ * taken for narrow.
  */
 #include "rpc-internal.h"
 

@@ -13,8 +13,9 @@
  * calls go there, back to us, and there once more.
  *
  * One kind stays what it is: a result of a call that was passed on to the peer whose call it came
- * from, which keeps it (sendResultsTo.yourself). That is all that will be said, so who is told of
- * promises is told this, and who waits for what one is goes on with it.
+ * from, which keeps it (sendResultsTo.yourself), or of a call without a Return
+ * (onlyPromisePipeline). That is all that will be said, so who is told of promises is told this,
+ * and who waits for what one is goes on with it.
  *
  * Settled to R means R for ever.
  */

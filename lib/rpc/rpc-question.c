@@ -352,21 +352,41 @@ void capnp_question_detach(capnp_question *q)
         capnp_question_free(q);
 }
 
-capnp_question *capnp_question_free(capnp_question *q)
+static void question_drop_peeks(struct call *c)
 {
-        struct call *c = question_call(q);
         struct peek *k;
 
-        if (!c)
-                return NULL;
-
-        c->on_done = NULL;
         while ((k = c->peeks)) {
                 c->peeks = k->next;
                 capnp_cap_unref(k->cap);
                 question_free_peek(c, k);
         }
+}
 
+void capnp_question_pipeline(capnp_question *q)
+{
+        struct call *c = question_call(q);
+
+        if (!c)
+                return;
+
+        question_drop_peeks(c);
+        if (c->state == CALL_NEW && c->callers > 1) {
+                c->silent = true;
+                capnp_question_send(q, NULL, NULL);
+        }
+        capnp_question_free(q);
+}
+
+capnp_question *capnp_question_free(capnp_question *q)
+{
+        struct call *c = question_call(q);
+
+        if (!c)
+                return NULL;
+
+        c->on_done = NULL;
+        question_drop_peeks(c);
         if (c->state == CALL_NEW && !c->done && !(c->due & DUE_SEND))
                 capnp_i_call_fail(c, CAPNP_FAILED, "the call was never sent");
         capnp_i_call_drop_caller(c);

@@ -148,6 +148,7 @@ void capnp_i_call_cancel_remote(struct call *c)
         if (!c->finish_sent) { /* on a closed connection, out of the table all the same */
                 c->finish_sent = true;
                 capnp_i_send_finish(c->out, c->out_id, true, c->workaround);
+                c->returned |= capnp_i_call_is_silent(c);
                 if (c->returned)
                         capnp_i_table_question_drop(c->out, c->out_id);
                 else

@@ -258,6 +258,7 @@ static void call_fields(struct call *c, rpc_call_builder b)
         rpc_call_set_interface_id(b, c->iface);
         rpc_call_set_method_id(b, c->method);
         rpc_call_set_no_promise_pipelining(b, c->unpiped);
+        rpc_call_set_only_promise_pipeline(b, c->silent && !c->peer);
         /* A peer that wants us to keep the results says nothing about who gives them to us. */
         if (c->yourself && !c->peer)
                 rpc_call_send_results_to_set_yourself(rpc_call_build_send_results_to(b));

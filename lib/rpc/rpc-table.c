@@ -89,12 +89,65 @@ void capnp_i_slots_deinit(struct slots *s)
 
 /* ---- questions ------------------------------------------------------------------------------ */
 
+/* Whether somebody is to be told what a result is: c has waited, and it was a promise of ours. */
+static bool table_is_awaited(const struct call *c)
+{
+        const struct capnp_i_list *l;
+
+        for (l = c->pipes.list.next; l != &c->pipes.list; l = l->next) {
+                const struct promise *p = CAPNP_I_OF(l, const struct promise, source_link);
+
+                if (!capnp_i_list_empty(&p->watchers) || !capnp_i_list_empty(&p->waits))
+                        return true;
+        }
+
+        return false;
+}
+
+/*
+ * Whether c can do without a Return. One that gives back references among the parameters has to
+ * find them, and what passes a membrane is told to that when it ends.
+ */
+static bool table_is_silent(const capnp_rpc *r, const struct call *c)
+{
+        return !c->param_ids.n && !c->crossings && !r->loud && r->silent_ids < SILENT_ID &&
+               !table_is_awaited(c);
+}
+
+/*
+ * Who does not know that no Return is wanted sends one, at any time, also when the question is over
+ * by then. So none of these ids is used twice.
+ */
+static int table_silent_new(capnp_rpc *r, struct call *c, uint32_t *ret_id)
+{
+        if (capnp_i_map_reserve(&r->silent))
+                return -ENOMEM;
+
+        *ret_id = SILENT_ID + r->silent_ids++;
+        capnp_i_map_put(&r->silent, *ret_id, c);
+        return 0;
+}
+
 int capnp_i_table_question_new(capnp_rpc *r, struct call *c, uint32_t *ret_id)
 {
+        int k;
+
         if (r->held_for[FOR_RETURN] > r->limits.held_bytes)
                 return -EBUSY;
 
-        return slots_new(&r->questions, c, ret_id);
+        if (c->silent && !c->peer)
+                c->silent = table_is_silent(r, c);
+        k = c->silent && !c->peer ? table_silent_new(r, c, ret_id)
+                                  : slots_new(&r->questions, c, ret_id);
+        if (r->silent.used && r->questions.live + r->silent.used > r->questions.most)
+                r->questions.most = r->questions.live + r->silent.used;
+        return k;
+}
+
+bool capnp_i_table_silent(const capnp_rpc *r, uint32_t id, struct call **ret_c)
+{
+        *ret_c = capnp_i_map_get(&r->silent, id);
+        return id >= SILENT_ID && id - SILENT_ID < r->silent_ids;
 }
 
 void capnp_i_table_question_take(capnp_rpc *r, uint32_t id)
@@ -109,6 +162,12 @@ void capnp_i_table_question_take(capnp_rpc *r, uint32_t id)
 
 void capnp_i_table_question_drop(capnp_rpc *r, uint32_t id)
 {
+        if (id >= SILENT_ID) {
+                (void)capnp_i_map_take(&r->silent, id);
+                capnp_i_rpc_check_idle(r);
+                return;
+        }
+
         if (!capnp_i_slots_get(&r->questions, id))
                 return;
 
@@ -281,5 +340,3 @@ void capnp_i_table_embargo_forget(capnp_rpc *r, uint32_t id)
         if (s)
                 s->p = NULL;
 }
-
-/* ---- the end -------------------------------------------------------------------------------- */

@@ -11,19 +11,42 @@
 
 #include "model.h"
 
-enum { MODEL_MAGIC = 0x13579bdf };
+enum { MODEL_MAGIC = 0x13579bdf, LONG_SLOT = MODEL_SLOTS };
 
 static const uint16_t PATH[MODEL_SLOTS][2] = {{0, 0}, {1, 0}, {2, 0}};
 static const unsigned PATH_LEN[MODEL_SLOTS] = {1, 1, 2};
 
 /* ---- payloads ------------------------------------------------------------------------------- */
 
-capnp_builder payload_init(capnp_abuilder a, uint32_t serial)
+enum model_shape payload_shape(const struct model_act *act)
 {
-        capnp_builder b = capnp_abuilder_init_struct(a, 2, MODEL_SLOTS);
+        return (enum model_shape)(act->how >> 12 & 3);
+}
+
+/* The pattern differs from call to call, and from word to word. */
+static uint8_t payload_pattern(uint32_t serial, uint32_t i)
+{
+        return (uint8_t)(serial + i / 8 + i);
+}
+
+static void payload_fill(capnp_builder b, uint32_t serial)
+{
+        uint8_t *p = capnp_abuilder_init_data(capnp_builder_any(b, LONG_SLOT), LONG_BYTES);
+
+        for (uint32_t i = 0; p && i < LONG_BYTES; i++)
+                p[i] = payload_pattern(serial, i);
+}
+
+capnp_builder payload_init(capnp_abuilder a, uint32_t serial, enum model_shape shape)
+{
+        capnp_builder b =
+                capnp_abuilder_init_struct(a, 2, payload_has_slots(shape) ? MODEL_SLOTS + 1 : 0);
 
         capnp_builder_set_u32(b, 0, serial, 0);
+        capnp_builder_set_u32(b, 4, shape, 0);
         capnp_builder_set_u32(b, 8, MODEL_MAGIC, 0);
+        if (shape == SHAPE_LONG)
+                payload_fill(b, serial);
         return b;
 }
 
@@ -48,10 +71,17 @@ capnp_cap *payload_peek(capnp_reader r, unsigned slot)
 
 uint32_t payload_serial(struct world *w, capnp_reader r)
 {
-        if (capnp_reader_u32(r, 8, 0) != MODEL_MAGIC)
-                model_fail(w, "a payload was damaged");
+        uint32_t serial = capnp_reader_u32(r, 0, 0);
+        bool is_long = capnp_reader_u32(r, 4, 0) == SHAPE_LONG;
+        capnp_data d = capnp_any_data(capnp_reader_any(r, LONG_SLOT), (capnp_data){0});
 
-        return capnp_reader_u32(r, 0, 0);
+        if (capnp_reader_u32(r, 8, 0) != MODEL_MAGIC || d.len != (is_long ? LONG_BYTES : 0))
+                model_fail(w, "a payload was damaged");
+        for (uint32_t i = 0; i < d.len; i++)
+                if (d.p[i] != payload_pattern(serial, i))
+                        model_fail(w, "the payload of call %u was damaged at byte %u", serial, i);
+
+        return serial;
 }
 
 /* ---- what may become of a call -------------------------------------------------------------- */
@@ -109,7 +139,10 @@ static void outcome_returned(struct call *c, const struct call *last)
 
         if (last->end != END_RETURN)
                 model_fail(w, "call %u returned, and nobody returned it", c->serial);
-        if (payload_serial(w, capnp_question_response(c->q)) != last->serial)
+        if (last->empty)
+                model_check(w,
+                            capnp_any_what(capnp_question_response_any(c->q)) == CAPNP_WHAT_NULL);
+        else if (payload_serial(w, capnp_question_response(c->q)) != last->serial)
                 model_fail(w, "call %u has the results of another call", c->serial);
         for (unsigned i = 0; i < MODEL_SLOTS; i++) {
                 capnp_cap *cap = capnp_question_cap_peek(c->q, PATH[i], PATH_LEN[i]);
@@ -226,9 +259,10 @@ static void call_send(struct call *c)
 
 static void call_args(struct world *w, struct call *c, const struct model_act *act)
 {
-        capnp_builder b = payload_init(capnp_question_params_any(c->q), c->serial);
+        enum model_shape shape = payload_shape(act);
+        capnp_builder b = payload_init(capnp_question_params_any(c->q), c->serial, shape);
 
-        for (unsigned i = 0; i < MODEL_SLOTS; i++) {
+        for (unsigned i = 0; payload_has_slots(shape) && i < MODEL_SLOTS; i++) {
                 struct ref *r = act->with[i] ? list_find(&w->refs, act->with[i]) : NULL;
 
                 if (!r || r->vat != c->vat || r->unsent)
@@ -236,6 +270,22 @@ static void call_args(struct world *w, struct call *c, const struct model_act *a
                 payload_put(b, i, r->cap);
                 c->args[i] = r->node;
         }
+}
+
+/* One of which nothing is wanted but a result to call; without one, it is not sent. */
+static void call_pipe(struct call *c, unsigned slot)
+{
+        capnp_cap *cap = slot < MODEL_SLOTS
+                                 ? capnp_question_cap_peek(c->q, PATH[slot], PATH_LEN[slot])
+                                 : NULL;
+
+        if (cap) {
+                call_mark_sent(c);
+                ref_new(c->w, c->vat, capnp_cap_ref(cap), c->slots[slot], c->slots[slot]->first);
+        }
+        c->freed = c->piped = true;
+        capnp_question_pipeline(c->q);
+        c->q = NULL;
 }
 
 bool call_stream_goes_on(const struct call *s)
@@ -282,6 +332,10 @@ void act_call(struct world *w, const struct model_act *act)
                 c->detached = true;
                 capnp_question_detach(c->q);
                 c->q = NULL;
+                return;
+        }
+        if (act->how & CALL_PIPE) {
+                call_pipe(c, act->how >> 6 & 3);
                 return;
         }
         list_add(&w->questions, c);

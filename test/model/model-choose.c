@@ -53,6 +53,15 @@ static uint32_t choose_arg(struct world *w, uint32_t vat, struct source *s)
         return source_pick(s, 8) ? choose_of(&w->refs, vat, s) : WITH_NULL;
 }
 
+/* As it stands in model_act.how. */
+static uint32_t choose_shape(struct source *s)
+{
+        static const uint8_t SHAPES[] = {SHAPE_USUAL, SHAPE_USUAL, SHAPE_USUAL, SHAPE_USUAL,
+                                         SHAPE_FLAT,  SHAPE_FLAT,  SHAPE_NONE,  SHAPE_LONG};
+
+        return (uint32_t)SHAPES[source_pick(s, sizeof(SHAPES))] << 12;
+}
+
 /* What a handler does, with the references of its vat and the arguments of its call. */
 static void choose_verdict(struct world *w, struct source *s, struct model_act *act)
 {
@@ -72,6 +81,7 @@ static void choose_verdict(struct world *w, struct source *s, struct model_act *
                 act->how |= HOW_STREAM;
         if (count_of(&w->refs, act->vat) < MOST_REFS)
                 act->how |= source_pick(s, 8) << 8;
+        act->how |= choose_shape(s);
         for (uint32_t i = 0; i < n && i < 3; i++)
                 act->with[i] = source_pick(s, 3) ? choose_arg(w, act->vat, s)
                                                  : WITH_ARG + source_pick(s, MODEL_SLOTS);
@@ -91,9 +101,11 @@ static void choose_call(struct world *w, struct source *s, struct model_act *act
                 act->how = CALL_STREAM;
         if (w->writers && style > 1 && style < 6)
                 act->how = CALL_STREAM | CALL_READY;
+        if (style == 6)
+                act->how = CALL_PIPE | source_pick(s, 4) << 6;
         if (style > 9)
                 act->how = CALL_FREE;
-        act->how |= source_pick(s, w->membraned ? 16 : METHOD_REFUSED) << 8;
+        act->how |= source_pick(s, w->membraned ? 16 : METHOD_REFUSED) << 8 | choose_shape(s);
         for (uint32_t i = 0; i < n && i < 3; i++)
                 act->with[i] = choose_arg(w, act->vat, s);
 }

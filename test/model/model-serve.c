@@ -40,22 +40,29 @@ static struct pick pick_find(struct world *w, struct call *c, capnp_answer *a, u
 static int serve_return(struct world *w, struct call *c, capnp_answer *a,
                         const struct model_act *act)
 {
-        capnp_builder b = payload_init(capnp_answer_results_any(a), c->serial);
+        enum model_shape shape = act ? payload_shape(act) : SHAPE_USUAL;
+        bool slots = payload_has_slots(shape);
         struct pick p[MODEL_SLOTS];
+        capnp_builder b = {0};
+
+        c->empty = shape == SHAPE_NONE;
+        if (!c->empty)
+                b = payload_init(capnp_answer_results_any(a), c->serial, shape);
 
         /*
          * What waits for this very call to end would wait for ever, or be a ring over several vats:
          * so all are looked at before any is decided.
          */
         for (unsigned i = 0; i < MODEL_SLOTS; i++) {
-                p[i] = pick_find(w, c, a, act ? act->with[i] : WITH_NULL);
+                p[i] = pick_find(w, c, a, act && slots ? act->with[i] : WITH_NULL);
                 if (p[i].node && node_waits(p[i].node, c->slots[i]))
                         p[i] = (struct pick){0};
         }
 
         c->end = END_RETURN;
         for (unsigned i = 0; i < MODEL_SLOTS; i++) {
-                payload_put(b, i, p[i].cap);
+                if (slots)
+                        payload_put(b, i, p[i].cap);
                 node_decide(c->slots[i], p[i].node);
                 if (!p[i].cap)
                         c->nulls |= 1u << i;
@@ -79,7 +86,7 @@ static int serve_fail(struct call *c, capnp_answer *a, enum capnp_kind kind)
 /* Returns the new promise in slot 0. */
 static int serve_promise(struct world *w, struct call *c, capnp_answer *a)
 {
-        capnp_builder b = payload_init(capnp_answer_results_any(a), c->serial);
+        capnp_builder b = payload_init(capnp_answer_results_any(a), c->serial, SHAPE_USUAL);
         capnp_cap *cap;
         struct promise *p = promise_new(w, c->server, &cap);
 
@@ -99,6 +106,7 @@ static int serve_promise(struct world *w, struct call *c, capnp_answer *a)
 static int serve_tail(struct world *w, struct call *c, capnp_answer *a, const struct model_act *act)
 {
         struct pick target = pick_find(w, c, a, act->with[0]);
+        enum model_shape shape;
         capnp_question *q;
         capnp_builder b;
         struct call *t;
@@ -117,8 +125,9 @@ static int serve_tail(struct world *w, struct call *c, capnp_answer *a, const st
         if (!q)
                 return serve_return(w, c, a, NULL);
 
-        b = payload_init(capnp_question_params_any(q), t->serial);
-        for (unsigned i = 0; i < 2; i++) {
+        shape = payload_shape(act);
+        b = payload_init(capnp_question_params_any(q), t->serial, shape);
+        for (unsigned i = 0; payload_has_slots(shape) && i < 2; i++) {
                 struct pick arg = pick_find(w, c, a, act->with[i + 1]);
 
                 payload_put(b, i, arg.cap);

@@ -57,21 +57,34 @@ enum model_kind {
         ACT_KINDS
 };
 
-/* Bits of model_act.how of an ACT_CALL. The method is in bits 8 to 11. */
+/* Bits of model_act.how of an ACT_CALL. The method is in bits 8 to 11, enum model_shape in 12, 13.
+ */
 enum model_call_how {
         CALL_UNSENT = 1,
         CALL_STREAM = 2,
         CALL_DETACH = 4,
         CALL_FREE = 8,
         CALL_READY = 16, /* with CALL_STREAM: its writer waits for room */
+        CALL_PIPE = 32,  /* for what is called on a result alone: in which slot, in bits 6 and 7 */
 };
 
 /* What a handler does: bits 0 to 3 of how. Bits 4, 5: exception kind. Bit 6: the call is a stream
- * call, unless the verdict is a tail call. Bits 8 to 10: arguments to hold. with: results; for a
- * tail call, its target and its arguments. */
+ * call, unless the verdict is a tail call. Bits 8 to 10: arguments to hold. Bits 12, 13: what the
+ * results, or the tail call's parameters, look like. with: results; for a tail call, its target and
+ * its arguments. */
 enum model_verdict { VERDICT_RETURN, VERDICT_FAIL, VERDICT_KEEP, VERDICT_TAIL, VERDICT_PROMISE };
 
 enum { HOW_STREAM = 1 << 6 };
+
+/* What a payload looks like. The way it takes through the core depends on it. */
+enum model_shape {
+        SHAPE_USUAL,
+        SHAPE_FLAT, /* no pointers, so no references */
+        SHAPE_LONG, /* and a pattern of LONG_BYTES */
+        SHAPE_NONE, /* results that nobody has filled in; of parameters, as SHAPE_FLAT */
+};
+
+enum { LONG_BYTES = 6000 };
 
 enum { WRAP_NARROW = 3 };
 enum { METHOD_REFUSED = 7 }; /* no membrane of the model lets it pass */
@@ -140,6 +153,7 @@ struct call {
         uint16_t method;
         bool sent, done, freed, detached, stream, free_in_done;
         bool awaited; /* the library knows whom to tell when it is done */
+        bool piped;   /* nobody is told what its results are */
         bool waits;   /* its writer is to be called back */
         struct node *args[MODEL_SLOTS];
         struct node *slots[MODEL_SLOTS];
@@ -150,6 +164,7 @@ struct call {
         enum call_end end;
         enum capnp_kind kind; /* of END_FAIL */
         unsigned nulls;       /* of END_RETURN: bit set of slots returned as null */
+        bool empty;           /* of END_RETURN: nothing was filled in */
         struct call *tail;    /* of END_TAIL */
         struct call *tail_of; /* the call that ended with this one */
         const void *cap;      /* what it was made on, to be compared only */
@@ -322,8 +337,15 @@ void serve_end(struct world *w, struct kept *k, const struct model_act *act);
 
 /* ---- model-call.c --------------------------------------------------------------------------- */
 
-/* A payload: the call's serial number, and a reference in each of three places. */
-capnp_builder payload_init(capnp_abuilder a, uint32_t serial);
+/* A payload: the call's serial number, and a reference in each of three places, of which a flat one
+ * has none. */
+capnp_builder payload_init(capnp_abuilder a, uint32_t serial, enum model_shape shape);
+enum model_shape payload_shape(const struct model_act *act);
+static inline bool payload_has_slots(enum model_shape shape)
+{
+        return shape == SHAPE_USUAL || shape == SHAPE_LONG;
+}
+
 void payload_put(capnp_builder b, unsigned slot, capnp_cap *c);
 capnp_cap *payload_peek(capnp_reader r, unsigned slot);
 uint32_t payload_serial(struct world *w, capnp_reader r);
