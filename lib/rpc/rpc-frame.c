@@ -6,7 +6,7 @@
  * looks at the envelope. A frame we receive owns a copy of its bytes: a call that is kept for an
  * hour must not pin a receive buffer.
  */
-#include "rpc-internal.h"
+#include "rpc-vat.h"
 
 #include <assert.h>
 #include <errno.h>

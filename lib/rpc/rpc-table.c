@@ -5,7 +5,8 @@
  * chooses (answers, imports) are any u32 (base-ids.h; a map): their number is bounded, not their
  * value.
  */
-#include "rpc-internal.h"
+#include "rpc-message.h"
+#include "rpc-stream.h"
 
 #include <errno.h>
 #include <stdlib.h>
