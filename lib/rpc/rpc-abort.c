@@ -1,5 +1,5 @@
 /* Ending a connection, and telling the peer why, as far as it can be told. */
-#include "rpc-internal.h"
+#include "rpc-conn.h"
 
 #include <errno.h>
 #include <stdarg.h>

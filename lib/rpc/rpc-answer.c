@@ -2,7 +2,8 @@
  * The callee's face of a call. Exactly one ending verb (return, fail, tail) takes the answer, from
  * the handler or later; until then its parameters stay readable, whatever the caller does.
  */
-#include "rpc-internal.h"
+#include "rpc-message.h"
+#include "rpc-stream.h"
 
 #include <errno.h>
 #include <stdarg.h>

@@ -1,5 +1,5 @@
 /* Broken references: every call on one fails with what it is broken with. */
-#include "rpc-internal.h"
+#include "rpc-cap.h"
 
 #include <stdlib.h>
 

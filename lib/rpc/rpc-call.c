@@ -25,7 +25,7 @@
  * never say otherwise, and their programs drop what they have sent. Such a call waits on, is
  * delivered in its turn, and only then is whoever serves it told.
  */
-#include "rpc-internal.h"
+#include "rpc-conn.h"
 
 #include <errno.h>
 #include <stdlib.h>

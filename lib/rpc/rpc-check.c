@@ -4,7 +4,7 @@
  * capnp_rpc_check() walks everything and is for tests. A fuzzer that calls it after every act finds
  * the act that broke a table, not the crash a thousand acts later.
  */
-#include "rpc-internal.h"
+#include "rpc-conn.h"
 
 #include <errno.h>
 #include <stdio.h>

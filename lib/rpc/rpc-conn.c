@@ -6,7 +6,7 @@
  * A connection ends once. capnp_i_rpc_shut() marks it and queues the event that empties its tables
  * (rpc-life.c), so anybody may end it in the middle of anything.
  */
-#include "rpc-internal.h"
+#include "rpc-conn.h"
 
 #include <stdlib.h>
 

@@ -1,5 +1,5 @@
 /* Capability tables of payloads that came: where ids become references. */
-#include "rpc-internal.h"
+#include "rpc-message.h"
 
 #include <errno.h>
 

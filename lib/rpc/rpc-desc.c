@@ -2,7 +2,7 @@
  * Capability tables of payloads: where references become ids and ids become references. (The
  * targets of messages, which name one thing each, are read where the message is.)
  */
-#include "rpc-internal.h"
+#include "rpc-message.h"
 
 #include <errno.h>
 #include <fcntl.h>

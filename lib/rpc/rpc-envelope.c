@@ -6,7 +6,7 @@
  * (schema/capnp/rpc.capnp): each envelope is built once for a vat, by the accessors that are made
  * of that, and copied from then on. So no pointer and no offset of a message is written by hand.
  */
-#include "rpc-internal.h"
+#include "rpc-frame.h"
 
 #include <assert.h>
 

@@ -7,7 +7,7 @@
  * Order in the queue is order of cause, which is half of E-order: two calls on one object of ours
  * are two events.
  */
-#include "rpc-internal.h"
+#include "rpc-cap.h"
 
 #include <stdlib.h>
 

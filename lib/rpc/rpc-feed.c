@@ -14,7 +14,7 @@
  *
  * Feeding stops behind the last call of a turn (rpc-turn.c). What is left is kept as it came.
  */
-#include "rpc-internal.h"
+#include "rpc-message.h"
 
 #include <errno.h>
 #include <limits.h>

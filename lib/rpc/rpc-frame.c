@@ -7,7 +7,7 @@
  * not pin a receive buffer. A short one is a copy of what is there; a long one that comes in pieces
  * is built around them, in the block that they were read to.
  */
-#include "rpc-internal.h"
+#include "rpc-vat.h"
 
 #include <assert.h>
 #include <errno.h>

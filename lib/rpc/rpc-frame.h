@@ -150,6 +150,7 @@ static inline bool capnp_i_frame_body(struct frame *f, struct body *ret_b)
         return true;
 }
 
+#define NO_ID UINT32_MAX
 /* The index that the capability pointer at a path holds; NO_ID when there is none. */
 uint32_t capnp_i_frame_cap_index(struct frame *f, const uint16_t *path, uint16_t n);
 

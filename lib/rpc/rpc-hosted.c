@@ -5,7 +5,7 @@
  * interface, unless the program has one function for all (dispatch). When the last reference goes,
  * `gone` is an event too: no code of the application runs in the middle of something else.
  */
-#include "rpc-internal.h"
+#include "rpc-stream.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -4,7 +4,8 @@
  * It ends once, by a mark (rpc-conn.c). What hangs on it goes by an event of its own, of calls
  * first; nothing is torn down in the middle of something else.
  */
-#include "rpc-internal.h"
+#include "rpc-message.h"
+#include "rpc-stream.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -22,7 +22,7 @@
  * led to, whoever still holds it, and peers that were promised something are told. Only what has
  * turned out to be the holder's own and needs no wrapper stays what it is.
  */
-#include "rpc-internal.h"
+#include "rpc-membrane.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -5,7 +5,7 @@
  * It is made once and shared by all that fail with it. What is too much is left out, because an
  * exception that says less is better than none; the same goes for memory.
  */
-#include "rpc-internal.h"
+#include "rpc-cap.h"
 
 #include <stdlib.h>
 

@@ -15,7 +15,7 @@
  * keeps for itself, or of a call without a Return, is never known: it may be anything, and so is
  * taken for narrow.
  */
-#include "rpc-internal.h"
+#include "rpc-membrane.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -10,7 +10,7 @@
  * reason to stop reading (doc/design/limits.md). If our own calls were one, two vats with much to
  * say to each other would both stop, and neither would ever read again.
  */
-#include "rpc-internal.h"
+#include "rpc-conn.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -6,7 +6,7 @@
  * constant is read: there is nothing in them that leads anywhere, so there are no bounds, no depth
  * and no budget to hold. Whoever needs more has a frame made of them.
  */
-#include "rpc-internal.h"
+#include "rpc-conn.h"
 
 void capnp_i_own_wipe(struct call *c)
 {

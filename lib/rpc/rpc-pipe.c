@@ -5,7 +5,7 @@
  * it likes, so that from some number on they are found by a hash: what a message costs may not grow
  * with what came before it. A hash is seeded with the address of its set, which no peer knows.
  */
-#include "rpc-internal.h"
+#include "rpc-promise.h"
 
 #include <errno.h>
 #include <stdlib.h>

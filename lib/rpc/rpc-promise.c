@@ -19,7 +19,8 @@
  *
  * Settled to R means R for ever.
  */
-#include "rpc-internal.h"
+#include "rpc-membrane.h"
+#include "rpc-message.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -2,7 +2,7 @@
  * The caller's face of a call. A question keeps its first error (no memory at all is the NULL
  * question), so a program can begin five calls, fill them in and wait for the last, and check once.
  */
-#include "rpc-internal.h"
+#include "rpc-stream.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -8,9 +8,10 @@
  * rpc-recycle-sanitized.c takes this file's place in builds that watch memory: there a block that
  * was given back must not be used again.
  */
-#include "rpc-internal.h"
+#include "rpc-recycle.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 enum { RECYCLE_MAX = 256 };
 

@@ -12,7 +12,7 @@
  * own limits are about what we look at. A payload may point into its envelope, so what a policy has
  * looked into is copied, with what it has seen there.
  */
-#include "rpc-internal.h"
+#include "rpc-frame.h"
 
 /* A payload is long from so many bytes on; and of so many segments at most, so that one more is
  * none too many for anybody. */

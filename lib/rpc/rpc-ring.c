@@ -14,7 +14,7 @@
  *
  * A promise under embargo counts as a root: it is asked about again when the embargo is lifted.
  */
-#include "rpc-internal.h"
+#include "rpc-call.h"
 
 /* The promise of our own that p waits for; NULL: it is somebody else's to decide. */
 static struct promise *ring_up(const struct promise *p)

@@ -5,7 +5,8 @@
  * words each. Memory that runs out here leaves the peer's tables and ours in disagreement, so it
  * ends the connection, except where the message answers a call: then that call fails.
  */
-#include "rpc-internal.h"
+#include "rpc-membrane.h"
+#include "rpc-message.h"
 
 #include <errno.h>
 #include <stdlib.h>

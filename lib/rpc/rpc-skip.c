@@ -15,7 +15,7 @@
  * Three pointers of at most three words each, a tag and an id or the reason's pointer: the work is
  * bounded, whatever the message says.
  */
-#include "rpc-internal.h"
+#include "rpc-message.h"
 
 #include "wire.h"
 

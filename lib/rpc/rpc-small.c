@@ -1,5 +1,5 @@
 /* Finish and Release, of which there are as many as calls and references: a few words each. */
-#include "rpc-internal.h"
+#include "rpc-message.h"
 
 /* Begins one of a few words, that begins as this. NULL: there is nobody to send it to. */
 static uint64_t *small_begin(capnp_rpc *r, const uint64_t envelope[SMALL_WORDS])

@@ -10,7 +10,8 @@
  * the reference, whoever asks and however often: all that waits, and all that comes, fails with the
  * exception of the first stream call that failed. Other references to the same object go on.
  */
-#include "rpc-internal.h"
+#include "rpc-stream.h"
+#include "rpc-conn.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -5,7 +5,8 @@
  * chooses (answers, imports) are any u32 (base-ids.h; a map): their number is bounded, not their
  * value.
  */
-#include "rpc-internal.h"
+#include "rpc-message.h"
+#include "rpc-stream.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -340,5 +341,3 @@ void capnp_i_table_embargo_forget(capnp_rpc *r, uint32_t id)
         if (s)
                 s->p = NULL;
 }
-
-/* ---- the end -------------------------------------------------------------------------------- */

@@ -12,7 +12,7 @@
  *
  * The core reads no clock: whoever moves its bytes says what time it is.
  */
-#include "rpc-internal.h"
+#include "rpc-conn.h"
 
 /* Of the bucket, a call; a second has as many milliseconds. */
 enum { ONE_CALL = 1000 };

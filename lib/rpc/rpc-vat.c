@@ -4,7 +4,7 @@
  * The struct outlives capnp_vat_free() for as long as references point to it, so that dropping one
  * late is harmless.
  */
-#include "rpc-internal.h"
+#include "rpc-conn.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -6,7 +6,7 @@
  * part of it, because a promise is settled only when the last call before has arrived; and that
  * event comes behind those of the calls that waited.
  */
-#include "rpc-internal.h"
+#include "rpc-promise.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -2,7 +2,7 @@
  * Wrappers: what a reference is on the other side of a membrane. Calls on one cross it
  * (rpc-membrane.c), and a revocation breaks all of them at once.
  */
-#include "rpc-internal.h"
+#include "rpc-membrane.h"
 
 #include <errno.h>
 #include <stdlib.h>

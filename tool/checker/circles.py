@@ -14,9 +14,6 @@ from collections import namedtuple
 
 Arrow = namedtuple("Arrow", "path function")
 
-# Folders that have circles yet. The list may only become shorter; `--circles` prints what is in them.
-KNOTTED = ("lib/rpc",)
-
 
 def objects(project, build):
     """{folder: {source: its object file}}"""
@@ -97,11 +94,9 @@ def line_of(root, arrow):
     return 1
 
 
-def check(project, build, everywhere=False):
+def check(project, build):
     """Faults: (path, line, message)."""
-    for folder, sources in sorted(objects(project, build).items()):
-        if not everywhere and folder in KNOTTED:
-            continue
+    for _, sources in sorted(objects(project, build).items()):
         graph = arrows(sources)
         for circle in circles(graph):
             steps = [graph[a][b] for a, b in zip(circle, circle[1:])]
