@@ -3,7 +3,8 @@
 A source file is a node. A function that its object file asks for, and that another of the folder has, is an arrow: what
 a macro or an inline function of a header calls counts for who uses it, a static function of the same name does not. A
 call through a table or a pointer is no arrow, for the caller does not know who is called; to put another file's
-function into a table is one. What is not built is not judged.
+function into a table is one. What is not built is not judged, nor the pieces of what is compiled once more as one
+(-flto), in which nothing is called yet.
 """
 
 import json
@@ -24,7 +25,7 @@ def objects(project, build):
     for c in commands:
         path = os.path.relpath(os.path.join(c["directory"], c["file"]), project.root)
         object_file = os.path.join(c["directory"], c["output"])
-        if path in wanted and os.path.exists(object_file):
+        if path in wanted and "-flto" not in c["command"].split() and os.path.exists(object_file):
             found.setdefault(os.path.dirname(path), {}).setdefault(path, object_file)
     return found
 
