@@ -56,7 +56,7 @@ static inline void call_zero(struct call *c)
         memset(p + PIECES * PIECE, 0, CALL_REST - PIECES * PIECE);
 }
 
-struct call *capnp_i_call_new(capnp_vat *v, const struct caller *caller)
+struct call *capnp_i_call_make(capnp_vat *v)
 {
         struct call *c = capnp_i_recycle_get(&v->pools[POOL_CALLS]);
 
@@ -70,7 +70,6 @@ struct call *capnp_i_call_new(capnp_vat *v, const struct caller *caller)
 
         call_zero(c);
         c->vat = capnp_i_vat_ref(v);
-        c->caller = caller;
         c->refs = 1;
         c->callers = 1;
         return c;

@@ -154,7 +154,17 @@ static inline bool capnp_i_promise_is_remote(const struct promise *p)
         return p->wire.rpc || (p->source && p->source->state == CALL_REMOTE);
 }
 
-struct call *capnp_i_call_new(capnp_vat *v, const struct caller *caller);
+/* One that nobody has made yet. */
+struct call *capnp_i_call_make(capnp_vat *v);
+static inline struct call *capnp_i_call_new(capnp_vat *v, const struct caller *caller)
+{
+        struct call *c = capnp_i_call_make(v);
+
+        if (c)
+                c->caller = caller;
+        return c;
+}
+
 void capnp_i_call_last(struct call *c);
 static inline struct call *capnp_i_call_ref(struct call *c)
 {

@@ -4,7 +4,7 @@
  *
  * One that is a promise over there is a promise here (rpc-promise.c), with the same entry.
  */
-#include "rpc-conn.h"
+#include "rpc-message.h"
 
 #include <stdlib.h>
 

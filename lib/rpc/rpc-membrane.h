@@ -56,8 +56,20 @@ capnp_cap *capnp_i_membrane_cross(capnp_membrane *m, capnp_cap *c, bool inward);
 /* Whether a call may go through w; then it has crossed, but for references to its results. false:
  * it has an exception, and is to return. */
 bool capnp_i_membrane_pass(struct wrap *w, struct call *c);
-/* The same, with those. false: it has returned. */
-bool capnp_i_wrap_pass(struct wrap *w, struct call *c);
+void capnp_i_wrap_cross_pipes(struct wrap *w, struct call *c);
+/* Both. false: it has returned. */
+static inline bool capnp_i_wrap_pass(struct wrap *w, struct call *c)
+{
+        if (!capnp_i_membrane_pass(w, c)) {
+                capnp_i_call_return(c);
+                return false;
+        }
+
+        if (c->pipes.n)
+                capnp_i_wrap_cross_pipes(w, c);
+        return true;
+}
+
 /* Whether a call that has crossed toward a promise may go to what that has become. */
 bool capnp_i_membrane_allows(struct call *c, capnp_cap *to, capnp_exception *ret_why);
 /* Whether c may not go on to a promise that a peer decides: nobody would ask about it there. */

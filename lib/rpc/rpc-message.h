@@ -72,8 +72,20 @@ int capnp_i_desc_read_promised(capnp_rpc *r, rpc_promised_answer_reader promised
 void capnp_i_wire_ids_release(capnp_rpc *r, struct wire_ids *ids);
 
 /* rpc-send.c: one message to be sent. Errors break the connection. */
-/* 0; or why it can not be sent. */
+/* 0; or why it can not be sent. The connection is not closed. */
 int capnp_i_send_call(capnp_rpc *r, struct call *c, capnp_cap *target) CAPNP_MUST_USE;
+/* That it could not be sent; or what hangs on its results, or its end, follows it (rpc-promise.c).
+ */
+void capnp_i_promise_sent(struct call *c, capnp_rpc *r, int k);
+/* A call goes to r's peer, with all that comes of it. */
+static inline void capnp_i_promise_send_call(struct call *c, capnp_rpc *r, capnp_cap *target)
+{
+        int k = r->closed ? CAPNP_E_DISCONNECTED : capnp_i_send_call(r, c, target);
+
+        if (k || c->pipes.n || c->canceled)
+                capnp_i_promise_sent(c, r, k);
+}
+
 void capnp_i_send_return(struct call *c);
 /* Why a question or a payload can not be sent, by the error. */
 const char *capnp_i_send_why(int k);

@@ -215,33 +215,21 @@ static void promise_flush_results(struct call *c)
 
 /* ---- calls on one, and its end --------------------------------------------------------------- */
 
-/* It could not be sent; or others hang on it, or it is canceled, now that it has been delivered. */
-__attribute__((noinline)) static void promise_sent(struct call *c, int k)
+void capnp_i_promise_sent(struct call *c, capnp_rpc *r, int k)
 {
         capnp_i_call_ref(c);
-        if (k < 0 || k == CAPNP_E_LIMIT)
-                capnp_i_call_refuse(c, capnp_i_send_why(k));
-        if (k)
+        if (k == CAPNP_E_DISCONNECTED) {
+                capnp_i_call_fail(c, r->why->kind, r->why->reason);
+        } else if (k) {
+                if (k < 0 || k == CAPNP_E_LIMIT)
+                        capnp_i_call_refuse(c, capnp_i_send_why(k));
                 capnp_i_call_fail_error(c, k);
-        else if (c->pipes.n)
+        } else if (c->pipes.n) {
                 promise_flush_results(c);
+        }
         if (c->canceled && c->state == CALL_REMOTE)
                 capnp_i_call_cancel_remote(c);
         capnp_i_call_unref(c);
-}
-
-void capnp_i_promise_send_call(struct call *c, capnp_rpc *r, capnp_cap *target)
-{
-        int k;
-
-        if (r->closed) {
-                capnp_i_call_fail(c, r->why->kind, r->why->reason);
-                return;
-        }
-
-        k = capnp_i_send_call(r, c, target);
-        if (k || c->pipes.n || c->canceled)
-                promise_sent(c, k);
 }
 
 static void promise_queue(struct call *c, struct promise *p)

@@ -96,8 +96,6 @@ void capnp_i_promise_resolved(struct promise *p, capnp_cap *to, bool ours);
 void capnp_i_promise_lift(struct promise *p);
 /* Tells the peers that hold p, or others that hang on it, what it has become for them. */
 void capnp_i_promise_tell(struct promise *p);
-/* A call goes to r's peer, and what hangs on its results follows. */
-void capnp_i_promise_send_call(struct call *c, capnp_rpc *r, capnp_cap *target);
 
 /* Those who waited for a promise that is settled look again. */
 void capnp_i_waits_end(capnp_vat *v, struct capnp_i_list *waits);

@@ -11,7 +11,7 @@
  * References to results that were handed out before the call got here are on the outer side of the
  * wall. What they will be from now on is a reference of the inner side, wrapped.
  */
-__attribute__((noinline)) static void wrap_cross_pipes(struct wrap *w, struct call *c)
+void capnp_i_wrap_cross_pipes(struct wrap *w, struct call *c)
 {
         struct capnp_i_list outer, *l;
 
@@ -29,18 +29,6 @@ __attribute__((noinline)) static void wrap_cross_pipes(struct wrap *w, struct ca
                 capnp_cap_unref(wrapped);
                 capnp_cap_unref(inner);
         }
-}
-
-bool capnp_i_wrap_pass(struct wrap *w, struct call *c)
-{
-        if (!capnp_i_membrane_pass(w, c)) {
-                capnp_i_call_return(c);
-                return false;
-        }
-
-        if (c->pipes.n)
-                wrap_cross_pipes(w, c);
-        return true;
 }
 
 static capnp_cap *wrap_deliver(struct call *c, capnp_cap *to)
