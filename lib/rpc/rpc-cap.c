@@ -89,10 +89,8 @@ capnp_cap *capnp_cap_unref(capnp_cap *c)
 
         capnp_i_vat_ref(v);
         v->dooming = true;
-        while ((l = capnp_i_list_pop(&v->doomed))) {
-                c = CAPNP_I_OF(l, capnp_cap, doomed);
-                capnp_i_cap_ops(c)->gone(c);
-        }
+        while ((l = capnp_i_list_pop(&v->doomed)))
+                capnp_i_cap_gone(CAPNP_I_OF(l, capnp_cap, doomed));
         v->dooming = false;
         capnp_i_vat_unref(v);
         return NULL;

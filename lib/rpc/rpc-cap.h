@@ -98,9 +98,16 @@ struct import {
                 capnp_cap_ref, capnp_cap_unref \
         }
 
+/* Of one that somebody holds. */
 static inline const struct cap_ops *capnp_i_cap_ops(const capnp_cap *c)
 {
+        assert(c->refs);
         return (const struct cap_ops *)(const void *)c->class;
+}
+
+static inline void capnp_i_cap_gone(capnp_cap *c)
+{
+        ((const struct cap_ops *)(const void *)c->class)->gone(c);
 }
 
 void capnp_i_cap_init(capnp_cap *c, capnp_vat *v, enum cap_kind kind, const struct cap_ops *ops);

@@ -52,5 +52,5 @@ void capnp_i_vat_last(capnp_vat *v)
         v->bad_index = NULL;
         v->refs++;
         if (capnp_i_refs_drop(&bad->refs))
-                capnp_i_cap_ops(bad)->gone(bad);
+                capnp_i_cap_gone(bad);
 }
