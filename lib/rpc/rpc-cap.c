@@ -173,14 +173,18 @@ capnp_cap *capnp_i_cap_final(capnp_cap *c)
         }
 }
 
-struct promise *capnp_i_cap_pending(capnp_cap *c)
+struct promise *capnp_i_cap_undecided(capnp_cap *c)
 {
-        struct promise *p;
-
         while (c && c->kind == CAP_WRAP)
                 c = capnp_i_cap_final(capnp_i_cap_wrap(c)->inner);
 
-        p = c && c->kind == CAP_PROMISE ? capnp_i_cap_promise(c) : NULL;
+        return c && c->kind == CAP_PROMISE ? capnp_i_cap_promise(c) : NULL;
+}
+
+struct promise *capnp_i_cap_pending(capnp_cap *c)
+{
+        struct promise *p = capnp_i_cap_undecided(c);
+
         return p && !capnp_i_promise_stays_there(p) ? p : NULL;
 }
 

@@ -137,6 +137,8 @@ capnp_cap *capnp_i_cap_final(capnp_cap *c);
 void capnp_i_cap_freshen(struct event *e);
 /* The promise that a final reference still waits for; NULL: it is settled, or a peer's for good. */
 struct promise *capnp_i_cap_pending(capnp_cap *c);
+/* The same, also when it is a peer's for good: nothing more has been said about it. */
+struct promise *capnp_i_cap_undecided(capnp_cap *c);
 /* Whether calls on a final reference go to that connection at once and in order. */
 bool capnp_i_cap_is_on(capnp_cap *c, const capnp_rpc *r);
 

@@ -248,15 +248,18 @@ static capnp_exception in_exception(rpc_exception_reader e)
                                  rpc_exception_reason(e).p};
 }
 
-/* The results that we were asked to keep for this question (rpc.capnp, Return). */
-static int in_return_take(capnp_rpc *r, struct call *c, uint32_t other)
+/* The call of the peer's that says so has its results here, and nobody has taken them. */
+static struct call *in_return_kept(const capnp_rpc *r, uint32_t other)
 {
         struct call *t = capnp_i_ids_get(&r->answers, other);
-        bool tell = !c->finish_sent;
 
-        if (!t || !t->yourself || t->taken)
-                return capnp_i_rpc_violation(r, "there are no results to take from question %u",
-                                             other);
+        return t && t->yourself && !t->taken ? t : NULL;
+}
+
+/* The results that we were asked to keep for this question (rpc.capnp, Return) are those of t. */
+static void in_return_take(capnp_rpc *r, struct call *c, struct call *t)
+{
+        bool tell = !c->finish_sent;
 
         t->taken = true;
         capnp_i_call_ref(c);
@@ -267,7 +270,6 @@ static int in_return_take(capnp_rpc *r, struct call *c, uint32_t other)
                 capnp_i_send_finish(r, c->out_id, true, false);
         capnp_i_table_question_drop(r, c->out_id);
         capnp_i_call_unref(c);
-        return 0;
 }
 
 /* What in_return_outcome() says beside an error: Finish follows or not, and gives back what is not
@@ -379,9 +381,17 @@ static int in_return(capnp_rpc *r, struct frame *f, rpc_message_reader m, rpc_re
                 return capnp_i_rpc_violation(r, "a Return for no question");
 
         if (rpc_return_which(b) == RPC_RETURN_TAKE_FROM_OTHER_QUESTION) {
+                uint32_t other = rpc_return_take_from_other_question(b);
+                struct call *t = in_return_kept(r, other);
+
+                if (!t)
+                        return capnp_i_rpc_violation(
+                                r, "there are no results to take from question %u", other);
+
                 c->returned = true;
                 capnp_i_peer_return_params(r, c, b);
-                return in_return_take(r, c, rpc_return_take_from_other_question(b));
+                in_return_take(r, c, t);
+                return 0;
         }
 
         k = in_return_outcome(r, f, c, m, b);

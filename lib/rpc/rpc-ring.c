@@ -12,7 +12,9 @@
  * smaller tree. Trees that are merged thus cost a logarithm for each thing in them, however long
  * the chain, and neither way needs memory or stack.
  *
- * A promise under embargo counts as a root: it is asked about again when the embargo is lifted.
+ * A promise under embargo counts as a root: it is asked about again when the embargo is lifted. So
+ * does one that its peer said it would keep: it may say what it is all the same, and then that is
+ * asked about.
  */
 #include "rpc-call.h"
 
@@ -24,7 +26,7 @@ static struct promise *ring_up(const struct promise *p)
         if (!s || s->state != CALL_QUEUED || s->held)
                 return NULL;
 
-        return capnp_i_cap_pending(capnp_i_cap_final(s->target));
+        return capnp_i_cap_undecided(capnp_i_cap_final(s->target));
 }
 
 /* ---- the branch, in preorder: promises and the calls that wait in them ----------------------- */
@@ -67,7 +69,7 @@ static struct place ring_beside(struct place at)
         if (at.p)
                 return (struct place){.p = ring_pipe_from(at.p->source, at.p->source_link.next)};
 
-        p = capnp_i_cap_pending(capnp_i_cap_final(at.c->target));
+        p = capnp_i_cap_undecided(capnp_i_cap_final(at.c->target));
         return (struct place){.c = p ? ring_call_from(p, at.c->waiter.link.next) : NULL};
 }
 
@@ -76,7 +78,7 @@ static struct place ring_above(struct place at)
         if (at.p)
                 return (struct place){.c = at.p->source};
 
-        return (struct place){.p = capnp_i_cap_pending(capnp_i_cap_final(at.c->target))};
+        return (struct place){.p = capnp_i_cap_undecided(capnp_i_cap_final(at.c->target))};
 }
 
 static bool ring_is(struct place a, struct place b)
@@ -133,7 +135,7 @@ static bool ring_hangs_below(struct promise *p, struct place root)
 
 bool capnp_i_ring_of_promise(struct promise *p, capnp_cap *to)
 {
-        struct promise *q = capnp_i_cap_pending(to);
+        struct promise *q = capnp_i_cap_undecided(to);
 
         return q && ring_hangs_below(q, (struct place){.p = p});
 }

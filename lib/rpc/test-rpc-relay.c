@@ -7,7 +7,7 @@
 
 #include "wire.h"
 
-enum { BLOB = 5000, TREE = 5, SEEDS = 200, FLIPPED = 1500 };
+enum { BLOB = 5000, TREE = 5, SEEDS = 200, FLIPPED = 1500, TANGLED = 4000 };
 enum { OBJECT = 5, SECRET = 0x5eadbeef };
 /* What hand_message() and relay_call() write before the payload's content. */
 enum { ENVELOPE_END = 13, CALL_CONTENT_SLOT = 11 };
@@ -371,4 +371,72 @@ TEST(what_was_written_to_break_us)
                 relay_flipped(&y, seed);
         CHECK(y.passed > FLIPPED / 2);
         relay_close(&y);
+}
+
+/* A pointer to a struct near by, or a far one to somewhere in the envelope. */
+static uint64_t tangle(uint64_t *seed)
+{
+        int32_t offset = (int32_t)draw(seed, 2 * ENVELOPE_END) - ENVELOPE_END;
+
+        if (!draw(seed, 6))
+                return 2 | draw(seed, 2) << 2 | draw(seed, ENVELOPE_END + 4) << 3;
+
+        return (uint32_t)offset << 2 | (uint64_t)draw(seed, 5) << 32 |
+               (uint64_t)draw(seed, 4) << 48;
+}
+
+/* Feeds a message of which some words at its front are others. */
+static void feed_tangled(struct hand *h, capnp_msg *m, uint64_t *seed)
+{
+        size_t len = capnp_msg_size(m), header = capnp_i_frame_header(m->nsegs);
+        uint8_t *b = malloc(len);
+
+        CHECK(b);
+        CHECK_OK(capnp_msg_write(m, b, len));
+        capnp_msg_free(m);
+        for (uint32_t n = 1 + draw(seed, 3); n--;) {
+                uint64_t w = tangle(seed);
+
+                memcpy(b + header + draw(seed, ENVELOPE_END) * 8, &w, 8);
+        }
+        (void)!capnp_rpc_feed(h->rpc, b, len, NULL, 0);
+        free(b);
+        hand_run(h);
+}
+
+/*
+ * One whose parts lie in each other, in the root, or around what they name: zeros go over what was
+ * its envelope, and it is still read here afterwards. Returns how many got through.
+ */
+static unsigned relay_tangled(uint64_t seed)
+{
+        unsigned passed = 0;
+        capnp_reader body;
+        struct relay y;
+
+        relay_open(&y);
+        if (seed & 1)
+                feed_tangled(&y.near, relay_call(&y, 1, seed & 2), &seed);
+        else
+                CHECK_OK(hand_feed(&y.near, relay_call(&y, 1, seed & 2)));
+        hand_run(&y.near);
+        hand_next(&y.far);
+        if (hand_read(&y.far, &body) == MESSAGE_CALL) {
+                passed += y.far.last->nsegs > 1;
+                feed_tangled(&y.far, relay_return(capnp_reader_u32(body, ID_AT, 0), seed & 2),
+                             &seed);
+                hand_next(&y.near);
+                passed += hand_read(&y.near, &body) == MESSAGE_RETURN && y.near.last->nsegs > 1;
+        }
+        relay_close(&y);
+        return passed;
+}
+
+TEST(parts_that_lie_in_each_other)
+{
+        unsigned passed = 0;
+
+        for (uint64_t seed = 0; seed < TANGLED; seed++)
+                passed += relay_tangled(seed * 2654435761);
+        CHECK(passed > TANGLED / 2);
 }
