@@ -98,14 +98,20 @@ __attribute__((noinline)) static void call_free_rest(struct call *c)
         assert(!capnp_i_event_queued(&c->event) && capnp_i_list_empty(&c->waiter.link));
         assert(!c->pipes.n);
         call_drop_early(c);
-        capnp_i_call_drop_params(c);
+        if (c->state != CALL_ENDED)
+                capnp_i_call_drop_params(c);
         capnp_i_frame_unref(c->results);
-        capnp_i_wire_ids_clear(&c->param_ids);
-        capnp_i_wire_ids_clear(&c->result_ids);
-        capnp_cap_unref(c->flow_cap);
-        capnp_cap_unref(c->broken);
-        free(c->reason);
-        capnp_i_more_unref(c->more);
+        if (c->param_ids.n | c->result_ids.n) {
+                capnp_i_wire_ids_clear(&c->param_ids);
+                capnp_i_wire_ids_clear(&c->result_ids);
+        }
+        if (c->failed) {
+                capnp_cap_unref(c->broken);
+                free(c->reason);
+                capnp_i_more_unref(c->more);
+        }
+        if (c->flow_cap)
+                capnp_cap_unref(c->flow_cap);
         if (c->out)
                 capnp_i_rpc_unref(c->out);
         call_init_rest(c);

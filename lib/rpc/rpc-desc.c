@@ -116,7 +116,7 @@ bool capnp_i_desc_result_is_ours(struct frame *f, uint32_t i)
 {
         rpc_return_reader r;
 
-        if (!f->received)
+        if (!f->names_ours)
                 return false;
 
         r = rpc_message_return(rpc_message_root(&f->msg));
@@ -158,8 +158,9 @@ uint64_t capnp_i_desc_cost(rpc_cap_descriptor_list table)
         return bytes;
 }
 
-int capnp_i_desc_read(capnp_rpc *r, rpc_cap_descriptor_list table, capnp_msg *into)
+int capnp_i_desc_read(capnp_rpc *r, rpc_cap_descriptor_list table, struct frame *f)
 {
+        capnp_msg *into = &f->msg;
         int worst = 0, k;
         capnp_cap *c;
         uint32_t i;
@@ -173,6 +174,7 @@ int capnp_i_desc_read(capnp_rpc *r, rpc_cap_descriptor_list table, capnp_msg *in
 
                 if (k)
                         worst = k;
+                f->names_ours |= capnp_i_desc_is_ours(d);
                 capnp_i_desc_take_fd(r, d, c);
                 if (capnp_i_msg_add_cap(into, c) == UINT32_MAX)
                         return -ENOMEM;

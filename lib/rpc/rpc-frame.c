@@ -43,7 +43,7 @@ static struct frame *frame_alloc(capnp_vat *v, size_t words)
         f->pool = pool;
         f->refs = 1;
         f->received = f->secret = false;
-        f->refusal = f->spent = false;
+        f->refusal = f->spent = f->names_ours = false;
         f->before = NULL;
         f->bytes = (uint32_t)(sizeof(*f) + words * 8);
         f->content = (capnp_any){0};

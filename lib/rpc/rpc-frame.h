@@ -46,6 +46,7 @@ struct frame {
         bool refusal;         /* a Return that took no entry in the table of answers */
         bool secret;          /* to be wiped when it goes */
         bool spent;           /* received and passed on: its envelope is gone */
+        bool names_ours;      /* its capability table has something of its receiver's */
         uint32_t bytes;       /* of this block */
         struct frame *before; /* whose segments come before ours (rpc-relay.c); NULL: nobody's */
         struct recycle *pool; /* where it goes; NULL: to the heap */

@@ -723,7 +723,8 @@ struct rest {
 };
 
 /* What a plain message looks like (rpc-plain.c). */
-enum shape_of { SHAPE_CALL, SHAPE_RETURN, SHAPES };
+enum shape_of { SHAPE_CALL, SHAPE_CALL_ON, SHAPE_RETURN, SHAPE_RETURN_CAPS, SHAPES };
+enum { KNOWN_FINISH = 1, KNOWN_RELEASE = 2 };
 
 struct capnp_rpc {
         capnp_vat *vat;
@@ -765,6 +766,7 @@ struct capnp_rpc {
         bool no_fds;         /* the transport carries none, whatever the limits say */
         uint64_t calls_in, calls_out;
         struct shape *shapes[SHAPES]; /* of plain messages (rpc-plain.c); NULL: not known */
+        uint8_t known;                /* smaller ones that have come */
         /* turns (rpc-turn.c) */
         uint64_t calls_stop;       /* behind so many nothing is let in before the next turn */
         uint64_t calls_counted;    /* so many are in … */
@@ -868,7 +870,10 @@ void capnp_i_table_close_caps(capnp_rpc *r);
 
 /* rpc-plain.c: what nearly all calls are. false: it is none, and nothing has been done. */
 struct plain {
-        capnp_reader message, body, target, payload; /* its envelope; a Return has no target */
+        capnp_reader message, body, payload; /* its envelope */
+        capnp_reader target, promised;       /* of a call; promised: only if it is for a result */
+        capnp_list ops;                      /* … that is found so */
+        capnp_list table;                    /* of a Return's references */
 };
 
 /* A message of one segment, of so many words, which may begin anywhere. */
@@ -890,6 +895,10 @@ void capnp_i_in_return_ends(capnp_rpc *r, struct call *c, rpc_return_reader b, b
  * it. NULL: no memory. */
 struct call *capnp_i_in_answer_new(capnp_rpc *r, uint32_t id, uint64_t params);
 
+/* A Finish and a Release, as far as they have been read. As capnp_rpc_feed(). */
+int capnp_i_in_finish(capnp_rpc *r, rpc_finish_reader b);
+int capnp_i_in_release(capnp_rpc *r, rpc_release_reader b);
+
 /* rpc-in.c: one received message */
 int capnp_i_in_message(capnp_rpc *r, struct frame *f);
 /* One that is not kept, because it is too long: the first word of its Call or Return. */
@@ -909,7 +918,7 @@ int capnp_i_skip_feed(capnp_rpc *r, const uint8_t *b, size_t len, size_t *ret_us
 void capnp_i_feed_deinit(capnp_rpc *r);
 
 /* rpc-desc.c: capability tables of payloads */
-int capnp_i_desc_read(capnp_rpc *r, rpc_cap_descriptor_list table, capnp_msg *into);
+int capnp_i_desc_read(capnp_rpc *r, rpc_cap_descriptor_list table, struct frame *f);
 /* What the ledger would be charged for it, if no reference were here already. */
 uint64_t capnp_i_desc_cost(rpc_cap_descriptor_list table);
 int capnp_i_desc_read_one(capnp_rpc *r, rpc_cap_descriptor_reader d, capnp_cap **ret_c);
