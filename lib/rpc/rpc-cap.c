@@ -40,8 +40,10 @@ static void cap_memory_free(capnp_cap *c)
 
         if (c->fd >= 0)
                 close(c->fd);
-        capnp_i_narrow_gone(c);
-        capnp_i_flow_free(c->flow);
+        if (c->narrow)
+                capnp_i_narrow_gone(c);
+        if (c->flow)
+                capnp_i_flow_free(c->flow);
         if (c->kind == CAP_PROMISE)
                 capnp_i_recycle_free(&v->pools[POOL_PROMISES], capnp_i_cap_promise(c));
         else if (c->kind == CAP_IMPORT)

@@ -183,6 +183,11 @@ struct frame *capnp_i_frame_shrink(capnp_vat *v, struct frame *f)
 
         memcpy(g->words, f->words, (size_t)f->msg.segs[0].words * 8);
         capnp_i_msg_init_building(&g->msg, g->words, f->msg.segs[0].words, f->msg.segs[0].words);
+        if (f->msg.ncaps <= g->msg.room_caps) {
+                memcpy(g->msg.caps, f->msg.caps, f->msg.ncaps * sizeof(*f->msg.caps));
+                g->msg.ncaps = f->msg.ncaps;
+                f->msg.ncaps = 0;
+        }
         for (i = 0; i < f->msg.ncaps; i++)
                 (void)capnp_i_msg_add_cap(&g->msg, capnp_cap_ref(f->msg.caps[i]));
 
@@ -273,13 +278,38 @@ bool capnp_i_frame_body_received(struct frame *f, struct body *ret_b)
         return true;
 }
 
+/* A path of one pointer in a struct that is near, as nearly all are. false: it is something else.
+ */
+static inline bool frame_cap_near(const struct frame *f, uint16_t i, uint32_t *ret_i)
+{
+        const uint64_t w = f->content.p ? *f->content.p : 0;
+        const uint32_t words = (uint16_t)(w >> 32), ptrs = (uint16_t)(w >> 48);
+        const struct capnp_i_segment *s;
+        int64_t at;
+
+        if (!w || w & 3 || i >= ptrs || !f->content.depth)
+                return false;
+
+        s = &f->msg.segs[f->content.seg];
+        at = f->content.p - s->base + 1 + ((int32_t)(uint32_t)w >> 2);
+        if (at < 0 || (uint64_t)at + words + ptrs > s->words)
+                return false;
+
+        *ret_i = capnp_i_msg_cap_index(s->base[at + words + i]);
+        return *ret_i != NO_ID;
+}
+
 /* Our own walks leave the reader's budget as it is: a path is no longer than whoever gave it. */
 uint32_t capnp_i_frame_cap_index(struct frame *f, const uint16_t *path, uint16_t n)
 {
         uint64_t budget = f->msg.budget;
         capnp_any a = f->content;
         bool is_cap;
+        uint32_t near;
         uint16_t i;
+
+        if (n == 1 && frame_cap_near(f, path[0], &near))
+                return near;
 
         f->msg.budget = UINT64_MAX;
         for (i = 0; i < n; i++)

@@ -361,7 +361,7 @@ struct wire_ids {
         uint32_t n, one;
 };
 
-enum { OWN_WORDS = 8 };
+enum { OWN_WORDS = 6 };
 
 /*
  * What every call needs comes first and is zeroed when one is made. What follows is as it is in a
@@ -966,14 +966,17 @@ void capnp_i_send_abort(capnp_rpc *r, enum capnp_kind kind, const char *reason);
 struct disembargo *capnp_i_disembargo_new(capnp_rpc *r, uint32_t id, uint32_t import);
 void capnp_i_disembargo_deliver(struct disembargo *d, capnp_cap *target);
 
+/* rpc-short.c: the Return of c, whose results have references. false: they are not short, or there
+ * is no room for it; nothing has been done. */
+bool capnp_i_short_return(capnp_rpc *r, struct call *c);
+
 /* rpc-out.c: the queue of bytes */
 int capnp_i_out_frame(capnp_rpc *r, struct frame *f, bool give, const struct fds *fds);
 /* Room for a short message of one segment, of so many words, to be written where it is sent from;
  * nothing may come between. NULL: no memory, or it is too long. */
 uint64_t *capnp_i_out_begin(capnp_rpc *r, uint32_t words);
-/* The same for a payload behind its envelope. */
-uint64_t *capnp_i_out_body(capnp_rpc *r, const uint64_t envelope[ENVELOPE_WORDS],
-                           const struct body *b);
+/* The same for a call with its parameters; on: of a result. */
+uint64_t *capnp_i_out_call(capnp_rpc *r, bool on, const struct body *b);
 /* The whole of a Return that needs no Finish: what was returned, n words of it, and the pointer to
  * them; words NULL: zeros. false: it is too long, or no memory. */
 bool capnp_i_out_return(capnp_rpc *r, uint32_t id, uint64_t content, const void *words, uint32_t n,

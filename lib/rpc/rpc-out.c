@@ -289,10 +289,11 @@ static inline uint64_t *out_payload(capnp_rpc *r, const uint64_t *envelope, uint
         return at;
 }
 
-uint64_t *capnp_i_out_body(capnp_rpc *r, const uint64_t envelope[ENVELOPE_WORDS],
-                           const struct body *b)
+uint64_t *capnp_i_out_call(capnp_rpc *r, bool on, const struct body *b)
 {
-        return out_payload(r, envelope, ENVELOPE_WORDS, b);
+        const struct envelopes *e = &r->vat->envelopes;
+
+        return on ? out_payload(r, e->on, ON_WORDS, b) : out_payload(r, e->call, ENVELOPE_WORDS, b);
 }
 
 static inline void out_end(capnp_rpc *r, enum rpc_message_which tag, const uint64_t *words,
@@ -422,4 +423,6 @@ void capnp_rpc_out_sent(capnp_rpc *r, size_t bytes)
                 if (o->sent == o->len)
                         out_free(r, o);
         }
+        if (!r->out_bytes) /* whoever wrote much at once has got its answers */
+                capnp_i_ids_ease(&r->answers);
 }

@@ -198,13 +198,22 @@ static void promise_work(capnp_vat *v)
 
 void capnp_i_promise_flush_results(struct call *c)
 {
-        if (!c->pipes.n)
+        struct promise *only = CAPNP_I_OF(c->pipes.list.next, struct promise, source_link);
+
+        if (!c->pipes.n || (c->pipes.n == 1 && capnp_i_list_empty(&only->fifo)))
                 return;
 
         c->unflushed = true;
         capnp_i_call_ref(c);
         capnp_i_list_append(&c->vat->sent, &c->waiter.link);
         promise_work(c->vat);
+}
+
+/* Nobody waits for it. */
+static bool promise_is_alone(const struct promise *p)
+{
+        return capnp_i_list_empty(&p->fifo) && capnp_i_list_empty(&p->watchers) &&
+               capnp_i_list_empty(&p->waits);
 }
 
 static void promise_finish(struct promise *p)
@@ -218,6 +227,11 @@ static void promise_finish(struct promise *p)
         if (p->cap.narrow)
                 capnp_i_narrow_move(&p->cap, p->to);
         promise_detach(p);
+        if (promise_is_alone(p)) {
+                capnp_cap_unref(&p->cap);
+                return;
+        }
+
         capnp_i_list_append(&v->settled, &p->source_link);
         promise_work(v);
 }

@@ -252,6 +252,27 @@ TEST(a_second_call_is_plain)
         sides_close(s);
 }
 
+/* A peer that has taken high ids makes nobody keep room for them. */
+TEST(high_ids_leave_nothing_behind)
+{
+        struct side s[SIDES];
+
+        sides_begin(s);
+        sides_call(s, 1023, KEEP, 1);
+        for (uint32_t i = 1; i < 100; i++)
+                sides_call(s, 1000, ECHO, i);
+        for (unsigned i = 0; i < SIDES; i++) {
+                CHECK(s[i].h.rpc->answers.n >= 1024);
+                CHECK_OK(hand_finish(&s[i].h, 0, false));
+        }
+        answer_one(s, 0, false);
+        for (unsigned i = 0; i < SIDES; i++) {
+                CHECK_EQ(s[i].h.rpc->answers.used, 0);
+                CHECK(s[i].h.rpc->answers.n <= CAPNP_I_IDS_KEPT);
+        }
+        sides_close(s);
+}
+
 /* Read at once, when the answer comes late, and when the connection has gone. */
 TEST(parameters_of_each_form_come_to_the_same)
 {
