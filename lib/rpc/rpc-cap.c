@@ -119,18 +119,15 @@ static void cap_free(capnp_cap *c)
         }
 }
 
-capnp_cap *capnp_cap_unref(capnp_cap *c)
+/* The last reference has gone. */
+__attribute__((noinline)) static void cap_last(capnp_cap *c)
 {
         struct capnp_i_list *l;
-        capnp_vat *v;
+        capnp_vat *v = c->vat;
 
-        if (!c || !capnp_i_refs_drop(&c->refs))
-                return NULL;
-
-        v = c->vat;
         capnp_i_list_append(&v->doomed, &c->doomed);
         if (v->dooming)
-                return NULL;
+                return;
 
         capnp_i_vat_ref(v);
         v->dooming = true;
@@ -138,6 +135,12 @@ capnp_cap *capnp_cap_unref(capnp_cap *c)
                 cap_free(CAPNP_I_OF(l, capnp_cap, doomed));
         v->dooming = false;
         capnp_i_vat_unref(v);
+}
+
+capnp_cap *capnp_cap_unref(capnp_cap *c)
+{
+        if (c && capnp_i_refs_drop(&c->refs))
+                cap_last(c);
         return NULL;
 }
 

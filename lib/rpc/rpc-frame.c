@@ -133,7 +133,7 @@ struct frame *capnp_i_frame_new_received(capnp_vat *v, const void *b, size_t len
 }
 
 /* All that was ever written to it: its own block, and segments of the heap. */
-static void frame_wipe(struct frame *f)
+__attribute__((noinline)) static void frame_wipe(struct frame *f)
 {
         for (uint32_t i = f->msg.borrowed; i < f->msg.nsegs; i++)
                 explicit_bzero(f->msg.segs[i].base, (size_t)f->msg.segs[i].words * 8);
@@ -144,7 +144,8 @@ void capnp_i_frame_last(struct frame *f)
 {
         if (f->secret)
                 frame_wipe(f);
-        capnp_i_frame_unref(f->before);
+        if (f->before)
+                capnp_i_frame_unref(f->before);
         capnp_i_msg_deinit(&f->msg);
         frame_free(f);
 }

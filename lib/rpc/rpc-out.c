@@ -237,7 +237,7 @@ int capnp_i_out_frame(capnp_rpc *r, struct frame *f, bool give, const struct fds
         return 0;
 }
 
-static void out_trace(capnp_rpc *r, const uint64_t *words, uint32_t n)
+__attribute__((noinline)) static void out_trace(capnp_rpc *r, const uint64_t *words, uint32_t n)
 {
         uint64_t copy[OUT_ONE];
         capnp_msg m;

@@ -38,10 +38,45 @@ struct shape {
         uint16_t ops, nops;
         uint16_t table, ncaps; /* the first CapDescriptor */
         uint16_t depth;        /* of the content */
+        /* What the pointer to the content was, if it was flat, else null; and where that leads. */
+        uint16_t usual_at, usual_n;
+        uint64_t usual, usual_content;
         uint16_t n;
         uint16_t at[SHAPE_FIXED];
         uint64_t fixed[SHAPE_FIXED];
 };
+
+/* A message of one segment as it came: where its words are, at any address. */
+struct came {
+        const uint8_t *b;
+        uint32_t n;
+};
+
+static inline uint64_t came_word(const struct came *m, uint32_t i)
+{
+        uint64_t w;
+
+        memcpy(&w, m->b + (size_t)i * 8, sizeof(w));
+        return w;
+}
+
+/* What a pointer at a word leads to, if that is nothing, or one struct without pointers, in bounds.
+ */
+static bool came_flat(const struct came *m, uint64_t p, uint32_t word, struct body *ret_b)
+{
+        int64_t at = (int64_t)word + 1 + ((int32_t)(uint32_t)p >> 2);
+        uint32_t n = (uint16_t)(p >> 32);
+
+        *ret_b = (struct body){0, m->b, 0};
+        if (!p)
+                return true;
+        if (!capnp_i_msg_is_flat(p) || at < 0 || (uint64_t)at + n > m->n)
+                return false;
+
+        *ret_b = (struct body){capnp_i_msg_struct_at((uint16_t)n, 0, RPC_PAYLOAD_PTRS - 1),
+                               m->b + at * 8, n};
+        return true;
+}
 
 void capnp_i_plain_forget(capnp_rpc *r)
 {
@@ -92,6 +127,13 @@ static bool shape_fix_all(struct shape *s, const struct frame *f, capnp_reader r
         uint32_t at = shape_at(f, r.d);
 
         return shape_fix(s, f, at, at + r.bytes / 8 + r.ptrs);
+}
+
+static bool shape_fix_data(struct shape *s, const struct frame *f, capnp_reader r)
+{
+        uint32_t at = shape_at(f, r.d);
+
+        return shape_fix(s, f, at, at + r.bytes / 8);
 }
 
 /* But for the pointer to the content. */
@@ -175,18 +217,37 @@ static bool shape_read(struct shape *s, enum shape_of what, const struct frame *
                 s->table = (uint16_t)shape_at(f, p->table.d);
                 s->ncaps = (uint16_t)p->table.len;
         }
-        if (!shape_fix(s, f, 0, 1) || !shape_fix_all(s, f, p->message) ||
-            !shape_fix_pointers(s, f, p->body) || !shape_fix_payload(s, f, p->payload))
+        /* First the pointer to what a call is for, which may be said by an id; and to references.
+         */
+        if (!shape_fix_pointers(s, f, p->target) || !shape_fix_payload(s, f, p->payload) ||
+            !shape_fix(s, f, 0, 1) || !shape_fix_all(s, f, p->message) ||
+            !shape_fix_pointers(s, f, p->body))
                 return false;
 
-        /* What a call is for is said by an id, or by a pointer. */
         if (what == SHAPE_CALL)
-                return shape_fix_pointers(s, f, p->target);
+                return true;
         if (what == SHAPE_CALL_ON)
-                return shape_fix_all(s, f, p->target) && shape_fix_pointers(s, f, p->promised) &&
+                return shape_fix_data(s, f, p->target) && shape_fix_pointers(s, f, p->promised) &&
                        shape_fix_list(s, f, &p->ops, PATH_SHORT, RPC_PROMISED_ANSWER_OP_PTRS);
 
         return shape_fix_list(s, f, &p->table, SHAPE_CAPS, RPC_CAP_DESCRIPTOR_PTRS);
+}
+
+/* What is flat this time is where it is next time, as a rule. */
+static void shape_note_content(struct shape *s, const struct frame *f)
+{
+        const struct came m = {(const uint8_t *)f->words, f->msg.segs[0].words};
+        struct body b;
+
+        if (!s->depth || !came_flat(&m, *f->content.p, s->content, &b))
+                return;
+
+        s->usual = *f->content.p;
+        s->usual_content = b.content;
+        s->usual_at = (uint16_t)((const uint64_t *)b.words - f->words);
+        s->usual_n = (uint16_t)b.n;
+        if (s->usual_at + b.n > s->extent)
+                s->extent = s->usual_at + b.n;
 }
 
 void capnp_i_plain_learn(capnp_rpc *r, enum shape_of what, const struct frame *f,
@@ -198,6 +259,7 @@ void capnp_i_plain_learn(capnp_rpc *r, enum shape_of what, const struct frame *f
             !shape_read(&s, what, f, p))
                 return;
 
+        shape_note_content(&s, f);
         for (uint32_t i = s.n; i < SHAPE_GO; i++) { /* a word more than once does no harm */
                 s.at[i] = s.at[0];
                 s.fixed[i] = s.fixed[0];
@@ -208,29 +270,16 @@ void capnp_i_plain_learn(capnp_rpc *r, enum shape_of what, const struct frame *f
                 *r->shapes[what] = s;
 }
 
-/* A message of one segment as it came: where its words are, at any address. */
-struct came {
-        const uint8_t *b;
-        uint32_t n;
-};
-
-static inline uint64_t came_word(const struct came *m, uint32_t i)
-{
-        uint64_t w;
-
-        memcpy(&w, m->b + (size_t)i * 8, sizeof(w));
-        return w;
-}
-
 static inline bool shape_fits(const struct shape *s, const struct came *m)
 {
         uint64_t other = 0;
 
-        if (!s || m->n < s->extent)
+        /* The first is what sets kinds of one message apart. */
+        if (!s || m->n < s->extent || came_word(m, s->at[0]) != s->fixed[0])
                 return false;
 
 #pragma GCC unroll 8
-        for (uint32_t i = 0; i < SHAPE_GO; i++)
+        for (uint32_t i = 1; i < SHAPE_GO; i++)
                 other |= came_word(m, s->at[i]) ^ s->fixed[i];
         for (uint32_t i = SHAPE_GO; i < s->n; i++)
                 other |= came_word(m, s->at[i]) ^ s->fixed[i];
@@ -247,18 +296,13 @@ static inline capnp_reader shape_body(const struct shape *s, const struct came *
 static inline bool shape_content(const struct shape *s, const struct came *m, struct body *ret_b)
 {
         uint64_t p = came_word(m, s->content);
-        int64_t at = s->content + 1 + ((int32_t)(uint32_t)p >> 2);
-        uint32_t n = (uint16_t)(p >> 32);
 
-        *ret_b = (struct body){0, m->b, 0};
-        if (!p)
+        if (p == s->usual) {
+                *ret_b = (struct body){s->usual_content, m->b + s->usual_at * 8u, s->usual_n};
                 return true;
-        if (!capnp_i_msg_is_flat(p) || at < 0 || (uint64_t)at + n > m->n || !s->depth)
-                return false;
+        }
 
-        *ret_b = (struct body){capnp_i_msg_struct_at((uint16_t)n, 0, RPC_PAYLOAD_PTRS - 1),
-                               m->b + at * 8, n};
-        return true;
+        return came_flat(m, p, s->content, ret_b) && s->depth;
 }
 
 static inline rpc_cap_descriptor_reader shape_descriptor(const struct shape *s,
@@ -526,8 +570,7 @@ static bool plain_call(capnp_rpc *r, const struct came m)
 /* Only who asked wants it, and that one gets its results by a Return that needs no Finish. */
 static inline bool plain_is_wanted(const struct call *c)
 {
-        return c->peer && !c->peer->closed && c->callers == 1 &&
-               !(c->finished | c->silent | c->yourself | c->canceled | c->answered | c->failed);
+        return c->peer && !c->peer->closed && c->callers == 1 && !c->odd;
 }
 
 /* Nothing hangs on it, and nothing else has to hear of its end. */

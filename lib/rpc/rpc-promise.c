@@ -25,11 +25,12 @@
 
 struct promise *capnp_i_promise_make(capnp_vat *v)
 {
-        struct promise *p = capnp_i_recycle_new(&v->pools[POOL_PROMISES], sizeof(*p));
+        struct promise *p = capnp_i_recycle_take(&v->pools[POOL_PROMISES], sizeof(*p));
 
         if (!p)
                 return NULL;
 
+        capnp_i_zero(p, sizeof(*p));
         capnp_i_cap_init(&p->cap, v, CAP_PROMISE);
         capnp_i_list_init(&p->fifo);
         capnp_i_list_init(&p->watchers);
