@@ -127,6 +127,7 @@ void capnp_i_call_drop_params(struct call *c)
                 capnp_i_charge_end_params(&c->charge, c->peer);
         c->params = capnp_i_frame_unref(c->params);
         capnp_i_own_drop(c);
+        c->bare = false;
         c->params_root = (capnp_builder){0};
         c->target = NULL;
         capnp_cap_unref(target);
@@ -221,8 +222,8 @@ capnp_cap *capnp_i_call_new_pipe(struct call *c, const uint16_t *path, uint16_t 
                 return NULL;
 
         p->path = n <= PATH_SHORT ? p->short_path : malloc(n * sizeof(*path));
-        if (p->path && n)
-                memcpy(p->path, path, n * sizeof(*path));
+        for (uint16_t i = 0; p->path && i < n; i++)
+                p->path[i] = path[i];
         p->npath = n;
         if (!p->path || capnp_i_pipes_add(&c->pipes, p)) {
                 capnp_cap_unref(&p->cap);

@@ -78,11 +78,14 @@ static void promise_free(struct promise *p)
 
         p->source = NULL;
         capnp_i_pipes_remove(p);
-        capnp_i_promise_drop_waiters(p);
-        capnp_i_waits_end(p->cap.vat, &p->waits);
+        if (!capnp_i_list_empty(&p->fifo))
+                capnp_i_promise_drop_waiters(p);
+        if (!capnp_i_list_empty(&p->waits))
+                capnp_i_waits_end(p->cap.vat, &p->waits);
         if (p->embargo_rpc)
                 capnp_i_table_embargo_forget(p->embargo_rpc, p->embargo);
-        capnp_i_table_import_drop(&p->wire);
+        if (p->wire.rpc || p->wire.charge.rpc)
+                capnp_i_table_import_drop(&p->wire);
         capnp_cap_unref(p->to);
         capnp_i_uncharge(&p->charge);
         if (p->path != p->short_path)

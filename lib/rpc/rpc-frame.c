@@ -279,9 +279,9 @@ bool capnp_i_frame_body_received(struct frame *f, struct body *ret_b)
         return true;
 }
 
-/* A path of one pointer in a struct that is near, as nearly all are. false: it is something else.
+/* For a path of one pointer, in a struct that is near, as nearly all are. NO_ID: it is otherwise.
  */
-static inline bool frame_cap_near(const struct frame *f, uint16_t i, uint32_t *ret_i)
+static inline uint32_t frame_cap_near(const struct frame *f, uint16_t i)
 {
         const uint64_t w = f->content.p ? *f->content.p : 0;
         const uint32_t words = (uint16_t)(w >> 32), ptrs = (uint16_t)(w >> 48);
@@ -289,28 +289,24 @@ static inline bool frame_cap_near(const struct frame *f, uint16_t i, uint32_t *r
         int64_t at;
 
         if (!w || w & 3 || i >= ptrs || !f->content.depth)
-                return false;
+                return NO_ID;
 
         s = &f->msg.segs[f->content.seg];
         at = f->content.p - s->base + 1 + ((int32_t)(uint32_t)w >> 2);
         if (at < 0 || (uint64_t)at + words + ptrs > s->words)
-                return false;
+                return NO_ID;
 
-        *ret_i = capnp_i_msg_cap_index(s->base[at + words + i]);
-        return *ret_i != NO_ID;
+        return capnp_i_msg_cap_index(s->base[at + words + i]);
 }
 
 /* Our own walks leave the reader's budget as it is: a path is no longer than whoever gave it. */
-uint32_t capnp_i_frame_cap_index(struct frame *f, const uint16_t *path, uint16_t n)
+__attribute__((noinline)) static uint32_t frame_cap_walk(struct frame *f, const uint16_t *path,
+                                                         uint16_t n)
 {
         uint64_t budget = f->msg.budget;
         capnp_any a = f->content;
         bool is_cap;
-        uint32_t near;
         uint16_t i;
-
-        if (n == 1 && frame_cap_near(f, path[0], &near))
-                return near;
 
         f->msg.budget = UINT64_MAX;
         for (i = 0; i < n; i++)
@@ -319,4 +315,11 @@ uint32_t capnp_i_frame_cap_index(struct frame *f, const uint16_t *path, uint16_t
         is_cap = capnp_any_what(a) == CAPNP_WHAT_CAP;
         f->msg.budget = budget;
         return is_cap ? (uint32_t)(*a.p >> 32) : NO_ID;
+}
+
+uint32_t capnp_i_frame_cap_index(struct frame *f, const uint16_t *path, uint16_t n)
+{
+        uint32_t near = n == 1 ? frame_cap_near(f, path[0]) : NO_ID;
+
+        return near != NO_ID ? near : frame_cap_walk(f, path, n);
 }

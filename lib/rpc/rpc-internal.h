@@ -390,7 +390,8 @@ struct call {
         bool held : 1;        /* waits behind a stream call, in no promise's FIFO */
         bool unflushed : 1;   /* sent, but what waits for its results has not followed yet */
         bool ahead : 1;       /* a stream call before it waits for it: it does not wait itself */
-        bool unfilled : 1;    /* there was no memory for its results when they were asked for */
+        bool unfilled : 1;    /* there was no memory for what somebody wanted to fill in */
+        bool bare : 1;        /* nobody has filled in its parameters: they have no frame */
         bool unpiped : 1;     /* noPromisePipelining */
         bool piped : 1;       /* the references in its results are known, and all of them */
         bool finish_sent : 1; /* to the peer that serves it */
@@ -567,8 +568,21 @@ static inline struct body capnp_i_own_body(const struct call *c)
         return b;
 }
 
-/* The frame of a call's parameters. Those that lie in it get one; NULL: no memory, or there are
- * none. */
+/* … those that nobody has filled in. */
+static inline struct body capnp_i_bare_body(const struct call *c)
+{
+        const struct capnp_method *m = c->m;
+
+        if (!m)
+                return (struct body){0};
+
+        return (struct body){
+                capnp_i_msg_struct_at(m->params_words, m->params_ptrs, RPC_PAYLOAD_PTRS - 1), NULL,
+                (uint32_t)m->params_words + m->params_ptrs};
+}
+
+/* The frame of a call's parameters. Those that lie in it, or that nobody has filled in, get one;
+ * NULL: no memory, or there are none. */
 struct frame *capnp_i_call_params(struct call *c);
 
 /* ---- what would wait for itself (rpc-ring.c) ------------------------------------------------- */

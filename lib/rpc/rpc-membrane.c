@@ -513,7 +513,8 @@ bool capnp_i_membrane_pass(struct wrap *w, struct call *c)
 {
         capnp_membrane *m = w->membrane;
         capnp_exception why = {CAPNP_FAILED, "not allowed"};
-        uint64_t bytes = c->params ? capnp_msg_size(&c->params->msg) : c->own_bytes;
+        struct frame *params = c->own_bytes ? NULL : capnp_i_call_params(c);
+        uint64_t bytes = params ? capnp_msg_size(&params->msg) : c->own_bytes;
 
         if (m->revoked) {
                 capnp_i_call_fail(c, m->revoked->kind, m->revoked->reason);

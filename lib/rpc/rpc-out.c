@@ -142,6 +142,16 @@ static bool out_is_long(const capnp_rpc *r, const struct frame *f, size_t bytes)
         return f->content.p && bytes - capnp_i_frame_header(f->msg.nsegs) > r->limits.message_bytes;
 }
 
+__attribute__((noinline)) static void out_is_much(capnp_rpc *r)
+{
+        if (!capnp_i_rpc_is_paused(r))
+                capnp_i_rpc_break(
+                        r, CAPNP_END_BROKEN, CAPNP_E_DISCONNECTED,
+                        (capnp_exception){CAPNP_OVERLOADED,
+                                          "over-quota.bytes: the peer sends and does not read"},
+                        false);
+}
+
 /*
  * Counts a message. What is neither a Return nor our own initiative is a consequence of what the
  * peer sent; there is no bound to it but this one.
@@ -162,13 +172,8 @@ static inline void out_count(capnp_rpc *r, enum rpc_message_which tag, bool refu
 
         r->out_notes += bytes;
         o->notes += bytes;
-        if (r->out_notes > r->limits.out_bytes + r->limits.out_bytes / 2 &&
-            !capnp_i_rpc_is_paused(r))
-                capnp_i_rpc_break(
-                        r, CAPNP_END_BROKEN, CAPNP_E_DISCONNECTED,
-                        (capnp_exception){CAPNP_OVERLOADED,
-                                          "over-quota.bytes: the peer sends and does not read"},
-                        false);
+        if (r->out_notes > r->limits.out_bytes + r->limits.out_bytes / 2)
+                out_is_much(r);
 }
 
 /* Every message of ours begins with its Message struct behind the root pointer. */

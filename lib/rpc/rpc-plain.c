@@ -726,7 +726,7 @@ static int plain_take_caps(capnp_rpc *r, const struct shape *s, const struct cam
                 if (capnp_i_desc_read_one(r, d, &c) ||
                     capnp_i_msg_add_cap(&f->msg, c) == UINT32_MAX)
                         return -ENOMEM;
-                f->names_ours |= capnp_i_desc_is_ours(d);
+                f->names_ours |= rpc_cap_descriptor_which(d) == RPC_CAP_DESCRIPTOR_RECEIVER_HOSTED;
         }
         return 0;
 }
@@ -820,8 +820,8 @@ bool capnp_i_plain_message(capnp_rpc *r, const void *b, uint32_t words)
 {
         const struct came m = {b, words};
 
-        /* Who watches sees a message, and what comes with descriptors may keep them. */
-        if (words <= MESSAGE_WORD || r->trace || r->fds_open.n)
+        /* What comes with descriptors may keep them. */
+        if (words <= MESSAGE_WORD || r->fds_open.n || r->fds_now.n)
                 return false;
 
         switch (rpc_message_which(

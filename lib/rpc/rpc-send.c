@@ -342,10 +342,10 @@ static capnp_builder body_at(uint64_t *words, uint32_t at, uint32_t n)
 /* Short parameters, wherever they are. false: they are something else. */
 static bool call_body(struct call *c, struct body *ret_b)
 {
-        if (!c->own_bytes)
+        if (!c->own_bytes && !c->bare)
                 return capnp_i_frame_body(c->params, ret_b);
 
-        *ret_b = capnp_i_own_body(c);
+        *ret_b = c->own_bytes ? capnp_i_own_body(c) : capnp_i_bare_body(c);
         return true;
 }
 
@@ -431,7 +431,7 @@ static int send_call_frame(capnp_rpc *r, struct call *c, capnp_cap *target)
         int k;
 
         f = capnp_i_call_params(c);
-        if (!f && c->own_bytes)
+        if (!f && (c->own_bytes || c->bare))
                 return -ENOMEM;
 
         f = envelope_frame(
@@ -488,6 +488,7 @@ void capnp_i_send_call(capnp_rpc *r, struct call *c, capnp_cap *target)
         params = c->params;
         c->params = NULL;
         capnp_i_own_drop(c);
+        c->bare = false;
         c->params_root = (capnp_builder){0};
         capnp_i_frame_unref(params);
         if (c->param_ids.n)

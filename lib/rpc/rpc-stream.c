@@ -243,6 +243,7 @@ static int flow_wait(struct flow *f, bool end, void (*fn)(void *arg), void *arg)
 int capnp_question_stream(capnp_question *q, void (*ready)(void *arg), void *arg)
 {
         struct call *c = (struct call *)(void *)q;
+        struct frame *params;
         struct flow *f;
         bool full;
         int r = 0;
@@ -260,7 +261,8 @@ int capnp_question_stream(capnp_question *q, void (*ready)(void *arg), void *arg
                 return r;
         }
 
-        c->window = c->params ? capnp_msg_size(&c->params->msg) : 0;
+        params = capnp_i_call_params(c);
+        c->window = params ? capnp_msg_size(&params->msg) : 0;
         full = f->in_flight + c->window >= f->window;
         if (full && flow_wait(f, false, ready, arg)) {
                 capnp_question_free(q);
