@@ -415,9 +415,11 @@ static struct call *call_complete(struct call *c)
         capnp_i_call_ref(c);
         c->callers++; /* settling may drop all others, and it is too late to cancel */
         capnp_i_call_settle_pipes(c);
-        capnp_i_membrane_return(c);
+        if (c->crossings)
+                capnp_i_membrane_return(c);
         c->done = true;
-        capnp_i_flow_returned(c);
+        if (c->stream)
+                capnp_i_flow_returned(c);
         c->parent = NULL;
         if (c->peer)
                 capnp_i_send_return(c);

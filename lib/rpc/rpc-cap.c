@@ -77,7 +77,8 @@ static void promise_free(struct promise *p)
         struct call *source = p->source;
 
         p->source = NULL;
-        capnp_i_pipes_remove(p);
+        if (!capnp_i_list_empty(&p->source_link))
+                capnp_i_pipes_remove(p);
         if (!capnp_i_list_empty(&p->fifo))
                 capnp_i_promise_drop_waiters(p);
         if (!capnp_i_list_empty(&p->waits))

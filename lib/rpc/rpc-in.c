@@ -434,9 +434,9 @@ static void in_return_finish(capnp_rpc *r, struct call *c, bool no_finish, bool 
 /* A Return may give back the references among the parameters. */
 static void in_return_params(capnp_rpc *r, struct call *c, rpc_return_reader b)
 {
-        if (rpc_return_release_param_caps(b))
+        if (c->param_ids.n && rpc_return_release_param_caps(b))
                 capnp_i_wire_ids_release(r, &c->param_ids);
-        else
+        else if (c->param_ids.n)
                 capnp_i_wire_ids_clear(&c->param_ids);
 }
 
@@ -525,9 +525,9 @@ int capnp_i_in_finish(capnp_rpc *r, rpc_finish_reader b)
         capnp_i_call_ref(c);
         c->finished = true;
         c->workaround = rpc_finish_require_early_cancellation_workaround(b);
-        if (rpc_finish_release_result_caps(b))
+        if (c->result_ids.n && rpc_finish_release_result_caps(b))
                 capnp_i_wire_ids_release(r, &c->result_ids);
-        else
+        else if (c->result_ids.n)
                 capnp_i_wire_ids_clear(&c->result_ids);
         capnp_i_call_drop_caller(c);
         if (c->answered)
