@@ -5,8 +5,8 @@
 #include <stdlib.h>
 
 /* The array grows to an id below IDS_FEW, or below so many times as many as there are ids; it stays
- * when it is empty, if it is no longer than IDS_FEW. */
-enum { IDS_LEAST = 8, IDS_FEW = 1024, IDS_TIMES = 4, IDS_MOST = 4096 };
+ * when it is empty, if it is no longer than IDS_FEW, until somebody asks what can go. */
+enum { IDS_LEAST = 4, IDS_FEW = 1024, IDS_TIMES = 4, IDS_MOST = 4096 };
 
 static int ids_grow(struct capnp_i_ids *s, uint32_t id)
 {
@@ -64,6 +64,17 @@ void *capnp_i_ids_take(struct capnp_i_ids *s, uint32_t id)
                 s->n = 0;
         }
         return value;
+}
+
+void capnp_i_ids_shrink(struct capnp_i_ids *s)
+{
+        void **v = realloc(s->v, CAPNP_I_IDS_KEPT * sizeof(*v));
+
+        if (!v) /* it stays as it is */
+                return;
+
+        s->v = v;
+        s->n = CAPNP_I_IDS_KEPT;
 }
 
 void *capnp_i_ids_next(const struct capnp_i_ids *s, uint32_t *pos, uint64_t *ret_id)

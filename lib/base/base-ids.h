@@ -60,6 +60,15 @@ static inline void capnp_i_ids_drop(struct capnp_i_ids *s, uint32_t id)
         s->used--;
 }
 
+enum { CAPNP_I_IDS_KEPT = 64 };
+void capnp_i_ids_shrink(struct capnp_i_ids *s);
+/* Gives back what an empty one has grown to, but for a few: for when nothing is going on. */
+static inline void capnp_i_ids_ease(struct capnp_i_ids *s)
+{
+        if (!s->used && s->n > CAPNP_I_IDS_KEPT)
+                capnp_i_ids_shrink(s);
+}
+
 /* Walks: *pos starts at 0; NULL at the end. They must not change meanwhile. */
 void *capnp_i_ids_next(const struct capnp_i_ids *s, uint32_t *pos, uint64_t *ret_id);
 /* Frees the memory, not the values; leaves it empty. */

@@ -12,7 +12,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-enum { MAP_LEAST = 8 };
+enum { MAP_LEAST = 4 };
 
 static uint32_t map_home(const struct capnp_i_map *m, uint64_t key)
 {

@@ -77,6 +77,30 @@ TEST(low_and_high_ids)
         play(4, RANGE, 20);
 }
 
+/* One that is empty gives back what it has grown to, when it is asked, and goes on from there. */
+TEST(an_empty_one_is_small)
+{
+        struct capnp_i_ids s = {0};
+
+        for (unsigned times = 0; times < 3; times++) {
+                for (uint32_t i = 0; i < 1000; i++) {
+                        CHECK_OK(capnp_i_ids_reserve(&s, i));
+                        capnp_i_ids_add(&s, i, &values[i]);
+                        capnp_i_ids_ease(&s);
+                }
+                for (uint32_t i = 0; i < 1000; i++) {
+                        capnp_i_ids_ease(&s);
+                        CHECK(capnp_i_ids_take(&s, i) == &values[i]);
+                }
+                CHECK(s.n >= 1000);
+                capnp_i_ids_ease(&s);
+                CHECK(s.n <= CAPNP_I_IDS_KEPT);
+                for (uint32_t i = 0; i < 1000; i++)
+                        CHECK(!capnp_i_ids_get(&s, i));
+        }
+        capnp_i_ids_deinit(&s);
+}
+
 /* Somebody who takes a high one first makes nobody pay for those below it. */
 TEST(one_high_id_is_no_array)
 {

@@ -156,6 +156,20 @@ static inline uint64_t capnp_i_msg_struct_at(uint16_t words, uint16_t ptrs, uint
         return (uint64_t)offset << 2 | (uint64_t)words << 32 | (uint64_t)ptrs << 48;
 }
 
+/* The index in a pointer to a capability; UINT32_MAX: it is none. */
+static inline uint32_t capnp_i_msg_cap_index(uint64_t pointer)
+{
+        return (uint32_t)pointer == 3 ? (uint32_t)(pointer >> 32) : UINT32_MAX;
+}
+
+/* The pointer to a list of structs that have so many words together, with a tag before them that
+ * begins so many words behind it. The tag is as a pointer to a struct at their number. */
+static inline uint64_t capnp_i_msg_structs_at(uint32_t words, uint32_t offset)
+{
+        return 1 | (uint64_t)offset << 2 | (uint64_t)CAPNP_SIZE_COMPOSITE << 32 |
+               (uint64_t)words << 35;
+}
+
 /* What such a pointer at p leads to, in a segment of so many words. NULL: out of bounds. */
 static inline const uint64_t *capnp_i_msg_flat_at(const uint64_t *base, uint32_t words,
                                                   const uint64_t *p)

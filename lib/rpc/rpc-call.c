@@ -37,41 +37,19 @@ static void call_run(struct event *e);
 /* The second half, in which there is nothing yet. */
 static void call_init_rest(struct call *c)
 {
-        memset((char *)c + CALL_REST, 0, offsetof(struct call, own) - CALL_REST);
+        capnp_i_zero((char *)c + CALL_REST, offsetof(struct call, own) - CALL_REST);
         c->waiter.is_call = true;
         capnp_i_event_init(&c->event, call_run);
         capnp_i_list_init(&c->waiter.link);
         capnp_i_pipes_init(&c->pipes);
 }
 
-/* The first half. In pieces, because a compiler does more than that word by word. */
-static inline void call_zero(struct call *c)
+struct call *capnp_i_call_make(void)
 {
-        enum { PIECE = 64, PIECES = CALL_REST / PIECE };
-        char *p = (char *)c;
+        struct call *c = malloc(sizeof(*c));
 
-#pragma GCC unroll 4
-        for (unsigned i = 0; i < PIECES; i++)
-                memset(p + i * PIECE, 0, PIECE);
-        memset(p + PIECES * PIECE, 0, CALL_REST - PIECES * PIECE);
-}
-
-struct call *capnp_i_call_make(capnp_vat *v)
-{
-        struct call *c = capnp_i_recycle_get(&v->pools[POOL_CALLS]);
-
-        if (!c) {
-                c = malloc(sizeof(*c));
-                if (!c)
-                        return NULL;
-
+        if (c)
                 call_init_rest(c);
-        }
-
-        call_zero(c);
-        c->vat = capnp_i_vat_ref(v);
-        c->refs = 1;
-        c->callers = 1;
         return c;
 }
 
@@ -105,14 +83,20 @@ __attribute__((noinline)) static void call_free_rest(struct call *c)
         assert(!capnp_i_event_queued(&c->event) && capnp_i_list_empty(&c->waiter.link));
         assert(!c->pipes.n);
         capnp_i_call_drop_early(c);
-        capnp_i_call_drop_params(c);
+        if (c->state != CALL_ENDED)
+                capnp_i_call_drop_params(c);
         capnp_i_frame_unref(c->results);
-        capnp_i_wire_ids_clear(&c->param_ids);
-        capnp_i_wire_ids_clear(&c->result_ids);
-        capnp_cap_unref(c->flow_cap);
-        capnp_cap_unref(c->broken);
-        free(c->reason);
-        capnp_i_more_unref(c->more);
+        if (c->param_ids.n | c->result_ids.n) {
+                capnp_i_wire_ids_clear(&c->param_ids);
+                capnp_i_wire_ids_clear(&c->result_ids);
+        }
+        if (c->failed) {
+                capnp_cap_unref(c->broken);
+                free(c->reason);
+                capnp_i_more_unref(c->more);
+        }
+        if (c->flow_cap)
+                capnp_cap_unref(c->flow_cap);
         if (c->out)
                 capnp_i_rpc_unref(c->out);
         call_init_rest(c);
@@ -150,6 +134,7 @@ void capnp_i_call_drop_params(struct call *c)
                 capnp_i_charge_end_params(&c->charge, c->peer);
         c->params = capnp_i_frame_unref(c->params);
         capnp_i_own_drop(c);
+        c->bare = false;
         c->params_root = (capnp_builder){0};
         c->target = NULL;
         capnp_cap_unref(target);

@@ -40,7 +40,7 @@ struct caller {
         void (*send)(struct call *c);
 };
 
-enum { OWN_WORDS = 8 };
+enum { OWN_WORDS = 6 };
 
 /*
  * What every call needs comes first and is zeroed when one is made. What follows is as it is in a
@@ -64,31 +64,37 @@ struct call {
         bool started : 1;     /* its handler has run */
         bool ended : 1;       /* its handler has used an ending verb */
         bool kept : 1;        /* its handler wants to be told of a cancellation */
-        bool canceled : 1;    /* no caller is left */
         bool asked : 1;       /* its handler has checked the parameters */
         bool stream : 1;      /* its bytes are in the window of target */
         bool flowing : 1;     /* … and it has been sent */
         bool held : 1;        /* waits behind a stream call, in no promise's FIFO */
         bool unflushed : 1;   /* sent, but what waits for its results has not followed yet */
         bool ahead : 1;       /* a stream call before it waits for it: it does not wait itself */
-        bool unfilled : 1;    /* there was no memory for its results when they were asked for */
-        bool yourself : 1;    /* its results stay here, for a call that will take them */
-        bool silent : 1;      /* onlyPromisePipeline: no Return is wanted by who asked */
+        bool unfilled : 1;    /* there was no memory for what somebody wanted to fill in */
+        bool bare : 1;        /* nobody has filled in its parameters: they have no frame */
         bool unpiped : 1;     /* noPromisePipelining */
         bool piped : 1;       /* the references in its results are known, and all of them */
         bool finish_sent : 1; /* to the peer that serves it */
         bool returned : 1;    /* by that peer */
-        bool answered : 1;    /* Return has been sent to the peer that asked */
-        bool finished : 1;    /* … and Finish received from it */
         bool workaround : 1;  /* … which wants the call delivered before it is canceled */
         bool taken : 1;       /* another call has claimed its results */
         bool reflects : 1;    /* Return has named something of the peer's */
-        bool failed : 1;      /* kind and reason hold an exception */
-        bool refused : 1;     /* … which is this vat's own word, nobody else's */
+        bool refused : 1;     /* failed, and that is this vat's own word, nobody else's */
         bool light : 1;       /* has ended, and nothing of the second half was used */
         bool own_secret : 1;  /* what is in own is to be wiped */
-        uint8_t kind;         /* enum capnp_kind of the exception */
-        int result;           /* 0, or CAPNP_E_… or -errno: what the caller is told */
+        union {
+                uint8_t odd; /* any of these: it does not end like any other */
+                struct {
+                        bool canceled : 1; /* no caller is left */
+                        bool yourself : 1; /* its results stay here, for a call that takes them */
+                        bool silent : 1;   /* onlyPromisePipeline: no Return is wanted by who asked */
+                        bool answered : 1; /* Return has been sent to the peer that asked */
+                        bool finished : 1; /* … and Finish received from it */
+                        bool failed : 1;   /* kind and reason hold an exception */
+                };
+        };
+        uint8_t kind; /* enum capnp_kind of the exception */
+        int result;   /* 0, or CAPNP_E_… or -errno: what the caller is told */
         uint32_t peer_id;
         capnp_rpc *peer;           /* that asked; NULL: we did */
         struct call_charge charge; /* for the answer, and for results that are kept; of a question
@@ -154,14 +160,22 @@ static inline bool capnp_i_promise_is_remote(const struct promise *p)
         return p->wire.rpc || (p->source && p->source->state == CALL_REMOTE);
 }
 
-/* One that nobody has made yet. */
-struct call *capnp_i_call_make(capnp_vat *v);
+/* One whose first half has no meaning yet. NULL: no memory. */
+struct call *capnp_i_call_make(void);
 static inline struct call *capnp_i_call_new(capnp_vat *v, const struct caller *caller)
 {
-        struct call *c = capnp_i_call_make(v);
+        struct call *c = capnp_i_recycle_get(&v->pools[POOL_CALLS]);
 
-        if (c)
-                c->caller = caller;
+        if (!c)
+                c = capnp_i_call_make();
+        if (!c)
+                return NULL;
+
+        capnp_i_zero(c, offsetof(struct call, event));
+        c->vat = capnp_i_vat_ref(v);
+        c->caller = caller;
+        c->refs = 1;
+        c->callers = 1;
         return c;
 }
 
@@ -262,8 +276,21 @@ static inline struct body capnp_i_own_body(const struct call *c)
         return b;
 }
 
-/* The frame of a call's parameters. Those that lie in it get one; NULL: no memory, or there are
- * none. */
+/* … those that nobody has filled in. */
+static inline struct body capnp_i_bare_body(const struct call *c)
+{
+        const struct capnp_method *m = c->m;
+
+        if (!m)
+                return (struct body){0};
+
+        return (struct body){
+                capnp_i_msg_struct_at(m->params_words, m->params_ptrs, RPC_PAYLOAD_PTRS - 1), NULL,
+                (uint32_t)m->params_words + m->params_ptrs};
+}
+
+/* The frame of a call's parameters. Those that lie in it, or that nobody has filled in, get one;
+ * NULL: no memory, or there are none. */
 struct frame *capnp_i_call_params(struct call *c);
 
 #endif

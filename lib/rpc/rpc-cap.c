@@ -65,8 +65,10 @@ void capnp_i_cap_end(capnp_cap *c, struct recycle *pool)
 
         if (c->fd >= 0)
                 close(c->fd);
-        cap_drop_narrow(c);
-        capnp_i_cap_drop_flow(c);
+        if (c->narrow)
+                cap_drop_narrow(c);
+        if (c->flow)
+                capnp_i_cap_drop_flow(c);
         if (pool)
                 capnp_i_recycle_free(pool, c);
         else
@@ -74,18 +76,15 @@ void capnp_i_cap_end(capnp_cap *c, struct recycle *pool)
         capnp_i_vat_unref(v);
 }
 
-capnp_cap *capnp_cap_unref(capnp_cap *c)
+/* The last reference has gone. */
+__attribute__((noinline)) static void cap_last(capnp_cap *c)
 {
         struct capnp_i_list *l;
-        capnp_vat *v;
+        capnp_vat *v = c->vat;
 
-        if (!c || !capnp_i_refs_drop(&c->refs))
-                return NULL;
-
-        v = c->vat;
         capnp_i_list_append(&v->doomed, &c->doomed);
         if (v->dooming)
-                return NULL;
+                return;
 
         capnp_i_vat_ref(v);
         v->dooming = true;
@@ -93,6 +92,12 @@ capnp_cap *capnp_cap_unref(capnp_cap *c)
                 capnp_i_cap_gone(CAPNP_I_OF(l, capnp_cap, doomed));
         v->dooming = false;
         capnp_i_vat_unref(v);
+}
+
+capnp_cap *capnp_cap_unref(capnp_cap *c)
+{
+        if (c && capnp_i_refs_drop(&c->refs))
+                cap_last(c);
         return NULL;
 }
 

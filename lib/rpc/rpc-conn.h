@@ -84,7 +84,8 @@ struct rest {
 };
 
 /* What a plain message looks like (rpc-plain.c). */
-enum shape_of { SHAPE_CALL, SHAPE_RETURN, SHAPES };
+enum shape_of { SHAPE_CALL, SHAPE_CALL_ON, SHAPE_RETURN, SHAPE_RETURN_CAPS, SHAPES };
+enum { KNOWN_FINISH = 1, KNOWN_RELEASE = 2 };
 
 struct capnp_rpc {
         capnp_vat *vat;
@@ -129,6 +130,7 @@ struct capnp_rpc {
         bool no_fds;         /* the transport carries none, whatever the limits say */
         uint64_t calls_in, calls_out;
         struct shape *shapes[SHAPES]; /* of plain messages (rpc-plain.c); NULL: not known */
+        uint8_t known;                /* smaller ones that have come */
         /* turns (rpc-turn.c) */
         uint64_t calls_stop;       /* behind so many nothing is let in before the next turn */
         uint64_t calls_counted;    /* so many are in … */
@@ -249,9 +251,8 @@ int capnp_i_out_frame(capnp_rpc *r, struct frame *f, bool give, const struct fds
 /* Room for a short message of one segment, of so many words, to be written where it is sent from;
  * nothing may come between. NULL: no memory, or it is too long. */
 uint64_t *capnp_i_out_begin(capnp_rpc *r, uint32_t words);
-/* The same for a payload behind its envelope. */
-uint64_t *capnp_i_out_body(capnp_rpc *r, const uint64_t envelope[ENVELOPE_WORDS],
-                           const struct body *b);
+/* The same for a call with its parameters; on: of a result. */
+uint64_t *capnp_i_out_call(capnp_rpc *r, bool on, const struct body *b);
 /* The whole of a Return that needs no Finish: what was returned, n words of it, and the pointer to
  * them; words NULL: zeros. false: it is too long, or no memory. */
 bool capnp_i_out_return(capnp_rpc *r, uint32_t id, uint64_t content, const void *words, uint32_t n,

@@ -131,8 +131,9 @@ uint64_t capnp_i_desc_cost(rpc_cap_descriptor_list table)
         return bytes;
 }
 
-int capnp_i_desc_read(capnp_rpc *r, rpc_cap_descriptor_list table, capnp_msg *into)
+int capnp_i_desc_read(capnp_rpc *r, rpc_cap_descriptor_list table, struct frame *f)
 {
+        capnp_msg *into = &f->msg;
         int worst = 0, k;
         capnp_cap *c;
         uint32_t i;
@@ -146,6 +147,7 @@ int capnp_i_desc_read(capnp_rpc *r, rpc_cap_descriptor_list table, capnp_msg *in
 
                 if (k)
                         worst = k;
+                f->names_ours |= capnp_i_desc_is_ours(d);
                 capnp_i_desc_take_fd(r, d, c);
                 if (capnp_i_msg_add_cap(into, c) == UINT32_MAX)
                         return -ENOMEM;

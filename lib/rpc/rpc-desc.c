@@ -22,7 +22,7 @@ bool capnp_i_desc_result_is_ours(struct frame *f, uint32_t i)
 {
         rpc_return_reader r;
 
-        if (!f->received)
+        if (!f->names_ours)
                 return false;
 
         r = rpc_message_return(rpc_message_root(&f->msg));

@@ -45,6 +45,26 @@ static void envelope_of_call(uint64_t words[ENVELOPE_WORDS])
         envelope_end(&m, words, call.b, &words[CONTENT_WORD], params.b.d);
 }
 
+static void envelope_of_call_on(uint64_t words[ON_WORDS])
+{
+        rpc_promised_answer_op_list_builder ops;
+        rpc_promised_answer_builder promised;
+        rpc_payload_builder params;
+        rpc_call_builder call;
+        capnp_msg m;
+
+        envelope_begin(&m, words, ON_WORDS);
+        call = rpc_message_init_call(rpc_message_build(&m));
+        promised = rpc_message_target_init_promised_answer(rpc_call_init_target(call));
+        ops = rpc_promised_answer_init_transform(promised, 1);
+        rpc_promised_answer_op_set_get_pointer_field(
+                rpc_promised_answer_op_list_builder_get(ops, 0), 0);
+        params = rpc_call_init_params(call);
+        assert(promised.b.d == (uint8_t *)&words[PROMISED_WORD]);
+        assert(ops.l.d == (uint8_t *)&words[OP_WORD]);
+        envelope_end(&m, words, call.b, &words[ON_WORDS - RPC_PAYLOAD_PTRS], params.b.d);
+}
+
 /* It is the shorter one: for results that are built in place words of nothing are between. */
 static void envelope_of_return(uint64_t words[ENVELOPE_WORDS])
 {
@@ -80,6 +100,7 @@ void capnp_i_envelopes_init(struct envelopes *e)
         capnp_msg m;
 
         envelope_of_call(e->call);
+        envelope_of_call_on(e->on);
         envelope_of_return(e->ret);
         envelope_of_last(e->last);
         envelope_begin(&m, e->finish, SMALL_WORDS);

@@ -363,7 +363,7 @@ static inline int feed_one(capnp_rpc *r, struct input *in, uint32_t words)
 
         in->b += ONE_HEADER + words * 8;
         in->len -= ONE_HEADER + words * 8;
-        if (capnp_i_plain_message(r, b, words))
+        if (!r->trace && capnp_i_plain_message(r, b, words))
                 return r->closed;
 
         f = capnp_i_frame_new_one(r->vat, b, words, &r->limits);

@@ -36,7 +36,7 @@ static inline struct frame *frame_init(struct frame *f, struct recycle *pool, si
         f->pool = pool;
         f->refs = 1;
         f->received = f->secret = false;
-        f->refusal = f->spent = false;
+        f->refusal = f->spent = f->names_ours = false;
         f->before = NULL;
         f->bytes = (uint32_t)(sizeof(*f) + words * 8);
         f->content = (capnp_any){0};
@@ -179,7 +179,7 @@ struct frame *capnp_i_frame_new_around(capnp_vat *v, uint8_t *b, size_t len,
 /* ---- their end ------------------------------------------------------------------------------- */
 
 /* All that was ever written to it: its own block, and segments of the heap. */
-static void frame_wipe(struct frame *f)
+__attribute__((noinline)) static void frame_wipe(struct frame *f)
 {
         for (uint32_t i = f->msg.borrowed; i < f->msg.nsegs; i++)
                 explicit_bzero(f->msg.segs[i].base, (size_t)f->msg.segs[i].words * 8);
@@ -190,7 +190,8 @@ void capnp_i_frame_last(struct frame *f)
 {
         if (f->secret)
                 frame_wipe(f);
-        capnp_i_frame_unref(f->before);
+        if (f->before)
+                capnp_i_frame_unref(f->before);
         capnp_i_msg_deinit(&f->msg);
         frame_free(f);
 }
@@ -229,6 +230,11 @@ struct frame *capnp_i_frame_shrink(capnp_vat *v, struct frame *f)
 
         memcpy(g->words, f->words, (size_t)f->msg.segs[0].words * 8);
         capnp_i_msg_init_building(&g->msg, g->words, f->msg.segs[0].words, f->msg.segs[0].words);
+        if (f->msg.ncaps <= g->msg.room_caps) {
+                memcpy(g->msg.caps, f->msg.caps, f->msg.ncaps * sizeof(*f->msg.caps));
+                g->msg.ncaps = f->msg.ncaps;
+                f->msg.ncaps = 0;
+        }
         for (i = 0; i < f->msg.ncaps; i++)
                 (void)capnp_i_msg_add_cap(&g->msg, capnp_cap_ref(f->msg.caps[i]));
 
@@ -319,8 +325,29 @@ bool capnp_i_frame_body_received(struct frame *f, struct body *ret_b)
         return true;
 }
 
+/* For a path of one pointer, in a struct that is near, as nearly all are. NO_ID: it is otherwise.
+ */
+static inline uint32_t frame_cap_near(const struct frame *f, uint16_t i)
+{
+        const uint64_t w = f->content.p ? *f->content.p : 0;
+        const uint32_t words = (uint16_t)(w >> 32), ptrs = (uint16_t)(w >> 48);
+        const struct capnp_i_segment *s;
+        int64_t at;
+
+        if (!w || w & 3 || i >= ptrs || !f->content.depth)
+                return NO_ID;
+
+        s = &f->msg.segs[f->content.seg];
+        at = f->content.p - s->base + 1 + ((int32_t)(uint32_t)w >> 2);
+        if (at < 0 || (uint64_t)at + words + ptrs > s->words)
+                return NO_ID;
+
+        return capnp_i_msg_cap_index(s->base[at + words + i]);
+}
+
 /* Our own walks leave the reader's budget as it is: a path is no longer than whoever gave it. */
-uint32_t capnp_i_frame_cap_index(struct frame *f, const uint16_t *path, uint16_t n)
+__attribute__((noinline)) static uint32_t frame_cap_walk(struct frame *f, const uint16_t *path,
+                                                         uint16_t n)
 {
         uint64_t budget = f->msg.budget;
         capnp_any a = f->content;
@@ -334,4 +361,11 @@ uint32_t capnp_i_frame_cap_index(struct frame *f, const uint16_t *path, uint16_t
         is_cap = capnp_any_what(a) == CAPNP_WHAT_CAP;
         f->msg.budget = budget;
         return is_cap ? (uint32_t)(*a.p >> 32) : NO_ID;
+}
+
+uint32_t capnp_i_frame_cap_index(struct frame *f, const uint16_t *path, uint16_t n)
+{
+        uint32_t near = n == 1 ? frame_cap_near(f, path[0]) : NO_ID;
+
+        return near != NO_ID ? near : frame_cap_walk(f, path, n);
 }

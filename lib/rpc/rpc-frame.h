@@ -23,6 +23,10 @@ enum {
         CONTENT_WORD = TARGET_WORD + RPC_MESSAGE_TARGET_WORDS + RPC_MESSAGE_TARGET_PTRS,
         ENVELOPE_WORDS = CONTENT_WORD + RPC_PAYLOAD_PTRS,
         SMALL_WORDS = BODY_WORD + RPC_RELEASE_WORDS, /* a whole message without a payload */
+        /* A call of a result that is a pointer of another one's: behind the target what it is. */
+        PROMISED_WORD = CONTENT_WORD,
+        OP_WORD = PROMISED_WORD + RPC_PROMISED_ANSWER_WORDS + RPC_PROMISED_ANSWER_PTRS + 1,
+        ON_WORDS = OP_WORD + RPC_PROMISED_ANSWER_OP_WORDS + RPC_PAYLOAD_PTRS,
         LAST_WORDS = BODY_WORD + RPC_RETURN_WORDS + RPC_RETURN_PTRS + RPC_PAYLOAD_PTRS,
         FRAME_WORDS = 64,
         SMALL_FRAME_WORDS = 20, /* a call without much in it */
@@ -31,6 +35,7 @@ enum {
 /* What messages begin with (rpc-envelope.c). */
 struct envelopes {
         uint64_t call[ENVELOPE_WORDS], ret[ENVELOPE_WORDS];
+        uint64_t on[ON_WORDS];
         uint64_t last[ENVELOPE_WORDS]; /* a short Return that needs no Finish: LAST_WORDS */
         uint64_t finish[SMALL_WORDS], release[SMALL_WORDS];
 };
@@ -46,6 +51,7 @@ struct frame {
         bool refusal;         /* a Return that took no entry in the table of answers */
         bool secret;          /* to be wiped when it goes */
         bool spent;           /* received and passed on: its envelope is gone */
+        bool names_ours;      /* its capability table has something of its receiver's */
         uint32_t bytes;       /* of this block */
         struct frame *before; /* whose segments come before ours (rpc-relay.c); NULL: nobody's */
         struct recycle *pool; /* where it goes; NULL: to the heap */

@@ -62,7 +62,7 @@ static int in_capability(capnp_rpc *r)
 static int in_payload(capnp_rpc *r, struct frame *f, const struct payload *p)
 {
         f->content = rpc_payload_content(p->body);
-        return capnp_i_desc_read(r, p->table, &f->msg);
+        return capnp_i_desc_read(r, p->table, f);
 }
 
 static int in_bootstrap(capnp_rpc *r, rpc_bootstrap_reader b)
@@ -183,6 +183,24 @@ static void in_call_unknown(capnp_rpc *r, rpc_message_reader m, uint32_t id)
                 capnp_i_send_declined(r, id);
 }
 
+/* Others may look like it. */
+static void in_call_learn(capnp_rpc *r, struct frame *f, rpc_message_reader m, rpc_call_reader b)
+{
+        rpc_message_target_reader t = rpc_call_target(b);
+        rpc_promised_answer_reader promised;
+        struct plain p = {.message = m.r, .body = b.r, .target = t.r};
+
+        p.payload = rpc_call_params(b).r;
+        if (rpc_message_target_which(t) == RPC_MESSAGE_TARGET_IMPORTED_CAP) {
+                capnp_i_plain_learn(r, SHAPE_CALL, f, &p);
+        } else {
+                promised = rpc_message_target_promised_answer(t);
+                p.promised = promised.r;
+                p.ops = rpc_promised_answer_transform(promised).l;
+                capnp_i_plain_learn(r, SHAPE_CALL_ON, f, &p);
+        }
+}
+
 static int in_call(capnp_rpc *r, struct frame *f, rpc_message_reader m, rpc_call_reader b)
 {
         uint32_t id = rpc_call_question_id(b);
@@ -229,9 +247,8 @@ static int in_call(capnp_rpc *r, struct frame *f, rpc_message_reader m, rpc_call
                 capnp_i_send_refusal(r, id, "over-quota.references: too many references at once",
                                      false);
         else {
-                if (rpc_message_target_which(t) == RPC_MESSAGE_TARGET_IMPORTED_CAP)
-                        capnp_i_plain_learn(r, SHAPE_CALL, f,
-                                            &(struct plain){m.r, b.r, t.r, params.body.r});
+                if (!params.table.l.len)
+                        in_call_learn(r, f, m, b);
                 k = in_call_accept(r, f, b, target);
         }
 
@@ -277,11 +294,14 @@ static void in_return_take(capnp_rpc *r, struct call *c, struct call *t)
 enum outcome { OUTCOME_TAKEN, OUTCOME_LEFT, OUTCOME_OPEN };
 
 /* The results, or why they can not be taken. */
-static int in_return_results(capnp_rpc *r, struct frame *f, struct call *c, const struct plain *p)
+static int in_return_results(capnp_rpc *r, struct frame *f, struct call *c, struct plain *p)
 {
         struct payload payload = in_payload_of((rpc_payload_reader){p->payload});
         bool wide = in_payload_is_wide(r, &payload);
-        int k = wide ? CAPNP_E_LIMIT : in_payload(r, f, &payload);
+        int k;
+
+        p->table = payload.table.l;
+        k = wide ? CAPNP_E_LIMIT : in_payload(r, f, &payload);
 
         if (k < 0)
                 return in_no_memory(r);
@@ -292,7 +312,10 @@ static int in_return_results(capnp_rpc *r, struct frame *f, struct call *c, cons
         if (k) {
                 capnp_i_call_refuse(c, "over-quota.references: too many references");
         } else {
-                capnp_i_plain_learn(r, SHAPE_RETURN, f, p);
+                if (payload.table.l.len)
+                        capnp_i_plain_learn(r, SHAPE_RETURN_CAPS, f, p);
+                else
+                        capnp_i_plain_learn(r, SHAPE_RETURN, f, p);
                 c->results = capnp_i_frame_ref(f);
         }
         return wide ? OUTCOME_LEFT : OUTCOME_TAKEN;
@@ -320,7 +343,9 @@ static int in_return_outcome(capnp_rpc *r, struct frame *f, struct call *c, rpc_
                 /* A Finish that has been sent said that the peer keeps the references. */
                 if (c->finish_sent)
                         return OUTCOME_TAKEN;
-                return in_return_results(r, f, c, &(struct plain){m.r, b.r, {0}, results.r});
+                return in_return_results(
+                        r, f, c,
+                        &(struct plain){.message = m.r, .body = b.r, .payload = results.r});
         case RPC_RETURN_EXCEPTION:
                 e = rpc_return_exception(b);
                 capnp_i_call_set_exception_more(c, in_exception(e), capnp_i_more_read(e));
@@ -450,26 +475,11 @@ int capnp_i_in_long_message(capnp_rpc *r, enum rpc_message_which tag, uint64_t w
 
 static int in_finish(capnp_rpc *r, rpc_finish_reader b)
 {
-        struct call *c = capnp_i_ids_get(&r->answers, rpc_finish_question_id(b));
-
         if (capnp_msg_check(b.r.m))
                 return in_malformed(r);
 
-        if (!c || c->finished) /* its Return said that no Finish was needed */
-                return 0;
-
-        capnp_i_call_ref(c);
-        c->finished = true;
-        c->workaround = rpc_finish_require_early_cancellation_workaround(b);
-        if (rpc_finish_release_result_caps(b))
-                capnp_i_wire_ids_release(r, &c->result_ids);
-        else
-                capnp_i_wire_ids_clear(&c->result_ids);
-        capnp_i_call_drop_caller(c);
-        if (c->answered)
-                capnp_i_call_forget(c);
-        capnp_i_call_unref(c);
-        return 0;
+        r->known |= KNOWN_FINISH;
+        return capnp_i_peer_finish(r, b);
 }
 
 /* What it is broken with is kept as long as the promise may be. */
@@ -539,15 +549,11 @@ static int in_resolve(capnp_rpc *r, rpc_resolve_reader b)
 
 static int in_release(capnp_rpc *r, rpc_release_reader b)
 {
-        uint32_t id = rpc_release_id(b);
-
         if (capnp_msg_check(b.r.m))
                 return in_malformed(r);
 
-        if (!capnp_i_table_release(r, id, rpc_release_reference_count(b)))
-                return capnp_i_rpc_violation(r, "a Release of more than there is of export %u", id);
-
-        return 0;
+        r->known |= KNOWN_RELEASE;
+        return capnp_i_peer_release(r, b);
 }
 
 /*
@@ -751,6 +757,11 @@ static int in_body(capnp_rpc *r, struct frame *f, rpc_message_reader m)
 int capnp_i_in_message(capnp_rpc *r, struct frame *f)
 {
         rpc_message_reader m;
+
+        /* Who watches has been shown a message; else it has been tried before there was one. */
+        if (r->trace && f->msg.nsegs == 1 && f->msg.segs[0].base == f->words &&
+            capnp_i_plain_message(r, f->words, f->msg.segs[0].words))
+                return 0;
 
         m = rpc_message_root(&f->msg);
         if (capnp_msg_check(&f->msg))

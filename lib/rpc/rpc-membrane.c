@@ -447,7 +447,8 @@ static bool membrane_stops(struct wrap *w, struct call *c, uint64_t bytes, capnp
 static bool membrane_lets(struct wrap *w, struct call *c, capnp_exception *why)
 {
         capnp_membrane *m = w->membrane;
-        uint64_t bytes = c->params ? capnp_msg_size(&c->params->msg) : c->own_bytes;
+        struct frame *params = c->own_bytes ? NULL : capnp_i_call_params(c);
+        uint64_t bytes = params ? capnp_msg_size(&params->msg) : c->own_bytes;
 
         if (m->revoked) {
                 *why = (capnp_exception){m->revoked->kind, m->revoked->reason};

@@ -6,7 +6,10 @@
 
 /* rpc-plain.c: what nearly all calls are. false: it is none, and nothing has been done. */
 struct plain {
-        capnp_reader message, body, target, payload; /* its envelope; a Return has no target */
+        capnp_reader message, body, payload; /* its envelope */
+        capnp_reader target, promised;       /* of a call; promised: only if it is for a result */
+        capnp_list ops;                      /* … that is found so */
+        capnp_list table;                    /* of a Return's references */
 };
 
 /* A message of one segment, of so many words, which may begin anywhere. */
@@ -32,6 +35,9 @@ void capnp_i_peer_return_ends(capnp_rpc *r, struct call *c, rpc_return_reader b,
 /* Its two steps: a Return may give back the references among the parameters; and c returns. */
 void capnp_i_peer_return_params(capnp_rpc *r, struct call *c, rpc_return_reader b);
 void capnp_i_peer_return_finish(capnp_rpc *r, struct call *c, bool no_finish, bool release);
+/* A Finish and a Release, as far as they have been read. As capnp_rpc_feed(). */
+int capnp_i_peer_finish(capnp_rpc *r, rpc_finish_reader b);
+int capnp_i_peer_release(capnp_rpc *r, rpc_release_reader b);
 
 /* rpc-in.c: one received message */
 int capnp_i_in_message(capnp_rpc *r, struct frame *f);
@@ -52,7 +58,7 @@ int capnp_i_skip_feed(capnp_rpc *r, const uint8_t *b, size_t len, size_t *ret_us
 void capnp_i_feed_deinit(capnp_rpc *r);
 
 /* rpc-desc.c: capability tables of payloads */
-int capnp_i_desc_read(capnp_rpc *r, rpc_cap_descriptor_list table, capnp_msg *into);
+int capnp_i_desc_read(capnp_rpc *r, rpc_cap_descriptor_list table, struct frame *f);
 /* What the ledger would be charged for it, if no reference were here already. */
 uint64_t capnp_i_desc_cost(rpc_cap_descriptor_list table);
 int capnp_i_desc_read_one(capnp_rpc *r, rpc_cap_descriptor_reader d, capnp_cap **ret_c);
@@ -108,5 +114,9 @@ void capnp_i_send_unimplemented(capnp_rpc *r, rpc_message_reader message);
 /* NULL: no memory. */
 struct disembargo *capnp_i_disembargo_new(capnp_rpc *r, uint32_t id, uint32_t import);
 void capnp_i_disembargo_deliver(struct disembargo *d, capnp_cap *target);
+
+/* rpc-short.c: the Return of c, whose results have references. false: they are not short, or there
+ * is no room for it; nothing has been done. */
+bool capnp_i_short_return(capnp_rpc *r, struct call *c);
 
 #endif

@@ -143,6 +143,15 @@ static bool out_is_long(const capnp_rpc *r, const struct frame *f, size_t bytes)
         return f->content.p && bytes - capnp_i_frame_header(f->msg.nsegs) > r->limits.message_bytes;
 }
 
+__attribute__((noinline)) static void out_is_much(capnp_rpc *r)
+{
+        if (!capnp_i_rpc_is_paused(r))
+                capnp_i_rpc_shut(
+                        r, CAPNP_END_BROKEN, CAPNP_E_DISCONNECTED,
+                        (capnp_exception){CAPNP_OVERLOADED,
+                                          "over-quota.bytes: the peer sends and does not read"});
+}
+
 /*
  * Counts a message. What is neither a Return nor our own initiative is a consequence of what the
  * peer sent; there is no bound to it but this one.
@@ -163,12 +172,8 @@ static inline void out_count(capnp_rpc *r, enum rpc_message_which tag, bool refu
 
         r->out_notes += bytes;
         o->notes += bytes;
-        if (r->out_notes > r->limits.out_bytes + r->limits.out_bytes / 2 &&
-            !capnp_i_rpc_is_paused(r))
-                capnp_i_rpc_shut(
-                        r, CAPNP_END_BROKEN, CAPNP_E_DISCONNECTED,
-                        (capnp_exception){CAPNP_OVERLOADED,
-                                          "over-quota.bytes: the peer sends and does not read"});
+        if (r->out_notes > r->limits.out_bytes + r->limits.out_bytes / 2)
+                out_is_much(r);
 }
 
 /* Every message of ours begins with its Message struct behind the root pointer. */
@@ -245,7 +250,7 @@ int capnp_i_out_frame(capnp_rpc *r, struct frame *f, bool give, const struct fds
         return 0;
 }
 
-static void out_trace(capnp_rpc *r, const uint64_t *words, uint32_t n)
+__attribute__((noinline)) static void out_trace(capnp_rpc *r, const uint64_t *words, uint32_t n)
 {
         uint64_t copy[OUT_ONE];
         capnp_msg m;
@@ -297,10 +302,11 @@ static inline uint64_t *out_payload(capnp_rpc *r, const uint64_t *envelope, uint
         return at;
 }
 
-uint64_t *capnp_i_out_body(capnp_rpc *r, const uint64_t envelope[ENVELOPE_WORDS],
-                           const struct body *b)
+uint64_t *capnp_i_out_call(capnp_rpc *r, bool on, const struct body *b)
 {
-        return out_payload(r, envelope, ENVELOPE_WORDS, b);
+        const struct envelopes *e = &r->vat->envelopes;
+
+        return on ? out_payload(r, e->on, ON_WORDS, b) : out_payload(r, e->call, ENVELOPE_WORDS, b);
 }
 
 static inline void out_end(capnp_rpc *r, enum rpc_message_which tag, const uint64_t *words,
@@ -443,4 +449,6 @@ void capnp_rpc_out_sent(capnp_rpc *r, size_t bytes)
                 if (o->sent == o->len)
                         out_free(r, o);
         }
+        if (!r->out_bytes) /* whoever wrote much at once has got its answers */
+                capnp_i_ids_ease(&r->answers);
 }

@@ -87,9 +87,9 @@ void capnp_i_peer_return_finish(capnp_rpc *r, struct call *c, bool no_finish, bo
 
 void capnp_i_peer_return_params(capnp_rpc *r, struct call *c, rpc_return_reader b)
 {
-        if (rpc_return_release_param_caps(b))
+        if (c->param_ids.n && rpc_return_release_param_caps(b))
                 capnp_i_wire_ids_release(r, &c->param_ids);
-        else
+        else if (c->param_ids.n)
                 capnp_i_wire_ids_clear(&c->param_ids);
 }
 
@@ -98,4 +98,35 @@ void capnp_i_peer_return_ends(capnp_rpc *r, struct call *c, rpc_return_reader b,
         c->returned = true;
         capnp_i_peer_return_params(r, c, b);
         capnp_i_peer_return_finish(r, c, rpc_return_no_finish_needed(b), release);
+}
+
+int capnp_i_peer_finish(capnp_rpc *r, rpc_finish_reader b)
+{
+        struct call *c = capnp_i_ids_get(&r->answers, rpc_finish_question_id(b));
+
+        if (!c || c->finished) /* its Return said that no Finish was needed */
+                return 0;
+
+        capnp_i_call_ref(c);
+        c->finished = true;
+        c->workaround = rpc_finish_require_early_cancellation_workaround(b);
+        if (c->result_ids.n && rpc_finish_release_result_caps(b))
+                capnp_i_wire_ids_release(r, &c->result_ids);
+        else if (c->result_ids.n)
+                capnp_i_wire_ids_clear(&c->result_ids);
+        capnp_i_call_drop_caller(c);
+        if (c->answered)
+                capnp_i_call_forget(c);
+        capnp_i_call_unref(c);
+        return 0;
+}
+
+int capnp_i_peer_release(capnp_rpc *r, rpc_release_reader b)
+{
+        uint32_t id = rpc_release_id(b);
+
+        if (!capnp_i_table_release(r, id, rpc_release_reference_count(b)))
+                return capnp_i_rpc_violation(r, "a Release of more than there is of export %u", id);
+
+        return 0;
 }

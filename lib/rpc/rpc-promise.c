@@ -207,6 +207,11 @@ static void promise_work(capnp_vat *v)
 
 static void promise_flush_results(struct call *c)
 {
+        struct promise *only = CAPNP_I_OF(c->pipes.list.next, struct promise, source_link);
+
+        if (!c->pipes.n || (c->pipes.n == 1 && capnp_i_list_empty(&only->fifo)))
+                return;
+
         c->unflushed = true;
         capnp_i_call_ref(c);
         capnp_i_list_append(&c->vat->sent, &c->waiter.link);
@@ -276,12 +281,15 @@ static void promise_gone(capnp_cap *c)
         struct call *source = p->source;
 
         p->source = NULL;
-        capnp_i_pipes_remove(p);
+        if (!capnp_i_list_empty(&p->source_link))
+                capnp_i_pipes_remove(p);
         promise_drop_waiters(p);
-        capnp_i_waits_end(p->cap.vat, &p->waits);
+        if (!capnp_i_list_empty(&p->waits))
+                capnp_i_waits_end(p->cap.vat, &p->waits);
         if (p->embargo_rpc)
                 capnp_i_table_embargo_forget(p->embargo_rpc, p->embargo);
-        capnp_i_table_import_drop(&p->wire);
+        if (p->wire.rpc || p->wire.charge.rpc)
+                capnp_i_table_import_drop(&p->wire);
         capnp_cap_unref(p->to);
         capnp_i_uncharge(&p->charge);
         if (p->path != p->short_path)
@@ -302,11 +310,12 @@ static const struct cap_ops promise_ops = {
 
 struct promise *capnp_i_promise_make(capnp_vat *v)
 {
-        struct promise *p = capnp_i_recycle_new(&v->pools[POOL_PROMISES], sizeof(*p));
+        struct promise *p = capnp_i_recycle_take(&v->pools[POOL_PROMISES], sizeof(*p));
 
         if (!p)
                 return NULL;
 
+        capnp_i_zero(p, sizeof(*p));
         capnp_i_cap_init(&p->cap, v, CAP_PROMISE, &promise_ops);
         capnp_i_list_init(&p->fifo);
         capnp_i_list_init(&p->watchers);
@@ -316,6 +325,13 @@ struct promise *capnp_i_promise_make(capnp_vat *v)
 }
 
 /* ---- what one becomes ------------------------------------------------------------------------ */
+
+/* Nobody waits for it. */
+static bool promise_is_alone(const struct promise *p)
+{
+        return capnp_i_list_empty(&p->fifo) && capnp_i_list_empty(&p->watchers) &&
+               capnp_i_list_empty(&p->waits);
+}
 
 static void promise_finish(struct promise *p)
 {
@@ -328,6 +344,11 @@ static void promise_finish(struct promise *p)
         if (p->cap.narrow)
                 capnp_i_narrow_move(&p->cap, p->to);
         promise_detach(p);
+        if (promise_is_alone(p)) {
+                capnp_cap_unref(&p->cap);
+                return;
+        }
+
         capnp_i_list_append(&v->settled, &p->source_link);
         promise_work(v);
 }

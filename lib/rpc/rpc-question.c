@@ -19,12 +19,7 @@ static capnp_question *question_new(capnp_vat *v, capnp_cap *target)
         if (!c)
                 return NULL;
 
-        c->params = capnp_i_frame_new(c->vat);
-        if (!c->params) {
-                capnp_i_call_unref(c);
-                return NULL;
-        }
-
+        c->bare = true;
         c->target = capnp_cap_ref(target);
         return (capnp_question *)(void *)c;
 }
@@ -64,7 +59,15 @@ capnp_abuilder capnp_question_params_any(capnp_question *q)
 {
         struct call *c = question_call(q);
 
-        if (!c || c->state != CALL_NEW || !c->params)
+        if (!c || c->state != CALL_NEW)
+                return (capnp_abuilder){0};
+
+        if (c->bare) {
+                c->params = capnp_i_frame_new(c->vat);
+                c->unfilled |= !c->params;
+                c->bare = false;
+        }
+        if (!c->params)
                 return (capnp_abuilder){0};
 
         return capnp_i_frame_content(c->params);
@@ -74,7 +77,7 @@ capnp_builder capnp_question_params(capnp_question *q)
 {
         struct call *c = question_call(q);
 
-        if (!c || c->state != CALL_NEW || !c->params || !c->m)
+        if (!c || c->state != CALL_NEW || !c->m)
                 return (capnp_builder){0};
 
         if (!c->params_root.d)
@@ -112,7 +115,9 @@ static void question_send_one(struct call *c)
                 (void)capnp_question_params((capnp_question *)(void *)c);
 
         c->unpiped = c->m && !c->m->results_ptrs && capnp_i_list_empty(&c->pipes.list);
-        r = capnp_msg_check(&c->params->msg);
+        r = c->params ? capnp_msg_check(&c->params->msg) : 0;
+        if (!r && c->unfilled)
+                r = -ENOMEM;
         if (r) {
                 capnp_i_call_ref(c); /* as delivering would */
                 capnp_i_call_move(c, CALL_QUEUED);

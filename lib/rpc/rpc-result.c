@@ -15,8 +15,8 @@ capnp_cap *capnp_i_call_new_pipe(struct call *c, const uint16_t *path, uint16_t 
                 return NULL;
 
         p->path = n <= PATH_SHORT ? p->short_path : malloc(n * sizeof(*path));
-        if (p->path && n)
-                memcpy(p->path, path, n * sizeof(*path));
+        for (uint16_t i = 0; p->path && i < n; i++)
+                p->path[i] = path[i];
         p->npath = n;
         if (!p->path || capnp_i_pipes_add(&c->pipes, p)) {
                 capnp_cap_unref(&p->cap);
@@ -200,9 +200,11 @@ static void call_hand_to(struct call *c, struct call *parent)
 void capnp_i_result_settle(struct call *c)
 {
         capnp_i_call_settle_pipes(c);
-        capnp_i_membrane_return(c);
+        if (c->crossings)
+                capnp_i_membrane_return(c);
         c->done = true;
-        capnp_i_flow_returned(c);
+        if (c->stream)
+                capnp_i_flow_returned(c);
 }
 
 void capnp_i_result_hand_up(struct call *c)

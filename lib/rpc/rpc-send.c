@@ -286,10 +286,10 @@ static capnp_builder body_at(uint64_t *words, uint32_t at, uint32_t n)
 /* Short parameters, wherever they are. false: they are something else. */
 static bool call_body(struct call *c, struct body *ret_b)
 {
-        if (!c->own_bytes)
+        if (!c->own_bytes && !c->bare)
                 return capnp_i_frame_body(c->params, ret_b);
 
-        *ret_b = capnp_i_own_body(c);
+        *ret_b = c->own_bytes ? capnp_i_own_body(c) : capnp_i_bare_body(c);
         return true;
 }
 
@@ -304,31 +304,57 @@ static void call_body_end(capnp_rpc *r, struct call *c, const uint64_t *words, u
         capnp_i_out_end(r, RPC_MESSAGE_CALL, words, n, secret);
 }
 
-/* A call of an import. 0; 1: the general way knows better; or why it can not be sent. */
+/* The promise that a call of a result of another call is for, one pointer deep; NULL: it is not. */
+static const struct promise *call_on(capnp_cap *target)
+{
+        const struct promise *p = target->kind == CAP_PROMISE ? capnp_i_cap_promise(target) : NULL;
+
+        return p && !p->wire.rpc && p->npath == 1 ? p : NULL;
+}
+
+static void call_write_on(uint64_t *words, const struct promise *p)
+{
+        rpc_promised_answer_set_question_id(
+                (rpc_promised_answer_builder){
+                        body_at(words, PROMISED_WORD, RPC_PROMISED_ANSWER_WORDS)},
+                p->source->out_id);
+        rpc_promised_answer_op_set_get_pointer_field(
+                (rpc_promised_answer_op_builder){
+                        body_at(words, OP_WORD, RPC_PROMISED_ANSWER_OP_WORDS)},
+                p->path[0]);
+}
+
+/* A call of an import, or of a result. 0; 1: the general way knows better; or why it can not be
+ * sent. */
 static int send_call_body(capnp_rpc *r, struct call *c, capnp_cap *target)
 {
+        const struct promise *on = call_on(target);
         struct body b;
         uint64_t *words;
         int k;
 
-        if (target->kind != CAP_IMPORT || !call_body(c, &b))
+        if ((target->kind != CAP_IMPORT && !on) || !call_body(c, &b))
                 return 1;
 
         k = capnp_i_table_question_new(r, c, &c->out_id);
         if (k)
                 return k;
 
-        words = capnp_i_out_body(r, c->vat->envelopes.call, &b);
+        words = capnp_i_out_call(r, on, &b);
         if (!words) {
                 capnp_i_table_question_drop(r, c->out_id);
                 return 1;
         }
 
         call_fields(c, (rpc_call_builder){body_at(words, BODY_WORD, RPC_CALL_WORDS)});
-        rpc_message_target_set_imported_cap(
-                (rpc_message_target_builder){body_at(words, TARGET_WORD, RPC_MESSAGE_TARGET_WORDS)},
-                capnp_i_cap_import(target)->wire.id);
-        call_body_end(r, c, words, ENVELOPE_WORDS + b.n);
+        if (on)
+                call_write_on(words, on);
+        else
+                rpc_message_target_set_imported_cap(
+                        (rpc_message_target_builder){
+                                body_at(words, TARGET_WORD, RPC_MESSAGE_TARGET_WORDS)},
+                        capnp_i_cap_import(target)->wire.id);
+        call_body_end(r, c, words, (on ? (uint32_t)ON_WORDS : ENVELOPE_WORDS) + b.n);
         return 0;
 }
 
@@ -349,7 +375,7 @@ static int send_call_frame(capnp_rpc *r, struct call *c, capnp_cap *target)
         int k;
 
         f = capnp_i_call_params(c);
-        if (!f && c->own_bytes)
+        if (!f && (c->own_bytes || c->bare))
                 return -ENOMEM;
 
         f = envelope_frame(
@@ -396,6 +422,7 @@ int capnp_i_send_call(capnp_rpc *r, struct call *c, capnp_cap *target)
         params = c->params;
         c->params = NULL;
         capnp_i_own_drop(c);
+        c->bare = false;
         c->params_root = (capnp_builder){0};
         capnp_i_frame_unref(params);
         if (c->param_ids.n)
@@ -519,6 +546,12 @@ static int send_results(capnp_rpc *r, struct call *c, bool *ret_caps)
         if (c->results && capnp_i_frame_body(c->results, &b) &&
             capnp_i_out_return(r, c->peer_id, b.content, b.words, b.n, c->results->secret)) {
                 c->results->secret |= r->limits.wipe;
+                return 0;
+        }
+
+        if (c->results && capnp_i_short_return(r, c)) {
+                *ret_caps = true;
+                c->reflects = c->result_ids.n < c->results->msg.ncaps;
                 return 0;
         }
 

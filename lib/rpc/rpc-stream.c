@@ -211,6 +211,7 @@ static int flow_wait(struct flow *f, bool end, void (*fn)(void *arg), void *arg)
 int capnp_i_flow_enter(struct call *c, void (*ready)(void *arg), void *arg)
 {
         struct flow *f = c->target ? flow_of(c->target) : NULL;
+        struct frame *params;
         bool full;
 
         if (!c->target || (f && f->failed))
@@ -219,7 +220,8 @@ int capnp_i_flow_enter(struct call *c, void (*ready)(void *arg), void *arg)
         if (!f)
                 return -ENOMEM;
 
-        c->window = c->params ? capnp_msg_size(&c->params->msg) : 0;
+        params = capnp_i_call_params(c);
+        c->window = params ? capnp_msg_size(&params->msg) : 0;
         full = f->in_flight + c->window >= f->window;
         if (full && flow_wait(f, false, ready, arg))
                 return -ENOMEM;

@@ -11,7 +11,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-enum { SLOTS_KEPT = 64 };
+enum { SLOTS_LEAST = 4, SLOTS_KEPT = 64 };
 
 static int slots_new(struct slots *s, void *p, uint32_t *ret_id)
 {
@@ -19,7 +19,7 @@ static int slots_new(struct slots *s, void *p, uint32_t *ret_id)
         uint32_t n, i;
 
         if (s->free == s->n) {
-                n = s->n ? s->n * 2 : 8;
+                n = s->n ? s->n * 2 : SLOTS_LEAST;
                 v = realloc(s->v, n * sizeof(*v));
                 if (!v)
                         return -ENOMEM;

@@ -114,6 +114,10 @@ static void sides_compare(struct side s[SIDES])
         CHECK_EQ(p->rpc->answers.used, g->rpc->answers.used);
         CHECK_EQ(p->rpc->exports.live, g->rpc->exports.live);
         CHECK_EQ(p->rpc->imports.used, g->rpc->imports.used);
+        CHECK_EQ(p->rpc->questions.live, g->rpc->questions.live);
+        CHECK_EQ(p->rpc->embargoes.live, g->rpc->embargoes.live);
+        for (unsigned i = 0; i < SIDES; i++)
+                CHECK_OK(capnp_rpc_check(s[i].h.rpc));
         CHECK_EQ(p->rpc->calls_in, g->rpc->calls_in);
         CHECK_EQ(s[PLAIN].served, s[GENERAL].served);
         CHECK_EQ(s[PLAIN].seen, s[GENERAL].seen);
@@ -135,30 +139,68 @@ struct form {
 static const struct form FORMS[] = {{1, 1}, {2, 0}, {OWN_WORDS, 0}, {OWN_WORDS + 1, 0}, {0, 0}};
 enum { NFORMS = sizeof(FORMS) / sizeof(*FORMS), POINTER = 0, DATA = 1, NOTHING = NFORMS };
 
-/* The message that the other side would be sent, as bytes. */
-static size_t call_bytes(uint8_t *b, size_t room, uint32_t id, uint16_t method, uint64_t x,
-                         unsigned form)
+/* A message as it is sent; it goes. */
+static size_t bytes_of(capnp_msg *m, uint8_t *b, size_t room)
+{
+        size_t len = capnp_msg_size(m);
+
+        CHECK(len <= room);
+        CHECK_OK(capnp_msg_write(m, b, len));
+        capnp_msg_free(m);
+        return len;
+}
+
+/* The way to a result: so many operations, of which those whose bit is set do nothing. */
+struct way {
+        uint32_t id;
+        uint16_t n, noops;
+        uint16_t fields[PATH_SHORT + 1];
+};
+
+static void way_write(capnp_abuilder slot, const struct way *way)
+{
+        capnp_builder p = capnp_abuilder_init_struct(slot, 1, 1), op;
+        capnp_lbuilder ops;
+
+        capnp_builder_set_u32(p, ID_AT, way->id, 0);
+        if (!way->n)
+                return;
+
+        ops = capnp_abuilder_init_structs(capnp_builder_any(p, 0), way->n, 1, 0);
+        for (uint16_t i = 0; i < way->n; i++) {
+                op = capnp_lbuilder_struct(ops, i);
+                capnp_builder_set_u16(op, OP_TAG_AT, way->noops >> i & 1 ? 0 : OP_FIELD, 0);
+                capnp_builder_set_u16(op, OP_FIELD_AT, way->fields[i], 0);
+        }
+}
+
+/* The message that the other side would be sent, as bytes; way NULL: to its export 0. */
+static size_t call_bytes_on(uint8_t *b, size_t room, uint32_t id, const struct way *way,
+                            uint16_t method, uint64_t x, unsigned form)
 {
         capnp_builder call, to, params;
         capnp_msg *m = hand_message(MESSAGE_CALL, 3, 3, &call);
-        size_t len = capnp_msg_size(m);
 
         capnp_builder_set_u32(call, ID_AT, id, 0);
         capnp_builder_set_u16(call, CALL_METHOD_AT, method, 0);
         capnp_builder_set_u64(call, CALL_INTERFACE_AT, 7, 0);
         to = capnp_abuilder_init_struct(capnp_builder_any(call, CALL_TARGET_PTR), 1, 1);
-        capnp_builder_set_u32(to, ID_AT, 0, 0);
+        capnp_builder_set_u16(to, TARGET_TAG_AT, way != NULL, 0);
+        if (way)
+                way_write(capnp_builder_any(to, 0), way);
         params = capnp_abuilder_init_struct(capnp_builder_any(call, CALL_PARAMS_PTR), 0, 2);
         if (form != NOTHING)
                 params = capnp_abuilder_init_struct(capnp_builder_any(params, 0), FORMS[form].words,
                                                     FORMS[form].ptrs);
         for (uint32_t i = 0; form != NOTHING && i < FORMS[form].words; i++)
                 capnp_builder_set_u64(params, i * 8, x + i, 0);
-        len = capnp_msg_size(m);
-        CHECK(len <= room);
-        CHECK_OK(capnp_msg_write(m, b, len));
-        capnp_msg_free(m);
-        return len;
+        return bytes_of(m, b, room);
+}
+
+static size_t call_bytes(uint8_t *b, size_t room, uint32_t id, uint16_t method, uint64_t x,
+                         unsigned form)
+{
+        return call_bytes_on(b, room, id, NULL, method, x, form);
 }
 
 static void sides_call_of(struct side s[SIDES], uint32_t id, uint16_t method, uint64_t x,
@@ -207,6 +249,27 @@ TEST(a_second_call_is_plain)
         for (uint32_t i = 1; i < 100; i++)
                 sides_call(s, i, ECHO, i);
         CHECK_EQ(s[PLAIN].served, 100);
+        sides_close(s);
+}
+
+/* A peer that has taken high ids makes nobody keep room for them. */
+TEST(high_ids_leave_nothing_behind)
+{
+        struct side s[SIDES];
+
+        sides_begin(s);
+        sides_call(s, 1023, KEEP, 1);
+        for (uint32_t i = 1; i < 100; i++)
+                sides_call(s, 1000, ECHO, i);
+        for (unsigned i = 0; i < SIDES; i++) {
+                CHECK(s[i].h.rpc->answers.n >= 1024);
+                CHECK_OK(hand_finish(&s[i].h, 0, false));
+        }
+        answer_one(s, 0, false);
+        for (unsigned i = 0; i < SIDES; i++) {
+                CHECK_EQ(s[i].h.rpc->answers.used, 0);
+                CHECK(s[i].h.rpc->answers.n <= CAPNP_I_IDS_KEPT);
+        }
         sides_close(s);
 }
 
@@ -338,6 +401,164 @@ TEST(limits_hold_for_plain_calls)
         sides_close(s);
 }
 
+/* ---- calls of results ----------------------------------------------------------------------- */
+
+static void sides_call_on(struct side s[SIDES], uint32_t id, struct way way, uint16_t method,
+                          uint64_t x, unsigned form)
+{
+        uint8_t b[256];
+
+        sides_feed(s, b, call_bytes_on(b, sizeof(b), id, &way, method, x, form));
+}
+
+/* Call 2 waits, call 3 has returned a reference; one has been called, and others will look like
+ * that. */
+static void sides_begin_on(struct side s[SIDES])
+{
+        sides_begin(s);
+        sides_call(s, 2, KEEP, 0);
+        sides_call(s, 3, GIVE, 0);
+        sides_call_on(s, 4, (struct way){3, 1, 0, {0}}, ECHO, 1, DATA);
+        CHECK(s[PLAIN].h.rpc->shapes[SHAPE_CALL_ON]);
+}
+
+TEST(calls_of_results_come_to_the_same)
+{
+        static const struct way WAYS[] = {
+                {3, 1, 0, {0}},
+                {2, 1, 0, {0}},
+                {2, 1, 0, {1}},
+                {3, 1, 0, {1}},
+                {3, 0, 0, {0}},
+                {2, 0, 0, {0}},
+                {3, 2, 1, {7, 0}},
+                {3, 2, 2, {0, 7}},
+                {3, 2, 0, {0, 0}},
+                {9, 1, 0, {0}},
+                {4, 1, 0, {0}},
+                {3, 4, 7, {1, 1, 1, 0}},
+                {3, 5, 15, {1, 1, 1, 1, 0}},
+        };
+        struct side s[SIDES];
+        uint32_t id = 5;
+
+        sides_begin_on(s);
+        for (unsigned k = 0; k < sizeof(WAYS) / sizeof(*WAYS); k++)
+                for (unsigned form = 0; form <= NFORMS; form++) {
+                        sides_call_on(s, id++, WAYS[k], ECHO, k, form);
+                        sides_call_on(s, id++, WAYS[k], ECHO, k + 1, form);
+                }
+        sides_call_on(s, id - 1, WAYS[1], ECHO, 1, DATA); /* twice, if it waits yet */
+        answer_one(s, 0, true);
+        CHECK(s[PLAIN].served > 4 * (NFORMS + 1));
+        sides_close(s);
+}
+
+TEST(changed_calls_of_results_come_to_the_same)
+{
+        for (uint32_t on = 2; on <= 3; on++) {
+                size_t len = 256;
+
+                for (size_t n = NCHANGES; n < len / 8 * NCHANGES; n++) {
+                        struct side s[SIDES];
+                        uint8_t b[256];
+
+                        sides_begin_on(s);
+                        len = call_bytes_on(b, sizeof(b), 5, &(struct way){on, 1, 0, {0}}, ECHO, 3,
+                                            DATA);
+                        change(b, n / NCHANGES * 8, CHANGES[n % NCHANGES]);
+                        sides_feed(s, b, len);
+                        if (!s[PLAIN].h.rpc->closed)
+                                answer_one(s, 0, true);
+                        sides_close(s);
+                }
+        }
+}
+
+/* ---- the smallest --------------------------------------------------------------------------- */
+
+static size_t finish_bytes(uint8_t *b, size_t room, uint32_t id, bool release, bool workaround)
+{
+        capnp_builder f;
+        capnp_msg *m = hand_message(MESSAGE_FINISH, 1, 0, &f);
+
+        capnp_builder_set_u32(f, ID_AT, id, 0);
+        capnp_builder_set_bool(f, FINISH_RELEASE_BIT, release, true);
+        capnp_builder_set_bool(f, FINISH_WORKAROUND_BIT, workaround, true);
+        return bytes_of(m, b, room);
+}
+
+static size_t release_bytes(uint8_t *b, size_t room, uint32_t id, uint32_t count)
+{
+        capnp_builder f;
+        capnp_msg *m = hand_message(MESSAGE_RELEASE, 1, 0, &f);
+
+        capnp_builder_set_u32(f, ID_AT, id, 0);
+        capnp_builder_set_u32(f, RELEASE_COUNT_AT, count, 0);
+        return bytes_of(m, b, room);
+}
+
+static void sides_finish(struct side s[SIDES], uint32_t id, bool release, bool workaround)
+{
+        uint8_t b[64];
+
+        sides_feed(s, b, finish_bytes(b, sizeof(b), id, release, workaround));
+}
+
+static void sides_release(struct side s[SIDES], uint32_t id, uint32_t count)
+{
+        uint8_t b[64];
+
+        sides_feed(s, b, release_bytes(b, sizeof(b), id, count));
+}
+
+TEST(finishes_and_releases_come_to_the_same)
+{
+        struct side s[SIDES];
+
+        sides_begin(s);
+        for (uint32_t i = 0; i < 16; i++) {
+                sides_call(s, 2, i & 8 ? KEEP : GIVE, i);
+                sides_finish(s, 2, i & 1, i & 2);
+                sides_finish(s, 2, i & 1, i & 2);
+                if (i & 8)
+                        answer_one(s, 0, i & 4);
+        }
+        CHECK(s[PLAIN].h.rpc->known & KNOWN_FINISH);
+        sides_release(s, 0, 1);
+        sides_release(s, 0, 2);
+        CHECK(s[PLAIN].h.rpc->known & KNOWN_RELEASE);
+        sides_release(s, 0, 0);
+        sides_release(s, 7, 1);
+        CHECK_EQ(s[PLAIN].h.rpc->closed, CAPNP_E_PROTOCOL);
+        sides_close(s);
+}
+
+TEST(changed_finishes_and_releases_come_to_the_same)
+{
+        for (unsigned which = 0; which < 2; which++) {
+                size_t len = 40;
+
+                for (size_t n = 0; n < len / 8 * NCHANGES; n++) {
+                        struct side s[SIDES];
+                        uint8_t b[64];
+
+                        sides_begin(s);
+                        for (uint32_t i = 2; i < 6; i++)
+                                sides_call(s, i, GIVE, i);
+                        sides_finish(s, 2, false, false);
+                        sides_release(s, 0, 1);
+                        len = which ? finish_bytes(b, sizeof(b), 3, true, false)
+                                    : release_bytes(b, sizeof(b), 0, 1);
+                        change(b, n / NCHANGES * 8, CHANGES[n % NCHANGES]);
+                        sides_feed(s, b, len);
+                        if (!s[PLAIN].h.rpc->closed)
+                                sides_finish(s, 4, true, false);
+                        sides_close(s);
+                }
+        }
+}
+
 /* ---- results -------------------------------------------------------------------------------- */
 
 enum { ASKED = 4 };
@@ -389,16 +610,11 @@ static size_t return_bytes(uint8_t *b, size_t room, uint32_t id, uint64_t x)
 {
         capnp_builder ret;
         capnp_msg *m = hand_message(MESSAGE_RETURN, 2, 1, &ret);
-        size_t len;
 
         capnp_builder_set_u32(ret, ID_AT, id, 0);
         capnp_builder_set_bool(ret, RETURN_NO_FINISH_BIT, id & 1, false);
         hand_payload(NULL, capnp_builder_any(ret, 0), x, DESC_NONE, 0);
-        len = capnp_msg_size(m);
-        CHECK(len <= room);
-        CHECK_OK(capnp_msg_write(m, b, len));
-        capnp_msg_free(m);
-        return len;
+        return bytes_of(m, b, room);
 }
 
 static void askers_return(struct side s[SIDES], uint32_t id, uint64_t x)
@@ -443,6 +659,139 @@ TEST(changed_results_come_to_the_same)
                 }
 }
 
+/* With so many references, of which the first is pointer 0 of the results. */
+static size_t return_caps_bytes(const struct side *side, uint8_t *b, size_t room, uint32_t id,
+                                const uint16_t *tags, uint32_t ncaps)
+{
+        capnp_builder ret, p, content;
+        capnp_msg *m = hand_message(MESSAGE_RETURN, 2, 1, &ret);
+        capnp_lbuilder table;
+
+        capnp_builder_set_u32(ret, ID_AT, id, 0);
+        p = capnp_abuilder_init_struct(capnp_builder_any(ret, 0), 0, 2);
+        content = capnp_abuilder_init_struct(capnp_builder_any(p, 0), 1, 1);
+        capnp_builder_set_u64(content, 0, id, 0);
+        capnp_abuilder_set_cap(capnp_builder_any(content, 0), side->vat->bad_index); /* any */
+        table = capnp_abuilder_init_structs(capnp_builder_any(p, 1), ncaps, 1, 1);
+        for (uint32_t i = 0; i < ncaps; i++)
+                hand_descriptor(capnp_lbuilder_struct(table, i), tags[i],
+                                tags[i] == DESC_RECEIVER_HOSTED ? 0 : 20 + i);
+        return bytes_of(m, b, room);
+}
+
+static void askers_return_caps(struct side s[SIDES], uint32_t id, const uint16_t *tags,
+                               uint32_t ncaps)
+{
+        uint8_t b[256];
+
+        sides_feed(s, b, return_caps_bytes(&s[PLAIN], b, sizeof(b), id, tags, ncaps));
+}
+
+TEST(results_with_references_come_to_the_same)
+{
+        static const uint16_t TAGS[][6] = {
+                {DESC_SENDER_HOSTED},
+                {DESC_SENDER_PROMISE},
+                {DESC_RECEIVER_HOSTED},
+                {DESC_NONE},
+                {DESC_RECEIVER_ANSWER},
+                {DESC_SENDER_HOSTED, DESC_SENDER_PROMISE, DESC_NONE, DESC_RECEIVER_HOSTED},
+                {DESC_SENDER_HOSTED, DESC_SENDER_HOSTED, DESC_SENDER_HOSTED, DESC_SENDER_HOSTED,
+                 DESC_SENDER_HOSTED},
+        };
+        static const uint32_t NCAPS[] = {1, 1, 1, 1, 1, 4, 5};
+
+        for (unsigned i = 0; i < sizeof(TAGS) / sizeof(*TAGS); i++)
+                for (unsigned k = 0; k < sizeof(TAGS) / sizeof(*TAGS); k++) {
+                        struct asker a[SIDES];
+                        struct side s[SIDES];
+
+                        askers_open(a, s);
+                        askers_return_caps(s, 0, TAGS[i], NCAPS[i]);
+                        CHECK(i >= 4 || s[PLAIN].h.rpc->shapes[SHAPE_RETURN_CAPS]);
+                        askers_return_caps(s, 1, TAGS[i], NCAPS[i]);
+                        askers_return_caps(s, 2, TAGS[k], NCAPS[k]);
+                        if (!s[PLAIN].h.rpc->closed)
+                                askers_return_caps(s, 3, TAGS[k], NCAPS[k]);
+                        askers_close(a, s);
+                }
+}
+
+TEST(changed_results_with_references_come_to_the_same)
+{
+        static const uint16_t TAGS[] = {DESC_SENDER_HOSTED, DESC_RECEIVER_HOSTED};
+        size_t len = 256;
+
+        for (size_t n = NCHANGES; n < len / 8 * NCHANGES; n++) {
+                struct asker a[SIDES];
+                struct side s[SIDES];
+                uint8_t b[256];
+
+                askers_open(a, s);
+                askers_return_caps(s, 0, TAGS, 2);
+                len = return_caps_bytes(&s[PLAIN], b, sizeof(b), 1, TAGS, 2);
+                change(b, n / NCHANGES * 8, CHANGES[n % NCHANGES]);
+                sides_feed(s, b, len);
+                if (!s[PLAIN].h.rpc->closed)
+                        askers_return_caps(s, 2, TAGS, 2);
+                askers_close(a, s);
+        }
+}
+
+/* A result is something of ours that has meanwhile become something of the peer's, and calls have
+ * gone there: those that come have to wait (rpc-promise.c). */
+TEST(what_leads_back_and_there_again_is_embargoed)
+{
+        static const uint16_t TAGS[] = {DESC_RECEIVER_HOSTED};
+        capnp_question *first[SIDES], *second[SIDES], *third[SIDES];
+        struct asker a[SIDES];
+        struct side s[SIDES];
+
+        askers_open(a, s);
+        for (unsigned i = 0; i < SIDES; i++) {
+                CAPNP_AUTO(capnp_cap_unrefp) capnp_cap *later = NULL;
+                capnp_promise *p;
+
+                CHECK_OK(capnp_promise_new(s[i].vat, &p, &later));
+                first[i] = ask(s[i].vat, a[i].peer, ECHO, 1, later); /* its export 0 */
+                second[i] = ask(s[i].vat, a[i].peer, ECHO, 1, NULL);
+                third[i] = ask(s[i].vat, result_cap(second[i]), ECHO, 1, NULL);
+                capnp_question_send(first[i], NULL, NULL);
+                capnp_question_send(third[i], NULL, NULL);
+                capnp_promise_resolve(p, a[i].peer);
+        }
+        sides_compare(s);
+        askers_return_caps(s, 0, TAGS, 1);
+        CHECK(s[PLAIN].h.rpc->shapes[SHAPE_RETURN_CAPS]);
+        askers_return_caps(s, ASKED + 1, TAGS, 1);
+        CHECK_EQ(s[PLAIN].h.rpc->embargoes.live, 1);
+        for (unsigned i = 0; i < SIDES; i++) {
+                capnp_question_free(first[i]);
+                capnp_question_free(third[i]);
+                capnp_question_free(second[i]);
+        }
+        askers_close(a, s);
+}
+
+TEST(limits_hold_for_references_of_plain_results)
+{
+        static const uint16_t TAGS[] = {DESC_SENDER_HOSTED};
+        const struct capnp_limits limits[] = {
+                {.refs = 1}, {.held_bytes = 100}, {.data_only = true}, {.traversal = 64}};
+
+        for (unsigned i = 0; i < sizeof(limits) / sizeof(*limits); i++) {
+                struct asker a[SIDES];
+                struct side s[SIDES];
+
+                askers_open(a, s);
+                askers_return_caps(s, 0, TAGS, 1);
+                sides_limits(s, &limits[i]);
+                for (uint32_t id = 1; id < 3 && !s[PLAIN].h.rpc->closed; id++)
+                        askers_return_caps(s, id, TAGS, 1);
+                askers_close(a, s);
+        }
+}
+
 /* ---- many, at random ------------------------------------------------------------------------ */
 
 static uint32_t draw(uint64_t *state, uint32_t n)
@@ -455,7 +804,7 @@ static void act(struct side s[SIDES], uint64_t *state)
 {
         uint32_t id = 1 + draw(state, 12);
 
-        switch (draw(state, 6)) {
+        switch (draw(state, 9)) {
         case 0:
                 answer_one(s, draw(state, KEPT), draw(state, 2));
                 break;
@@ -465,6 +814,16 @@ static void act(struct side s[SIDES], uint64_t *state)
                         (void)hand_finish(&s[k].h, id, id & 1);
                 }
                 sides_compare(s);
+                break;
+        case 3: /* on the result of another call */
+                if (s[PLAIN].h.rpc->answers.used && capnp_i_ids_get(&s[PLAIN].h.rpc->answers, id))
+                        break;
+                sides_call_on(s, id, (struct way){1 + draw(state, 12), 1, 0, {0}},
+                              (uint16_t)draw(state, NMETHODS), *state >> 40,
+                              draw(state, NFORMS + 1));
+                break;
+        case 4:
+                sides_finish(s, id, draw(state, 2), draw(state, 2));
                 break;
         case 2: /* with a reference, or on the result of another call */
                 if (s[PLAIN].h.rpc->answers.used && capnp_i_ids_get(&s[PLAIN].h.rpc->answers, id))
