@@ -8,7 +8,7 @@
  */
 #include "test-rpc-hand.h"
 
-enum { SEEDS = 400, ACTS = 150, LONG = 6000, HELD = 4, KEPT = 4 };
+enum { SEEDS = 2000, ACTS = 150, LONG = 6000, HELD = 4, KEPT = 4 };
 enum { ECHO, GIVE, KEEP, HOLD, TAIL, EARLY, STREAM, FAIL, ASK, METHODS };
 
 struct middle {

@@ -87,6 +87,30 @@ TEST(an_object_for_each_connection)
         CHECK_EQ(o.sites[1].gone, 1);
 }
 
+/* Where nobody says who connects, it is served all the same, if the program wants that. */
+TEST(an_object_for_each_connection_over_tcp)
+{
+        struct offers o = {.n = 0};
+        capnp_cap *c = NULL;
+        char addr[40];
+        int r = -EADDRINUSE;
+
+        CHECK_OK(capnp_vat_new(&o.vat));
+        for (unsigned port = 20000 + (unsigned)getpid() % 20000; r == -EADDRINUSE; port++) {
+                snprintf(addr, sizeof(addr), "127.0.0.1:%u", port);
+                r = capnp_vat_listen_each(o.vat, addr, NULL, offers_make, &o);
+        }
+        CHECK_OK(r);
+        CHECK_OK(capnp_vat_connect(o.vat, addr, NULL, &c));
+        check_echo(o.vat, c, "mine", 4);
+        CHECK_EQ(o.n, 1);
+        CHECK(!o.peers[0].known);
+        CHECK_EQ(o.peers[0].pid, 0);
+        CHECK_EQ(o.peers[0].uid + o.peers[0].gid, 0);
+        capnp_cap_unref(c);
+        capnp_vat_free(o.vat);
+}
+
 struct listening {
         unsigned accepted;
         capnp_vat *vat;
