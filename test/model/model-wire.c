@@ -164,17 +164,16 @@ static void pipe_skip(struct pipe *p, size_t len)
 static int wire_hand(capnp_rpc *to, const uint8_t *b, size_t len, const struct parcel *d)
 {
         size_t room = 0;
-        void *place = d || len % 32 >= 16 ? NULL : capnp_rpc_feed_place(to, &room);
+        void *place = d || len % 32 >= 16 || !len ? NULL : capnp_rpc_feed_place(to, &room);
         int r;
 
-        if (place) {
-                room = room < len ? room : len;
-                memcpy(place, b, room);
-                r = capnp_rpc_feed(to, place, room, NULL, 0);
-                if (r || room == len)
-                        return r;
-        }
-        return capnp_rpc_feed(to, b + room, len - room, d ? d->fds : NULL, d ? d->n : 0);
+        if (!place)
+                return capnp_rpc_feed(to, b, len, d ? d->fds : NULL, d ? d->n : 0);
+
+        room = room < len ? room : len;
+        memcpy(place, b, room);
+        r = capnp_rpc_feed(to, place, room, NULL, 0);
+        return r || room == len ? r : capnp_rpc_feed(to, b + room, len - room, NULL, 0);
 }
 
 static void wire_feed(struct world *w, capnp_rpc *to, const uint8_t *b, size_t len,
