@@ -213,7 +213,7 @@ static void promise_flush_results(struct call *c)
         promise_work(c->vat);
 }
 
-/* ---- calls on one, and its end --------------------------------------------------------------- */
+/* ---- calls on one, and its end -------------------------------------------------------------- */
 
 void capnp_i_promise_sent(struct call *c, capnp_rpc *r, int k)
 {
@@ -315,7 +315,7 @@ struct promise *capnp_i_promise_make(capnp_vat *v)
         return p;
 }
 
-/* ---- what one becomes ------------------------------------------------------------------------ */
+/* ---- what one becomes ----------------------------------------------------------------------- */
 
 static void promise_finish(struct promise *p)
 {
