@@ -20,14 +20,11 @@
  * `callers` counts who still wants the result. The last one to go cancels. Pipelined references are
  * callers: what was sent along keeps alive what it hangs on.
  *
- * A call that is canceled while it waits in a FIFO is taken out of it, unless its Finish says that
- * it must be delivered first (rpc.capnp, requireEarlyCancellationWorkaround): peers older than 1.0
- * never say otherwise, and their programs drop what they have sent. Such a call waits on, is
- * delivered in its turn, and only then is whoever serves it told.
+ * This file is the object alone. Who is on its two sides it knows as tables (struct caller, struct
+ * cap_ops), which rpc-route.c uses; what becomes of its results is in rpc-result.c.
  */
 #include "rpc-conn.h"
 
-#include <errno.h>
 #include <stdlib.h>
 
 enum { CALL_REST = offsetof(struct call, event) };
@@ -203,10 +200,6 @@ capnp_cap *capnp_i_call_broken(struct call *c)
 
         return c->broken;
 }
-
-/* ---- outcome -------------------------------------------------------------------------------- */
-
-/* ---- where a call goes ---------------------------------------------------------------------- */
 
 void capnp_i_call_set_target(struct call *c, capnp_cap *target)
 {

@@ -255,7 +255,7 @@ void capnp_i_call_forget(struct call *c);
 /* Drops what only the callee needed. */
 void capnp_i_call_drop_params(struct call *c);
 
-/* ---- parameters that lie in their call (rpc-params.c) ---------------------------------------- */
+/* ---- parameters that lie in their call (rpc-params.c) --------------------------------------- */
 
 /* Nobody reads them any more. */
 void capnp_i_own_wipe(struct call *c);

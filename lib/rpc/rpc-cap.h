@@ -5,7 +5,7 @@
 #include "rpc-charge.h"
 #include "rpc-vat.h"
 
-/* ---- what an exception carries beside its reason (rpc-more.c) -------------------------------- */
+/* ---- what an exception carries beside its reason (rpc-more.c) ------------------------------- */
 
 struct more; /* shared and counted; NULL: nothing */
 
@@ -20,7 +20,7 @@ struct capnp_exception_more capnp_i_more_peek(const struct more *m);
 struct more *capnp_i_more_read(rpc_exception_reader e);
 void capnp_i_more_write(const struct more *m, rpc_exception_builder e);
 
-/* ---- references (rpc-cap.c, and a file for each kind) ---------------------------------------- */
+/* ---- references (rpc-cap.c, and a file for each kind) --------------------------------------- */
 
 enum cap_kind { CAP_HOSTED, CAP_IMPORT, CAP_PROMISE, CAP_WRAP, CAP_BROKEN };
 

@@ -1,6 +1,6 @@
 /*
- * Capability tables of payloads: where references become ids and ids become references. (The
- * targets of messages, which name one thing each, are read where the message is.)
+ * Capability tables of payloads that go out: where references become ids. (Those that came are read
+ * in rpc-desc-in.c, and the targets of messages, which name one thing each, where the message is.)
  */
 #include "rpc-message.h"
 
@@ -8,7 +8,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 
-/* ---- reading -------------------------------------------------------------------------------- */
+/* ---- what a descriptor says ----------------------------------------------------------------- */
 
 bool capnp_i_desc_is_ours(rpc_cap_descriptor_reader d)
 {

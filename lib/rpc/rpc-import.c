@@ -6,8 +6,6 @@
  */
 #include "rpc-message.h"
 
-#include <stdlib.h>
-
 static void import_gone(capnp_cap *c)
 {
         capnp_i_table_import_drop(&capnp_i_cap_import(c)->wire);

@@ -10,7 +10,6 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 /* The largest unknown message that is sent back. */
 enum { ECHO_BYTES = 64 * 1024 };

@@ -1,5 +1,4 @@
-/* The objects of the RPC core, each with a header of its own, and what its files ask of each other.
- */
+/* The objects of the RPC core, each with a header of its own. See rpc-call.c for the plot. */
 #ifndef CAPNP_RPC_INTERNAL_H
 #define CAPNP_RPC_INTERNAL_H
 

@@ -18,9 +18,7 @@
  * becomes, and whatever else leads to the same thing (rpc-narrow.c). So a peer does not get around
  * that by letting go, by being early, or by having it handed out twice.
  *
- * A revocation ends everything at once: each wrapper becomes a broken reference and drops what it
- * led to, whoever still holds it, and peers that were promised something are told. Only what has
- * turned out to be the holder's own and needs no wrapper stays what it is.
+ * What a wrapper does as a reference is in rpc-wrap.c, which is above calls, promises and this.
  */
 #include "rpc-membrane.h"
 

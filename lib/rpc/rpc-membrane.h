@@ -82,7 +82,7 @@ capnp_cap *capnp_i_wrap_final(capnp_cap *c);
 /* One less of what has crossed, or of who holds the membrane itself. */
 void capnp_i_membrane_drop(capnp_membrane *m);
 
-/* ---- what is narrow inside (rpc-narrow.c) ---------------------------------------------------- */
+/* ---- what is narrow inside (rpc-narrow.c) --------------------------------------------------- */
 
 struct narrow {
         struct capnp_i_list link;  /* capnp_membrane.narrow */

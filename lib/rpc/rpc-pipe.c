@@ -8,7 +8,6 @@
 #include "rpc-promise.h"
 
 #include <errno.h>
-#include <stdlib.h>
 
 enum { PIPES_FEW = 8 };
 

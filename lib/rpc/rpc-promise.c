@@ -218,7 +218,7 @@ static void promise_flush_results(struct call *c)
         promise_work(c->vat);
 }
 
-/* ---- calls on one, and its end --------------------------------------------------------------- */
+/* ---- calls on one, and its end -------------------------------------------------------------- */
 
 void capnp_i_promise_sent(struct call *c, capnp_rpc *r, int k)
 {
@@ -324,7 +324,7 @@ struct promise *capnp_i_promise_make(capnp_vat *v)
         return p;
 }
 
-/* ---- what one becomes ------------------------------------------------------------------------ */
+/* ---- what one becomes ----------------------------------------------------------------------- */
 
 /* Nobody waits for it. */
 static bool promise_is_alone(const struct promise *p)

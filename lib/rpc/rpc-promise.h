@@ -100,7 +100,7 @@ void capnp_i_promise_tell(struct promise *p);
 /* Those who waited for a promise that is settled look again. */
 void capnp_i_waits_end(capnp_vat *v, struct capnp_i_list *waits);
 
-/* ---- what would wait for itself (rpc-ring.c) ------------------------------------------------- */
+/* ---- what would wait for itself (rpc-ring.c) ------------------------------------------------ */
 
 /* Whether p, which is to become `to`, is what that waits for. */
 bool capnp_i_ring_of_promise(struct promise *p, capnp_cap *to);

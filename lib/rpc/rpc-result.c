@@ -1,9 +1,12 @@
 /*
  * The results of a call: references to what they will hold, and what those become.
+ *
+ * A reference that is handed out early is a promise in the set of its call (rpc-pipe.c). When the
+ * call has returned it becomes what is in the results, or, when another call returns for it, that
+ * one's reference of the same path. Crossings of membranes are undone on the way.
  */
 #include "rpc-internal.h"
 
-#include <errno.h>
 #include <stdlib.h>
 
 capnp_cap *capnp_i_call_new_pipe(struct call *c, const uint16_t *path, uint16_t n)
@@ -141,6 +144,8 @@ void capnp_i_call_settle_pipes(struct call *c)
                 capnp_cap_unref(&p->cap);
         }
 }
+
+/* ---- the outcome ---------------------------------------------------------------------------- */
 
 static void call_take_results(struct call *c, struct call *t)
 {

@@ -3,10 +3,13 @@
  *
  * Both ends are tables: where a call goes is said by what it is called on (struct cap_ops), who is
  * told its outcome by whoever made it (struct caller). So nothing here depends on who they are.
+ *
+ * A call that is canceled while it waits in a FIFO is taken out of it, unless its Finish says that
+ * it must be delivered first (rpc.capnp, requireEarlyCancellationWorkaround): peers older than 1.0
+ * never say otherwise, and their programs drop what they have sent. Such a call waits on, is
+ * delivered in its turn, and only then is whoever serves it told.
  */
 #include "rpc-internal.h"
-
-#include <errno.h>
 
 /* The caller's side learns the outcome. The parent, if there is one, is to return next. */
 static struct call *call_complete(struct call *c)
@@ -116,6 +119,8 @@ void capnp_i_call_fail_error(struct call *c, int r)
         capnp_i_call_return(c);
         capnp_i_call_unref(c);
 }
+
+/* ---- when nobody wants the outcome ---------------------------------------------------------- */
 
 static bool call_waits_at_gate(const struct call *c)
 {
@@ -248,6 +253,8 @@ void capnp_i_call_abandon(struct call *c, enum capnp_kind kind, const char *reas
         capnp_i_call_give_up(c);
         capnp_i_call_unref(c);
 }
+
+/* ---- where a call goes ---------------------------------------------------------------------- */
 
 /* One step toward the object. The next target, or NULL when the call has arrived. */
 static capnp_cap *call_step(struct call *c, capnp_cap *target)

@@ -31,7 +31,7 @@ void capnp_i_flow_returned(struct call *c);
 /* c is a stream call from now on: as capnp_question_stream(), and it is not sent yet. */
 int capnp_i_flow_enter(struct call *c, void (*ready)(void *arg), void *arg) CAPNP_MUST_USE;
 
-/* ---- who serves ------------------------------------------------------------------------------ */
+/* ---- who serves ----------------------------------------------------------------------------- */
 
 /* Whether c may be served now, waits, or is to fail as what came before it. */
 enum gate_says { GATE_OPEN, GATE_WAITS, GATE_FAILS };

@@ -1,6 +1,10 @@
 /*
  * Wrappers: what a reference is on the other side of a membrane. Calls on one cross it
- * (rpc-membrane.c), and a revocation breaks all of them at once.
+ * (rpc-membrane.c).
+ *
+ * A revocation ends everything at once: each wrapper becomes a broken reference and drops what it
+ * led to, whoever still holds it, and peers that were promised something are told. Only what has
+ * turned out to be the holder's own and needs no wrapper stays what it is.
  */
 #include "rpc-membrane.h"
 
