@@ -547,44 +547,6 @@ void capnp_i_call_flush_pipes(struct call *c);
 /* Drops what only the callee needed. */
 void capnp_i_call_drop_params(struct call *c);
 
-/* ---- parameters that lie in their call (rpc-params.c) ---------------------------------------- */
-
-/* Nobody reads them any more. */
-void capnp_i_own_wipe(struct call *c);
-static inline void capnp_i_own_drop(struct call *c)
-{
-        c->own_bytes = 0;
-        if (c->own_secret)
-                capnp_i_own_wipe(c);
-}
-
-/* As what is sent. */
-static inline struct body capnp_i_own_body(const struct call *c)
-{
-        struct body b = {c->own[0], &c->own[1], c->own_n};
-
-        if (b.content)
-                b.content = capnp_i_msg_struct_at(c->own_n, 0, RPC_PAYLOAD_PTRS - 1);
-        return b;
-}
-
-/* … those that nobody has filled in. */
-static inline struct body capnp_i_bare_body(const struct call *c)
-{
-        const struct capnp_method *m = c->m;
-
-        if (!m)
-                return (struct body){0};
-
-        return (struct body){
-                capnp_i_msg_struct_at(m->params_words, m->params_ptrs, RPC_PAYLOAD_PTRS - 1), NULL,
-                (uint32_t)m->params_words + m->params_ptrs};
-}
-
-/* The frame of a call's parameters. Those that lie in it, or that nobody has filled in, get one;
- * NULL: no memory, or there are none. */
-struct frame *capnp_i_call_params(struct call *c);
-
 /* ---- what would wait for itself (rpc-ring.c) ------------------------------------------------- */
 
 /* Whether p, which is to become `to`, is what that waits for. */
@@ -904,22 +866,6 @@ void capnp_i_table_import_decided(struct wire *w);
 void capnp_i_table_close_calls(capnp_rpc *r);
 void capnp_i_table_close_caps(capnp_rpc *r);
 
-/* rpc-plain.c: what nearly all calls are. false: it is none, and nothing has been done. */
-struct plain {
-        capnp_reader message, body, payload; /* its envelope */
-        capnp_reader target, promised;       /* of a call; promised: only if it is for a result */
-        capnp_list ops;                      /* … that is found so */
-        capnp_list table;                    /* of a Return's references */
-};
-
-/* A message of one segment, of so many words, which may begin anywhere. */
-bool capnp_i_plain_message(capnp_rpc *r, const void *b, uint32_t words);
-bool capnp_i_plain_return(struct call *c);
-/* A message that was taken in and could have been plain: others that look like it will be. */
-void capnp_i_plain_learn(capnp_rpc *r, enum shape_of what, const struct frame *f,
-                         const struct plain *p);
-void capnp_i_plain_forget(capnp_rpc *r);
-
 /* Why the peer may not ask for more; NULL: it may. */
 const char *capnp_i_in_quota(const capnp_rpc *r);
 /* Whether results would make us hold too much for whoever gets them. */
@@ -1022,5 +968,7 @@ void capnp_i_out_end(capnp_rpc *r, enum rpc_message_which tag, const uint64_t *w
                      bool secret);
 void capnp_i_fds_close(struct fds *f);
 void capnp_i_out_clear(capnp_rpc *r);
+
+#include "rpc-plain.h"
 
 #endif

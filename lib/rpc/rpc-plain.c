@@ -146,15 +146,16 @@ static bool shape_fix_payload(struct shape *s, const struct frame *f, capnp_read
 }
 
 /* A list of structs of a word and maybe a pointer each: its tag and their pointers stay as they
- * are. An empty one has neither. */
+ * are. */
 static bool shape_fix_list(struct shape *s, const struct frame *f, const capnp_list *l,
                            uint16_t most, uint16_t ptrs)
 {
         uint32_t at, words = 1u + ptrs;
 
-        if (!l->len)
-                return !l->d;
-        if (l->len > most || l->size != CAPNP_SIZE_COMPOSITE || l->bytes != 8 || l->ptrs != ptrs)
+        if (!l->d || (!l->len && l->size != CAPNP_SIZE_COMPOSITE))
+                return true;
+        if (l->len > most || l->size != CAPNP_SIZE_COMPOSITE ||
+            (l->len && (l->bytes != 8 || l->ptrs != ptrs)))
                 return false;
 
         at = shape_at(f, l->d);
