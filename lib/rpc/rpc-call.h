@@ -87,7 +87,7 @@ struct call {
                 struct {
                         bool canceled : 1; /* no caller is left */
                         bool yourself : 1; /* its results stay here, for a call that takes them */
-                        bool silent : 1;   /* onlyPromisePipeline: no Return is wanted by who asked */
+                        bool silent : 1;   /* onlyPromisePipeline: who asked wants no Return */
                         bool answered : 1; /* Return has been sent to the peer that asked */
                         bool finished : 1; /* … and Finish received from it */
                         bool failed : 1;   /* kind and reason hold an exception */

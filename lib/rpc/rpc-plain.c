@@ -146,15 +146,16 @@ static bool shape_fix_payload(struct shape *s, const struct frame *f, capnp_read
 }
 
 /* A list of structs of a word and maybe a pointer each: its tag and their pointers stay as they
- * are. An empty one has neither. */
+ * are. */
 static bool shape_fix_list(struct shape *s, const struct frame *f, const capnp_list *l,
                            uint16_t most, uint16_t ptrs)
 {
         uint32_t at, words = 1u + ptrs;
 
-        if (!l->len)
-                return !l->d;
-        if (l->len > most || l->size != CAPNP_SIZE_COMPOSITE || l->bytes != 8 || l->ptrs != ptrs)
+        if (!l->d || (!l->len && l->size != CAPNP_SIZE_COMPOSITE))
+                return true;
+        if (l->len > most || l->size != CAPNP_SIZE_COMPOSITE ||
+            (l->len && (l->bytes != 8 || l->ptrs != ptrs)))
                 return false;
 
         at = shape_at(f, l->d);
@@ -755,7 +756,7 @@ __attribute__((noinline)) static bool plain_results_caps(capnp_rpc *r, const str
 
         c->results = f;
         capnp_i_peer_return_ends(r, c, (rpc_return_reader){shape_body(s, &m, RPC_RETURN_WORDS)},
-                               false);
+                                 false);
         return true;
 }
 
@@ -782,7 +783,7 @@ static bool plain_results(capnp_rpc *r, const struct came m)
 
         plain_note(r, &m);
         capnp_i_peer_return_ends(r, c, (rpc_return_reader){shape_body(s, &m, RPC_RETURN_WORDS)},
-                               false);
+                                 false);
         return true;
 }
 

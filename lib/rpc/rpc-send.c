@@ -421,9 +421,9 @@ int capnp_i_send_call(capnp_rpc *r, struct call *c, capnp_cap *target)
         capnp_i_call_move(c, CALL_REMOTE);
         params = c->params;
         c->params = NULL;
+        c->params_root = (capnp_builder){0};
         capnp_i_own_drop(c);
         c->bare = false;
-        c->params_root = (capnp_builder){0};
         capnp_i_frame_unref(params);
         if (c->param_ids.n)
                 send_resolve_broken(r, &c->param_ids);

@@ -174,8 +174,10 @@ static void way_write(capnp_abuilder slot, const struct way *way)
         }
 }
 
+enum { CALL_ROOM = 256 };
+
 /* The message that the other side would be sent, as bytes; way NULL: to its export 0. */
-static size_t call_bytes_on(uint8_t *b, size_t room, uint32_t id, const struct way *way,
+static size_t call_bytes_on(uint8_t b[CALL_ROOM], uint32_t id, const struct way *way,
                             uint16_t method, uint64_t x, unsigned form)
 {
         capnp_builder call, to, params;
@@ -194,13 +196,14 @@ static size_t call_bytes_on(uint8_t *b, size_t room, uint32_t id, const struct w
                                                     FORMS[form].ptrs);
         for (uint32_t i = 0; form != NOTHING && i < FORMS[form].words; i++)
                 capnp_builder_set_u64(params, i * 8, x + i, 0);
-        return bytes_of(m, b, room);
+        return bytes_of(m, b, CALL_ROOM);
 }
 
 static size_t call_bytes(uint8_t *b, size_t room, uint32_t id, uint16_t method, uint64_t x,
                          unsigned form)
 {
-        return call_bytes_on(b, room, id, NULL, method, x, form);
+        CHECK(room >= CALL_ROOM);
+        return call_bytes_on(b, id, NULL, method, x, form);
 }
 
 static void sides_call_of(struct side s[SIDES], uint32_t id, uint16_t method, uint64_t x,
@@ -408,7 +411,7 @@ static void sides_call_on(struct side s[SIDES], uint32_t id, struct way way, uin
 {
         uint8_t b[256];
 
-        sides_feed(s, b, call_bytes_on(b, sizeof(b), id, &way, method, x, form));
+        sides_feed(s, b, call_bytes_on(b, id, &way, method, x, form));
 }
 
 /* Call 2 waits, call 3 has returned a reference; one has been called, and others will look like
@@ -464,8 +467,7 @@ TEST(changed_calls_of_results_come_to_the_same)
                         uint8_t b[256];
 
                         sides_begin_on(s);
-                        len = call_bytes_on(b, sizeof(b), 5, &(struct way){on, 1, 0, {0}}, ECHO, 3,
-                                            DATA);
+                        len = call_bytes_on(b, 5, &(struct way){on, 1, 0, {0}}, ECHO, 3, DATA);
                         change(b, n / NCHANGES * 8, CHANGES[n % NCHANGES]);
                         sides_feed(s, b, len);
                         if (!s[PLAIN].h.rpc->closed)
