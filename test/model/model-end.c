@@ -91,9 +91,9 @@ static void drain_calls(struct world *w)
 }
 
 /*
- * Whether r may be a result of a call that its vat has passed on, or that somebody has made for its
- * results alone. The former stay with the peer that takes them, which is all that is said
- * (sendResultsTo.yourself); of the latter nothing is (onlyPromisePipeline), also to whom they were
+ * Whether r may be a result of a call that somebody has passed on, or has made for its results
+ * alone. The former stay with the peer that takes them, which is all that is said
+ * (sendResultsTo.yourself); of the latter nothing is (onlyPromisePipeline); also to whom they were
  * given. So r leads there, and no more.
  */
 static bool drain_leads_there(const struct world *w, const struct ref *r)
@@ -101,7 +101,7 @@ static bool drain_leads_there(const struct world *w, const struct ref *r)
         for (size_t i = 0; i < w->calls.n; i++) {
                 const struct call *c = w->calls.v[i];
 
-                if (!c->piped && !(c->tail_of && c->vat == r->vat))
+                if (!c->piped && !c->tail_of)
                         continue;
                 for (unsigned k = 0; k < MODEL_SLOTS; k++)
                         if (node_end(c->slots[k]) == node_end(r->node))
