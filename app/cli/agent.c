@@ -722,7 +722,7 @@ static void agent_on_caller(void *arg, uint32_t events)
                 (void)close(fd);
                 return;
         }
-        if (capnp_conn_new(g->seed->vat, fd, NULL, g->root, &conn))
+        if (capnp_conn_new(g->seed->vat, fd, &runtime_limits, g->root, &conn))
                 return;
         capnp_conn_on_close(conn, agent_on_caller_gone, g);
 }

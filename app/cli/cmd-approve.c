@@ -44,7 +44,7 @@ static bool desk_open(struct desk *d, const char *path)
                 return false;
         r = capnp_vat_new(&d->vat);
         if (!r)
-                r = capnp_conn_new(d->vat, fd, NULL, NULL, &d->conn);
+                r = capnp_conn_new(d->vat, fd, &runtime_limits, NULL, &d->conn);
         if (!r)
                 r = capnp_rpc_bootstrap(capnp_conn_rpc(d->conn), &d->root);
         if (r)

@@ -23,7 +23,7 @@ static int link_connect(struct cli *c, const char *path)
         r = c->vat ? 0 : capnp_vat_new(&c->vat);
         if (r)
                 return r;
-        r = capnp_conn_new(c->vat, fd, NULL, NULL, &c->conn);
+        r = capnp_conn_new(c->vat, fd, &runtime_limits, NULL, &c->conn);
         if (!r)
                 transcript_watch(c, c->conn, "agent");
         return r ? r : capnp_rpc_bootstrap(capnp_conn_rpc(c->conn), &c->remote);

@@ -333,6 +333,8 @@ static bool peer_is_right(int fd, const char *path, enum runtime_trust trust, pi
         return trust == RUNTIME_INSTANCE && geteuid() == 0 && folder_is_of(path, u.uid);
 }
 
+const struct capnp_limits runtime_limits = {.wipe = true};
+
 int runtime_connect(const char *path, enum runtime_trust trust, int *ret_fd, pid_t *ret_pid)
 {
         struct sockaddr_un un = {.sun_family = AF_UNIX};

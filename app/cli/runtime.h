@@ -53,6 +53,9 @@ bool runtime_note_read(const struct cli *c, const char *alias, char *ret_alias, 
  * 0, the descriptor, and the process that listens; -errno (-EPERM: somebody else's).
  */
 enum runtime_trust { RUNTIME_AGENT, RUNTIME_INSTANCE };
+/* Of a connection to one of these, at both ends: a proof may go through, and so it wipes what it
+ * has used. */
+extern const struct capnp_limits runtime_limits;
 int runtime_connect(const char *path, enum runtime_trust trust, int *ret_fd,
                     pid_t *ret_pid) CAPNP_MUST_USE;
 /* Whether the other end of a socket is a process of this user's. */

@@ -70,7 +70,7 @@ static int admin_connect(struct cli *c, const char *path)
 
         r = capnp_vat_new(&c->vat);
         if (!r)
-                r = capnp_conn_new(c->vat, fd, NULL, NULL, &c->conn);
+                r = capnp_conn_new(c->vat, fd, &runtime_limits, NULL, &c->conn);
         if (!r)
                 transcript_watch(c, c->conn, "admin");
         if (!r)

@@ -129,6 +129,7 @@ static void desk_on_gone(capnp_conn *conn, void *arg)
 
 static void desk_on_caller(void *self, int fd)
 {
+        static const struct capnp_limits limits = {.wipe = true}; /* parameters are shown there */
         struct mcp_desk *d = self;
         struct ucred u;
         socklen_t len = sizeof(u);
@@ -138,7 +139,7 @@ static void desk_on_caller(void *self, int fd)
                 (void)close(fd);
                 return;
         }
-        if (!capnp_conn_new(d->m->vat, fd, NULL, d->root, &conn))
+        if (!capnp_conn_new(d->m->vat, fd, &limits, d->root, &conn))
                 capnp_conn_on_close(conn, desk_on_gone, d);
 }
 

@@ -87,9 +87,9 @@ def a_session_in_the_shell(t):
     t.sees(r"^\$m = \{")
     t.keys("$m.membership.send text='kept, and called'")
     t.sees(r'^\{"sequence": "\d+"\}$')
-    t.sees(r"^\$m\.listener event .*kept, and called")
+    t.sees(r"^\$m\.listener event\s(?:.*\n  )?.*kept, and called")
     t.keys(".run chat send channel='#desk' text='by a command'")
-    t.sees(r"^\$m\.listener event .*by a command")
+    t.sees(r"^\$m\.listener event\s(?:.*\n  )?.*by a command")
     t.keys("session.info")
     t.sees(r'^ +"account": "alice",$')
     is_refused(t, Terminal(t.home))
@@ -270,7 +270,7 @@ def a_line_of_several_rows_is_taken_off_whole(t):
     t.home.tmux("resize-window", "-t", t.name, "-x", "60")
     t.keys("$m = chat.join channel=#wide")
     t.sees(r"^\$m = \{")
-    t.sees(r"^\$m\.listener event .*")
+    t.sees(r"^\$m\.listener event\s(?:.*\n  )?.*")
     for n, typed in enumerate(("x" * 170, "\u4e2d" * 70)):
         begun, end = f"BEGUN-{n}", f"END-{n}"
         t.keys(begun + typed + end, enter=False)
