@@ -80,6 +80,18 @@ static inline uint64_t capnp_i_broken_bytes(const struct broken *b)
         return strlen(b->reason) + capnp_i_more_bytes(b->more);
 }
 
+/*
+ * Ids, a kind each, so that none can be taken for another. The one who asks, exports or sets an
+ * embargo chooses them.
+ */
+struct question_id {
+        uint32_t n; /* of ours */
+};
+
+struct answer_id {
+        uint32_t n; /* of the peer's: its question */
+};
+
 /* A reference that came over a connection: what Release has to give back. */
 struct wire {
         capnp_rpc *rpc; /* NULL: not from a connection */

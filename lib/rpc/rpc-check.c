@@ -29,7 +29,7 @@ static bool check_question(const capnp_rpc *r, uint32_t id)
 {
         const struct call *c = r->questions.v[id].p;
 
-        return c && c->out == r && c->out_id == id &&
+        return c && c->out == r && c->out_id.n == id &&
                (c->state == CALL_REMOTE || c->state == CALL_NEW) &&
                !(c->returned && c->finish_sent);
 }
@@ -37,13 +37,13 @@ static bool check_question(const capnp_rpc *r, uint32_t id)
 /* No Return is waited for: an entry lives until the Finish. */
 static bool check_silent(const capnp_rpc *r, const struct call *c, uint64_t id)
 {
-        return c->out == r && c->out_id == id && c->state == CALL_REMOTE && c->silent && !c->peer &&
-               !c->finish_sent && id - SILENT_ID < r->silent_ids;
+        return c->out == r && c->out_id.n == id && c->state == CALL_REMOTE && c->silent &&
+               !c->peer && !c->finish_sent && id - SILENT_ID < r->silent_ids;
 }
 
 static bool check_answer(const capnp_rpc *r, const struct call *c, uint64_t id)
 {
-        if (c->peer != r || c->peer_id != id || !c->refs)
+        if (c->peer != r || c->peer_id.n != id || !c->refs)
                 return false;
 
         /* An entry lives until both Return and Finish have gone over the wire. */

@@ -19,7 +19,8 @@ static int desc_broken(capnp_rpc *r, const char *reason, capnp_cap **ret_c)
 int capnp_i_desc_read_promised(capnp_rpc *r, rpc_promised_answer_reader promised, capnp_cap **ret_c)
 {
         rpc_promised_answer_op_list ops = rpc_promised_answer_transform(promised);
-        struct call *c = capnp_i_ids_get(&r->answers, rpc_promised_answer_question_id(promised));
+        struct answer_id id = {rpc_promised_answer_question_id(promised)};
+        struct call *c = capnp_i_table_answer(r, id);
         uint16_t path[PATH_MOST], n = 0;
         uint32_t i;
 

@@ -66,7 +66,7 @@ static void desc_write_promised(const struct promise *p, rpc_promised_answer_bui
         rpc_promised_answer_op_list_builder ops;
         uint16_t i;
 
-        rpc_promised_answer_set_question_id(b, p->source->out_id);
+        rpc_promised_answer_set_question_id(b, p->source->out_id.n);
         if (!p->npath)
                 return;
 

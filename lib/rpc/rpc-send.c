@@ -48,13 +48,13 @@ static void message_set_exception(rpc_exception_builder b, capnp_exception why,
         capnp_i_more_write(more, b);
 }
 
-void capnp_i_send_bootstrap(capnp_rpc *r, uint32_t id)
+void capnp_i_send_bootstrap(capnp_rpc *r, struct question_id id)
 {
         rpc_message_builder m;
         struct frame *f = message_new(r, &m);
 
         if (f)
-                rpc_bootstrap_set_question_id(rpc_message_init_bootstrap(m), id);
+                rpc_bootstrap_set_question_id(rpc_message_init_bootstrap(m), id.n);
         message_send(r, f);
 }
 
@@ -255,7 +255,7 @@ static struct frame *envelope_frame(struct call *c, struct frame *f, uint64_t mo
 
 static void call_fields(struct call *c, rpc_call_builder b)
 {
-        rpc_call_set_question_id(b, c->out_id);
+        rpc_call_set_question_id(b, c->out_id.n);
         rpc_call_set_interface_id(b, c->iface);
         rpc_call_set_method_id(b, c->method);
         rpc_call_set_no_promise_pipelining(b, c->unpiped);
@@ -317,7 +317,7 @@ static void call_write_on(uint64_t *words, const struct promise *p)
         rpc_promised_answer_set_question_id(
                 (rpc_promised_answer_builder){
                         body_at(words, PROMISED_WORD, RPC_PROMISED_ANSWER_WORDS)},
-                p->source->out_id);
+                p->source->out_id.n);
         rpc_promised_answer_op_set_get_pointer_field(
                 (rpc_promised_answer_op_builder){
                         body_at(words, OP_WORD, RPC_PROMISED_ANSWER_OP_WORDS)},
@@ -433,7 +433,7 @@ int capnp_i_send_call(capnp_rpc *r, struct call *c, capnp_cap *target)
 /* ---- Return --------------------------------------------------------------------------------- */
 
 /* A Return without a payload. */
-static struct frame *return_new(capnp_rpc *r, uint32_t id, bool no_finish,
+static struct frame *return_new(capnp_rpc *r, struct answer_id id, bool no_finish,
                                 rpc_return_builder *ret_b)
 {
         rpc_message_builder m;
@@ -443,13 +443,13 @@ static struct frame *return_new(capnp_rpc *r, uint32_t id, bool no_finish,
                 return NULL;
 
         *ret_b = rpc_message_init_return(m);
-        rpc_return_set_answer_id(*ret_b, id);
+        rpc_return_set_answer_id(*ret_b, id.n);
         rpc_return_set_release_param_caps(*ret_b, false);
         rpc_return_set_no_finish_needed(*ret_b, no_finish);
         return f;
 }
 
-static void send_canceled(capnp_rpc *r, uint32_t id)
+static void send_canceled(capnp_rpc *r, struct answer_id id)
 {
         rpc_return_builder b;
         struct frame *f = return_new(r, id, true, &b);
@@ -459,7 +459,7 @@ static void send_canceled(capnp_rpc *r, uint32_t id)
         message_send(r, f);
 }
 
-static void send_elsewhere(capnp_rpc *r, uint32_t id)
+static void send_elsewhere(capnp_rpc *r, struct answer_id id)
 {
         rpc_return_builder b;
         struct frame *f = return_new(r, id, false, &b);
@@ -480,7 +480,7 @@ static void send_return_exception(struct call *c, capnp_exception why, struct mo
         message_send(c->peer, f);
 }
 
-static void send_refusal(capnp_rpc *r, uint32_t id, capnp_exception why, bool release)
+static void send_refusal(capnp_rpc *r, struct answer_id id, capnp_exception why, bool release)
 {
         rpc_return_builder b;
         struct frame *f = return_new(r, id, true, &b);
@@ -493,12 +493,12 @@ static void send_refusal(capnp_rpc *r, uint32_t id, capnp_exception why, bool re
         message_send(r, f);
 }
 
-void capnp_i_send_refusal(capnp_rpc *r, uint32_t id, const char *reason, bool release)
+void capnp_i_send_refusal(capnp_rpc *r, struct answer_id id, const char *reason, bool release)
 {
         send_refusal(r, id, (capnp_exception){CAPNP_OVERLOADED, reason}, release);
 }
 
-void capnp_i_send_declined(capnp_rpc *r, uint32_t id)
+void capnp_i_send_declined(capnp_rpc *r, struct answer_id id)
 {
         send_refusal(r, id,
                      (capnp_exception){CAPNP_UNIMPLEMENTED, "results for a third party (level 3)"},
@@ -511,7 +511,7 @@ void capnp_i_send_take_from(struct call *c, const struct call *q)
         struct frame *f = return_new(c->peer, c->peer_id, false, &b);
 
         if (f)
-                rpc_return_set_take_from_other_question(b, q->out_id);
+                rpc_return_set_take_from_other_question(b, q->out_id.n);
         message_send(c->peer, f);
         c->answered = true;
 }
@@ -531,7 +531,7 @@ static void return_envelope(struct call *c, struct frame *f, bool no_finish)
         rpc_return_builder b = {capnp_i_frame_at(f, BODY_WORD, RPC_RETURN_WORDS, RPC_RETURN_PTRS)};
 
         memcpy(f->words, c->vat->envelopes.ret, CONTENT_WORD * 8);
-        rpc_return_set_answer_id(b, c->peer_id);
+        rpc_return_set_answer_id(b, c->peer_id.n);
         rpc_return_set_no_finish_needed(b, no_finish);
 }
 
@@ -653,10 +653,10 @@ void capnp_i_call_forget(struct call *c)
 {
         capnp_rpc *r = c->peer;
 
-        if (capnp_i_ids_get(&r->answers, c->peer_id) != c)
+        if (capnp_i_table_answer(r, c->peer_id) != c)
                 return;
 
-        (void)capnp_i_ids_take(&r->answers, c->peer_id);
+        (void)capnp_i_ids_take(&r->answers, c->peer_id.n);
         if (!c->finished) {
                 c->finished = true;
                 (void)capnp_i_refs_drop(&c->callers); /* it is done: nothing to cancel */

@@ -119,17 +119,17 @@ static bool table_is_silent(const capnp_rpc *r, const struct call *c)
  * Who does not know that no Return is wanted sends one, at any time, also when the question is over
  * by then. So none of these ids is used twice.
  */
-static int table_silent_new(capnp_rpc *r, struct call *c, uint32_t *ret_id)
+static int table_silent_new(capnp_rpc *r, struct call *c, struct question_id *ret_id)
 {
         if (capnp_i_map_reserve(&r->silent))
                 return -ENOMEM;
 
-        *ret_id = SILENT_ID + r->silent_ids++;
-        capnp_i_map_put(&r->silent, *ret_id, c);
+        ret_id->n = SILENT_ID + r->silent_ids++;
+        capnp_i_map_put(&r->silent, ret_id->n, c);
         return 0;
 }
 
-int capnp_i_table_question_new(capnp_rpc *r, struct call *c, uint32_t *ret_id)
+int capnp_i_table_question_new(capnp_rpc *r, struct call *c, struct question_id *ret_id)
 {
         int k;
 
@@ -139,37 +139,37 @@ int capnp_i_table_question_new(capnp_rpc *r, struct call *c, uint32_t *ret_id)
         if (c->silent && !c->peer)
                 c->silent = table_is_silent(r, c);
         k = c->silent && !c->peer ? table_silent_new(r, c, ret_id)
-                                  : slots_new(&r->questions, c, ret_id);
+                                  : slots_new(&r->questions, c, &ret_id->n);
         if (r->silent.used && r->questions.live + r->silent.used > r->questions.most)
                 r->questions.most = r->questions.live + r->silent.used;
         return k;
 }
 
-bool capnp_i_table_silent(const capnp_rpc *r, uint32_t id, struct call **ret_c)
+bool capnp_i_table_silent(const capnp_rpc *r, struct question_id id, struct call **ret_c)
 {
-        *ret_c = capnp_i_map_get(&r->silent, id);
-        return id >= SILENT_ID && id - SILENT_ID < r->silent_ids;
+        *ret_c = capnp_i_map_get(&r->silent, id.n);
+        return id.n >= SILENT_ID && id.n - SILENT_ID < r->silent_ids;
 }
 
-void capnp_i_table_question_take(capnp_rpc *r, uint32_t id)
+void capnp_i_table_question_take(capnp_rpc *r, struct question_id id)
 {
         struct call *c = capnp_i_table_question(r, id);
 
-        assert(c && c->out_id == id);
+        assert(c && c->out_id.n == id.n);
         if (c->charge.kept.rpc && (!c->peer || c->peer->closed))
                 capnp_i_charge_end(&c->charge.kept);
-        slots_drop(&r->questions, id);
+        slots_drop(&r->questions, id.n);
 }
 
-void capnp_i_table_question_drop(capnp_rpc *r, uint32_t id)
+void capnp_i_table_question_drop(capnp_rpc *r, struct question_id id)
 {
-        if (id >= SILENT_ID) {
-                (void)capnp_i_map_take(&r->silent, id);
+        if (id.n >= SILENT_ID) {
+                (void)capnp_i_map_take(&r->silent, id.n);
                 capnp_i_rpc_check_idle(r);
                 return;
         }
 
-        if (!capnp_i_slots_get(&r->questions, id))
+        if (!capnp_i_slots_get(&r->questions, id.n))
                 return;
 
         capnp_i_table_question_take(r, id);
