@@ -26,8 +26,9 @@ struct peek {
 
 /* Export ids that went out with a payload. */
 struct wire_ids {
-        uint32_t *v; /* NULL, &one, or a block of its own */
-        uint32_t n, one;
+        struct export_id *v; /* NULL, &one, or a block of its own */
+        struct export_id one;
+        uint32_t n;
 };
 
 void capnp_i_wire_ids_clear(struct wire_ids *ids);

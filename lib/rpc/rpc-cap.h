@@ -92,10 +92,19 @@ struct answer_id {
         uint32_t n; /* of the peer's: its question */
 };
 
+struct export_id {
+        uint32_t n; /* of ours */
+};
+
+struct import_id {
+        uint32_t n; /* of the peer's: its export */
+};
+
 /* A reference that came over a connection: what Release has to give back. */
 struct wire {
         capnp_rpc *rpc; /* NULL: not from a connection */
-        uint32_t id, refs;
+        struct import_id id;
+        uint32_t refs;
         bool awaited; /* a promise that the peer has not resolved */
         struct charge charge;
 };

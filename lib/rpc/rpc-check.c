@@ -54,7 +54,7 @@ static bool check_export(const capnp_rpc *r, uint32_t id)
 {
         const struct export *e = r->exports.v[id].p;
 
-        if (!e || e->rpc != r || e->id != id || !e->refs || !e->cap || !e->cap->refs)
+        if (!e || e->rpc != r || e->id.n != id || !e->refs || !e->cap || !e->cap->refs)
                 return false;
 
         return e->promise || !e->resolved;
@@ -69,7 +69,7 @@ static bool check_import(const capnp_rpc *r, const capnp_cap *c, uint64_t id)
 
         w = c->kind == CAP_IMPORT ? &CAPNP_I_OF(c, const struct import, cap)->wire
                                   : &CAPNP_I_OF(c, const struct promise, cap)->wire;
-        return c->refs && w->rpc == r && w->id == id && w->refs;
+        return c->refs && w->rpc == r && w->id.n == id && w->refs;
 }
 
 static bool check_embargo(const capnp_rpc *r, uint32_t id)

@@ -10,11 +10,12 @@
 struct export
 {
         capnp_cap *cap;
-        uint32_t id, refs;
-        bool promise;             /* was announced as one */
-        bool resolved;            /* Resolve has been sent */
-        bool reflects;            /* … and named something of the peer's */
-        uint32_t reflects_import; /* … this */
+        struct export_id id;
+        uint32_t refs;
+        bool promise;                     /* was announced as one */
+        bool resolved;                    /* Resolve has been sent */
+        bool reflects;                    /* … and named something of the peer's */
+        struct import_id reflects_import; /* … this */
         capnp_rpc *rpc;
         struct capnp_i_list watch; /* promise.watchers */
         struct charge charge;
@@ -219,9 +220,9 @@ static inline struct call *capnp_i_table_answer(const capnp_rpc *r, struct answe
         return capnp_i_ids_get(&r->answers, id.n);
 }
 
-static inline struct export *capnp_i_table_export(const capnp_rpc *r, uint32_t id)
+static inline struct export *capnp_i_table_export(const capnp_rpc *r, struct export_id id)
 {
-        struct slot *s = capnp_i_slots_get(&r->exports, id);
+        struct slot *s = capnp_i_slots_get(&r->exports, id.n);
 
         return s ? s->p : NULL;
 }
@@ -229,7 +230,7 @@ static inline struct export *capnp_i_table_export(const capnp_rpc *r, uint32_t i
 /* The export of a final reference, made or counted up. NULL: no memory, or over the limit. */
 struct export *capnp_i_table_export_cap(capnp_rpc *r, capnp_cap *c);
 /* false: the peer gave back more than it had. */
-bool capnp_i_table_release(capnp_rpc *r, uint32_t id, uint32_t count);
+bool capnp_i_table_release(capnp_rpc *r, struct export_id id, uint32_t count);
 void capnp_i_table_export_drop(capnp_rpc *r, struct export *e);
 void capnp_i_table_export_watch(struct export *e);
 int capnp_i_table_embargo_new(capnp_rpc *r, struct promise *p, uint32_t *ret_id);
@@ -238,7 +239,7 @@ bool capnp_i_table_embargo_take(capnp_rpc *r, uint32_t id, struct promise **ret_
 /* The promise has gone; the id is free again only when the peer has sent it back. */
 void capnp_i_table_embargo_forget(capnp_rpc *r, uint32_t id);
 /* One more reference to the peer's object. Owned; NULL: no memory or over the limit. */
-capnp_cap *capnp_i_table_import(capnp_rpc *r, uint32_t id, bool promise);
+capnp_cap *capnp_i_table_import(capnp_rpc *r, struct import_id id, bool promise);
 /* Whether a further one is over the limit. */
 struct wire *capnp_i_table_wire(capnp_cap *c);
 bool capnp_i_table_imports_are_full(const capnp_rpc *r, bool promise);

@@ -108,7 +108,7 @@ static int in_target(capnp_rpc *r, rpc_message_target_reader t, capnp_cap **ret_
         *ret_c = NULL;
         switch (rpc_message_target_which(t)) {
         case RPC_MESSAGE_TARGET_IMPORTED_CAP:
-                e = capnp_i_table_export(r, rpc_message_target_imported_cap(t));
+                e = capnp_i_table_export(r, (struct export_id){rpc_message_target_imported_cap(t)});
                 if (!e)
                         return capnp_i_rpc_violation(r,
                                                      "a message to an object that is not exported");
@@ -562,15 +562,15 @@ static int in_release(capnp_rpc *r, rpc_release_reader b)
  * the peer. That is what its Resolve or Return named, whatever has become of it since.
  */
 static bool in_disembargo_allowed(capnp_rpc *r, rpc_message_target_reader t, capnp_cap *target,
-                                  uint32_t *ret_import)
+                                  struct import_id *ret_import)
 {
         struct export *e;
         struct answer_id id;
         struct call *c;
 
-        *ret_import = 0;
+        ret_import->n = 0;
         if (rpc_message_target_which(t) == RPC_MESSAGE_TARGET_IMPORTED_CAP) {
-                e = capnp_i_table_export(r, rpc_message_target_imported_cap(t));
+                e = capnp_i_table_export(r, (struct export_id){rpc_message_target_imported_cap(t)});
                 *ret_import = e->reflects_import;
                 return e->resolved && e->reflects;
         }
@@ -591,7 +591,7 @@ static int in_disembargo_sender(capnp_rpc *r, uint32_t id, rpc_message_target_re
 {
         struct disembargo *d;
         capnp_cap *target;
-        uint32_t import;
+        struct import_id import;
         int k = in_target(r, t, &target);
 
         if (k)
@@ -661,17 +661,20 @@ static int in_question_unimplemented(capnp_rpc *r, struct question_id id)
 static int in_resolve_unimplemented(capnp_rpc *r, rpc_resolve_reader b)
 {
         rpc_cap_descriptor_reader d = rpc_resolve_cap(b);
+        struct export_id id;
 
         switch (rpc_cap_descriptor_which(d)) {
         case RPC_CAP_DESCRIPTOR_SENDER_HOSTED:
-                (void)capnp_i_table_release(r, rpc_cap_descriptor_sender_hosted(d), 1);
-                return 0;
+                id.n = rpc_cap_descriptor_sender_hosted(d);
+                break;
         case RPC_CAP_DESCRIPTOR_SENDER_PROMISE:
-                (void)capnp_i_table_release(r, rpc_cap_descriptor_sender_promise(d), 1);
-                return 0;
+                id.n = rpc_cap_descriptor_sender_promise(d);
+                break;
         default:
                 return 0;
         }
+        (void)capnp_i_table_release(r, id, 1);
+        return 0;
 }
 
 /* Something of ours came back: act as if the peer had declined it (rpc.capnp, unimplemented). */

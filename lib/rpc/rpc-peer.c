@@ -124,10 +124,11 @@ int capnp_i_peer_finish(capnp_rpc *r, rpc_finish_reader b)
 
 int capnp_i_peer_release(capnp_rpc *r, rpc_release_reader b)
 {
-        uint32_t id = rpc_release_id(b);
+        struct export_id id = {rpc_release_id(b)};
 
         if (!capnp_i_table_release(r, id, rpc_release_reference_count(b)))
-                return capnp_i_rpc_violation(r, "a Release of more than there is of export %u", id);
+                return capnp_i_rpc_violation(r, "a Release of more than there is of export %u",
+                                             id.n);
 
         return 0;
 }

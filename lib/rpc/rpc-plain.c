@@ -345,7 +345,7 @@ static inline capnp_cap *plain_target(const capnp_rpc *r, rpc_message_target_rea
         if (rpc_message_target_which(t) != RPC_MESSAGE_TARGET_IMPORTED_CAP)
                 return NULL;
 
-        e = capnp_i_table_export(r, rpc_message_target_imported_cap(t));
+        e = capnp_i_table_export(r, (struct export_id){rpc_message_target_imported_cap(t)});
         return e ? e->cap : NULL;
 }
 

@@ -45,8 +45,8 @@ struct disembargo {
         struct waiter waiter;
         capnp_rpc *rpc;
         uint32_t id;
-        uint32_t import; /* where the promise led when Resolve was sent; what we answer if it broke
-                          */
+        /* Where the promise led when Resolve was sent; what we answer if it broke. */
+        struct import_id import;
         struct charge charge;
 };
 

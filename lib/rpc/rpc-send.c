@@ -89,7 +89,7 @@ static struct frame *resolve_new(struct export *e, capnp_cap *to, struct wire_id
                 return NULL;
 
         b = rpc_message_init_resolve(m);
-        rpc_resolve_set_promise_id(b, e->id);
+        rpc_resolve_set_promise_id(b, e->id.n);
         if (broken) {
                 capnp_i_charge(&e->charge, e->rpc, capnp_i_broken_bytes(broken), FOR_ANYTHING);
                 message_set_exception(rpc_resolve_init_exception(b),
@@ -120,8 +120,8 @@ void capnp_i_send_resolve(struct export *e, capnp_cap *to)
         f = resolve_new(e, to, &ids, &fds);
 
         e->reflects = to && capnp_i_cap_is_on(to, r);
-        e->reflects_import =
-                e->reflects && to->kind == CAP_IMPORT ? capnp_i_cap_import(to)->wire.id : 0;
+        e->reflects_import = e->reflects && to->kind == CAP_IMPORT ? capnp_i_cap_import(to)->wire.id
+                                                                   : (struct import_id){0};
         message_send_fds(r, f, &fds);
         capnp_i_wire_ids_clear(&ids);
 }
@@ -154,7 +154,8 @@ void capnp_i_send_disembargo(capnp_rpc *r, struct promise *target, uint32_t id)
 }
 
 /* target: where the promise led, when that is still on r; NULL: what Resolve named. */
-void capnp_i_send_disembargo_reply(capnp_rpc *r, capnp_cap *target, uint32_t import, uint32_t id)
+void capnp_i_send_disembargo_reply(capnp_rpc *r, capnp_cap *target, struct import_id import,
+                                   uint32_t id)
 {
         rpc_message_target_builder t;
         rpc_disembargo_builder b;
@@ -172,12 +173,12 @@ void capnp_i_send_disembargo_reply(capnp_rpc *r, capnp_cap *target, uint32_t imp
                 if (target)
                         capnp_i_desc_write_target(target, t);
                 else
-                        rpc_message_target_set_imported_cap(t, import);
+                        rpc_message_target_set_imported_cap(t, import.n);
         }
         message_send(r, f);
 }
 
-struct disembargo *capnp_i_disembargo_new(capnp_rpc *r, uint32_t id, uint32_t import)
+struct disembargo *capnp_i_disembargo_new(capnp_rpc *r, uint32_t id, struct import_id import)
 {
         struct disembargo *d = malloc(sizeof(*d));
 
@@ -353,7 +354,7 @@ static int send_call_body(capnp_rpc *r, struct call *c, capnp_cap *target)
                 rpc_message_target_set_imported_cap(
                         (rpc_message_target_builder){
                                 body_at(words, TARGET_WORD, RPC_MESSAGE_TARGET_WORDS)},
-                        capnp_i_cap_import(target)->wire.id);
+                        capnp_i_cap_import(target)->wire.id.n);
         call_body_end(r, c, words, (on ? (uint32_t)ON_WORDS : ENVELOPE_WORDS) + b.n);
         return 0;
 }

@@ -39,7 +39,7 @@ void capnp_i_send_finish(capnp_rpc *r, struct question_id id, bool release, bool
         small_end(r, RPC_MESSAGE_FINISH, words);
 }
 
-void capnp_i_send_release(capnp_rpc *r, uint32_t id, uint32_t count)
+void capnp_i_send_release(capnp_rpc *r, struct import_id id, uint32_t count)
 {
         uint64_t *words = small_begin(r, r->vat->envelopes.release);
         rpc_release_builder b;
@@ -48,7 +48,7 @@ void capnp_i_send_release(capnp_rpc *r, uint32_t id, uint32_t count)
                 return;
 
         b.b = small_body(words);
-        rpc_release_set_id(b, id);
+        rpc_release_set_id(b, id.n);
         rpc_release_set_reference_count(b, count);
         small_end(r, RPC_MESSAGE_RELEASE, words);
 }

@@ -193,7 +193,7 @@ static struct export *table_export_new(capnp_rpc *r, capnp_cap *c)
         if (!e)
                 return NULL;
 
-        if (slots_new(&r->exports, e, &e->id)) {
+        if (slots_new(&r->exports, e, &e->id.n)) {
                 capnp_i_recycle_free(&r->vat->pools[POOL_EXPORTS], e);
                 return NULL;
         }
@@ -237,7 +237,7 @@ void capnp_i_table_export_drop(capnp_rpc *r, struct export *e)
         if (capnp_i_map_get(&r->exported, (uintptr_t)e->cap) == e)
                 (void)capnp_i_map_take(&r->exported, (uintptr_t)e->cap);
         capnp_i_list_remove(&e->watch);
-        slots_drop(&r->exports, e->id);
+        slots_drop(&r->exports, e->id.n);
         capnp_i_gate_forget(r, e->cap);
         capnp_i_uncharge(&e->charge);
         capnp_cap_unref(e->cap);
@@ -245,7 +245,7 @@ void capnp_i_table_export_drop(capnp_rpc *r, struct export *e)
         capnp_i_rpc_check_idle(r);
 }
 
-bool capnp_i_table_release(capnp_rpc *r, uint32_t id, uint32_t count)
+bool capnp_i_table_release(capnp_rpc *r, struct export_id id, uint32_t count)
 {
         struct export *e = capnp_i_table_export(r, id);
 
@@ -288,7 +288,7 @@ void capnp_i_table_import_release(struct wire *w)
 
         capnp_i_table_import_decided(w);
         w->rpc = NULL;
-        c = capnp_i_map_take(&r->imports, w->id);
+        c = capnp_i_map_take(&r->imports, w->id.n);
         assert(w->refs && (c ? capnp_i_table_wire(c) == w : r->closed));
         (void)c;
         capnp_i_send_release(r, w->id, w->refs);
@@ -305,14 +305,15 @@ void capnp_i_table_import_drop(struct wire *w)
 void capnp_i_table_import_swap(struct promise *p, struct promise *q)
 {
         capnp_rpc *r = p->wire.rpc;
-        uint32_t id = p->wire.id, refs = p->wire.refs;
+        struct import_id id = p->wire.id;
+        uint32_t refs = p->wire.refs;
 
         p->wire.id = q->wire.id;
         p->wire.refs = q->wire.refs;
         q->wire.id = id;
         q->wire.refs = refs;
-        capnp_i_map_put(&r->imports, p->wire.id, &p->cap);
-        capnp_i_map_put(&r->imports, q->wire.id, &q->cap);
+        capnp_i_map_put(&r->imports, p->wire.id.n, &p->cap);
+        capnp_i_map_put(&r->imports, q->wire.id.n, &q->cap);
 }
 
 /* ---- embargoes ------------------------------------------------------------------------------ */
