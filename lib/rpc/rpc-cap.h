@@ -81,23 +81,31 @@ static inline uint64_t capnp_i_broken_bytes(const struct broken *b)
 }
 
 /*
- * Ids, a kind each, so that none can be taken for another. The one who asks, exports or sets an
- * embargo chooses them.
+ * Ids, a kind each, so that the compiler refuses one for another. Who asks, exports or sets an
+ * embargo chooses it: an answer's is its question's at the peer, an import's its export's there.
  */
 struct question_id {
-        uint32_t n; /* of ours */
+        uint32_t n;
 };
 
 struct answer_id {
-        uint32_t n; /* of the peer's: its question */
+        uint32_t n;
 };
 
 struct export_id {
-        uint32_t n; /* of ours */
+        uint32_t n;
 };
 
 struct import_id {
-        uint32_t n; /* of the peer's: its export */
+        uint32_t n;
+};
+
+struct embargo_id {
+        uint32_t n;
+};
+
+struct peer_embargo_id {
+        uint32_t n;
 };
 
 /* A reference that came over a connection: what Release has to give back. */

@@ -76,7 +76,7 @@ static bool check_embargo(const capnp_rpc *r, uint32_t id)
 {
         const struct promise *p = r->embargoes.v[id].p;
 
-        return !p || (p->state == PROMISE_EMBARGOED && p->embargo == id && p->embargo_rpc == r);
+        return !p || (p->state == PROMISE_EMBARGOED && p->embargo.n == id && p->embargo_rpc == r);
 }
 
 /* What has an entry in a table is in the ledger; so is what the tables do not lead to. */

@@ -233,11 +233,11 @@ struct export *capnp_i_table_export_cap(capnp_rpc *r, capnp_cap *c);
 bool capnp_i_table_release(capnp_rpc *r, struct export_id id, uint32_t count);
 void capnp_i_table_export_drop(capnp_rpc *r, struct export *e);
 void capnp_i_table_export_watch(struct export *e);
-int capnp_i_table_embargo_new(capnp_rpc *r, struct promise *p, uint32_t *ret_id);
+int capnp_i_table_embargo_new(capnp_rpc *r, struct promise *p, struct embargo_id *ret_id);
 /* The peer has sent an embargo back. false: there is none with this id. */
-bool capnp_i_table_embargo_take(capnp_rpc *r, uint32_t id, struct promise **ret_p);
+bool capnp_i_table_embargo_take(capnp_rpc *r, struct embargo_id id, struct promise **ret_p);
 /* The promise has gone; the id is free again only when the peer has sent it back. */
-void capnp_i_table_embargo_forget(capnp_rpc *r, uint32_t id);
+void capnp_i_table_embargo_forget(capnp_rpc *r, struct embargo_id id);
 /* One more reference to the peer's object. Owned; NULL: no memory or over the limit. */
 capnp_cap *capnp_i_table_import(capnp_rpc *r, struct import_id id, bool promise);
 /* Whether a further one is over the limit. */

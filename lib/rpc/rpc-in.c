@@ -587,7 +587,8 @@ static bool in_disembargo_allowed(capnp_rpc *r, rpc_message_target_reader t, cap
         return target && (capnp_i_cap_is_on(target, r) || capnp_i_cap_pending(target));
 }
 
-static int in_disembargo_sender(capnp_rpc *r, uint32_t id, rpc_message_target_reader t)
+static int in_disembargo_sender(capnp_rpc *r, struct peer_embargo_id id,
+                                rpc_message_target_reader t)
 {
         struct disembargo *d;
         capnp_cap *target;
@@ -619,20 +620,21 @@ static int in_disembargo_sender(capnp_rpc *r, uint32_t id, rpc_message_target_re
 static int in_disembargo(capnp_rpc *r, rpc_message_reader m, rpc_disembargo_reader b)
 {
         rpc_disembargo_context_reader context = rpc_disembargo_context(b);
+        struct peer_embargo_id theirs;
+        struct embargo_id ours;
         struct promise *p;
-        uint32_t id;
 
         if (capnp_msg_check(b.r.m))
                 return in_malformed(r);
 
         switch (rpc_disembargo_context_which(context)) {
         case RPC_DISEMBARGO_CONTEXT_SENDER_LOOPBACK:
-                id = rpc_disembargo_context_sender_loopback(context);
-                return in_disembargo_sender(r, id, rpc_disembargo_target(b));
+                theirs.n = rpc_disembargo_context_sender_loopback(context);
+                return in_disembargo_sender(r, theirs, rpc_disembargo_target(b));
         case RPC_DISEMBARGO_CONTEXT_RECEIVER_LOOPBACK:
-                id = rpc_disembargo_context_receiver_loopback(context);
-                if (!capnp_i_table_embargo_take(r, id, &p))
-                        return capnp_i_rpc_violation(r, "no embargo has the id %u", id);
+                ours.n = rpc_disembargo_context_receiver_loopback(context);
+                if (!capnp_i_table_embargo_take(r, ours, &p))
+                        return capnp_i_rpc_violation(r, "no embargo has the id %u", ours.n);
                 if (p)
                         capnp_i_promise_lift(p);
                 return 0;
@@ -700,8 +702,9 @@ static int in_unimplemented(capnp_rpc *r, rpc_message_reader m)
                 context = rpc_disembargo_context(rpc_message_disembargo(m));
                 if (rpc_disembargo_context_which(context) ==
                             RPC_DISEMBARGO_CONTEXT_SENDER_LOOPBACK &&
-                    capnp_i_table_embargo_take(r, rpc_disembargo_context_sender_loopback(context),
-                                               &p) &&
+                    capnp_i_table_embargo_take(
+                            r, (struct embargo_id){rpc_disembargo_context_sender_loopback(context)},
+                            &p) &&
                     p)
                         capnp_i_promise_lift(p);
                 return 0;

@@ -107,13 +107,14 @@ void capnp_i_send_taken(struct call *t);
 void capnp_i_send_finish(capnp_rpc *r, struct question_id id, bool release, bool workaround);
 void capnp_i_send_release(capnp_rpc *r, struct import_id id, uint32_t count);
 void capnp_i_send_resolve(struct export *e, capnp_cap *to);
-void capnp_i_send_disembargo(capnp_rpc *r, struct promise *target, uint32_t id);
+void capnp_i_send_disembargo(capnp_rpc *r, struct promise *target, struct embargo_id id);
 void capnp_i_send_disembargo_reply(capnp_rpc *r, capnp_cap *target, struct import_id import,
-                                   uint32_t id);
+                                   struct peer_embargo_id id);
 void capnp_i_send_bootstrap(capnp_rpc *r, struct question_id id);
 void capnp_i_send_unimplemented(capnp_rpc *r, rpc_message_reader message);
 /* NULL: no memory. */
-struct disembargo *capnp_i_disembargo_new(capnp_rpc *r, uint32_t id, struct import_id import);
+struct disembargo *capnp_i_disembargo_new(capnp_rpc *r, struct peer_embargo_id id,
+                                          struct import_id import);
 void capnp_i_disembargo_deliver(struct disembargo *d, capnp_cap *target);
 
 /* rpc-short.c: the Return of c, whose results have references. false: they are not short, or there

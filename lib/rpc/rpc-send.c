@@ -139,7 +139,7 @@ static void send_resolve_broken(capnp_rpc *r, const struct wire_ids *ids)
         }
 }
 
-void capnp_i_send_disembargo(capnp_rpc *r, struct promise *target, uint32_t id)
+void capnp_i_send_disembargo(capnp_rpc *r, struct promise *target, struct embargo_id id)
 {
         rpc_message_builder m;
         struct frame *f = message_new(r, &m);
@@ -147,7 +147,7 @@ void capnp_i_send_disembargo(capnp_rpc *r, struct promise *target, uint32_t id)
 
         if (f) {
                 b = rpc_message_init_disembargo(m);
-                rpc_disembargo_context_set_sender_loopback(rpc_disembargo_build_context(b), id);
+                rpc_disembargo_context_set_sender_loopback(rpc_disembargo_build_context(b), id.n);
                 capnp_i_desc_write_target(&target->cap, rpc_disembargo_init_target(b));
         }
         message_send(r, f);
@@ -155,7 +155,7 @@ void capnp_i_send_disembargo(capnp_rpc *r, struct promise *target, uint32_t id)
 
 /* target: where the promise led, when that is still on r; NULL: what Resolve named. */
 void capnp_i_send_disembargo_reply(capnp_rpc *r, capnp_cap *target, struct import_id import,
-                                   uint32_t id)
+                                   struct peer_embargo_id id)
 {
         rpc_message_target_builder t;
         rpc_disembargo_builder b;
@@ -168,7 +168,7 @@ void capnp_i_send_disembargo_reply(capnp_rpc *r, capnp_cap *target, struct impor
         f = message_new(r, &m);
         if (f) {
                 b = rpc_message_init_disembargo(m);
-                rpc_disembargo_context_set_receiver_loopback(rpc_disembargo_build_context(b), id);
+                rpc_disembargo_context_set_receiver_loopback(rpc_disembargo_build_context(b), id.n);
                 t = rpc_disembargo_init_target(b);
                 if (target)
                         capnp_i_desc_write_target(target, t);
@@ -178,7 +178,8 @@ void capnp_i_send_disembargo_reply(capnp_rpc *r, capnp_cap *target, struct impor
         message_send(r, f);
 }
 
-struct disembargo *capnp_i_disembargo_new(capnp_rpc *r, uint32_t id, struct import_id import)
+struct disembargo *capnp_i_disembargo_new(capnp_rpc *r, struct peer_embargo_id id,
+                                          struct import_id import)
 {
         struct disembargo *d = malloc(sizeof(*d));
 

@@ -318,26 +318,26 @@ void capnp_i_table_import_swap(struct promise *p, struct promise *q)
 
 /* ---- embargoes ------------------------------------------------------------------------------ */
 
-int capnp_i_table_embargo_new(capnp_rpc *r, struct promise *p, uint32_t *ret_id)
+int capnp_i_table_embargo_new(capnp_rpc *r, struct promise *p, struct embargo_id *ret_id)
 {
-        return slots_new(&r->embargoes, p, ret_id);
+        return slots_new(&r->embargoes, p, &ret_id->n);
 }
 
-bool capnp_i_table_embargo_take(capnp_rpc *r, uint32_t id, struct promise **ret_p)
+bool capnp_i_table_embargo_take(capnp_rpc *r, struct embargo_id id, struct promise **ret_p)
 {
-        struct slot *s = capnp_i_slots_get(&r->embargoes, id);
+        struct slot *s = capnp_i_slots_get(&r->embargoes, id.n);
 
         if (!s)
                 return false;
 
         *ret_p = s->p;
-        slots_drop(&r->embargoes, id);
+        slots_drop(&r->embargoes, id.n);
         return true;
 }
 
-void capnp_i_table_embargo_forget(capnp_rpc *r, uint32_t id)
+void capnp_i_table_embargo_forget(capnp_rpc *r, struct embargo_id id)
 {
-        struct slot *s = capnp_i_slots_get(&r->embargoes, id);
+        struct slot *s = capnp_i_slots_get(&r->embargoes, id.n);
 
         if (s)
                 s->p = NULL;
