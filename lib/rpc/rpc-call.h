@@ -26,8 +26,9 @@ struct peek {
 
 /* Export ids that went out with a payload. */
 struct wire_ids {
-        uint32_t *v; /* NULL, &one, or a block of its own */
-        uint32_t n, one;
+        struct export_id *v; /* NULL, &one, or a block of its own */
+        struct export_id one;
+        uint32_t n;
 };
 
 void capnp_i_wire_ids_clear(struct wire_ids *ids);
@@ -95,7 +96,7 @@ struct call {
         };
         uint8_t kind; /* enum capnp_kind of the exception */
         int result;   /* 0, or CAPNP_E_… or -errno: what the caller is told */
-        uint32_t peer_id;
+        struct answer_id peer_id;
         capnp_rpc *peer;           /* that asked; NULL: we did */
         struct call_charge charge; /* for the answer, and for results that are kept; of a question
                                       of ours, for the Return that is owed */
@@ -117,7 +118,7 @@ struct call {
         struct call *parent; /* takes our results */
         struct call *tail;   /* whose results are ours */
         capnp_rpc *out;      /* that serves it; NULL: we do */
-        uint32_t out_id;
+        struct question_id out_id;
         struct wire_ids param_ids, result_ids;
         uint64_t window; /* in the flow of target */
         capnp_cap *flow_cap;

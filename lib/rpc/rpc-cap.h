@@ -80,10 +80,39 @@ static inline uint64_t capnp_i_broken_bytes(const struct broken *b)
         return strlen(b->reason) + capnp_i_more_bytes(b->more);
 }
 
+/*
+ * Ids, a kind each, so that the compiler refuses one for another. Who asks, exports or sets an
+ * embargo chooses it: an answer's is its question's at the peer, an import's its export's there.
+ */
+struct question_id {
+        uint32_t n;
+};
+
+struct answer_id {
+        uint32_t n;
+};
+
+struct export_id {
+        uint32_t n;
+};
+
+struct import_id {
+        uint32_t n;
+};
+
+struct embargo_id {
+        uint32_t n;
+};
+
+struct peer_embargo_id {
+        uint32_t n;
+};
+
 /* A reference that came over a connection: what Release has to give back. */
 struct wire {
         capnp_rpc *rpc; /* NULL: not from a connection */
-        uint32_t id, refs;
+        struct import_id id;
+        uint32_t refs;
         bool awaited; /* a promise that the peer has not resolved */
         struct charge charge;
 };

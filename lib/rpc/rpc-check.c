@@ -29,7 +29,7 @@ static bool check_question(const capnp_rpc *r, uint32_t id)
 {
         const struct call *c = r->questions.v[id].p;
 
-        return c && c->out == r && c->out_id == id &&
+        return c && c->out == r && c->out_id.n == id &&
                (c->state == CALL_REMOTE || c->state == CALL_NEW) &&
                !(c->returned && c->finish_sent);
 }
@@ -37,13 +37,13 @@ static bool check_question(const capnp_rpc *r, uint32_t id)
 /* No Return is waited for: an entry lives until the Finish. */
 static bool check_silent(const capnp_rpc *r, const struct call *c, uint64_t id)
 {
-        return c->out == r && c->out_id == id && c->state == CALL_REMOTE && c->silent && !c->peer &&
-               !c->finish_sent && id - SILENT_ID < r->silent_ids;
+        return c->out == r && c->out_id.n == id && c->state == CALL_REMOTE && c->silent &&
+               !c->peer && !c->finish_sent && id - SILENT_ID < r->silent_ids;
 }
 
 static bool check_answer(const capnp_rpc *r, const struct call *c, uint64_t id)
 {
-        if (c->peer != r || c->peer_id != id || !c->refs)
+        if (c->peer != r || c->peer_id.n != id || !c->refs)
                 return false;
 
         /* An entry lives until both Return and Finish have gone over the wire. */
@@ -54,7 +54,7 @@ static bool check_export(const capnp_rpc *r, uint32_t id)
 {
         const struct export *e = r->exports.v[id].p;
 
-        if (!e || e->rpc != r || e->id != id || !e->refs || !e->cap || !e->cap->refs)
+        if (!e || e->rpc != r || e->id.n != id || !e->refs || !e->cap || !e->cap->refs)
                 return false;
 
         return e->promise || !e->resolved;
@@ -69,14 +69,14 @@ static bool check_import(const capnp_rpc *r, const capnp_cap *c, uint64_t id)
 
         w = c->kind == CAP_IMPORT ? &CAPNP_I_OF(c, const struct import, cap)->wire
                                   : &CAPNP_I_OF(c, const struct promise, cap)->wire;
-        return c->refs && w->rpc == r && w->id == id && w->refs;
+        return c->refs && w->rpc == r && w->id.n == id && w->refs;
 }
 
 static bool check_embargo(const capnp_rpc *r, uint32_t id)
 {
         const struct promise *p = r->embargoes.v[id].p;
 
-        return !p || (p->state == PROMISE_EMBARGOED && p->embargo == id && p->embargo_rpc == r);
+        return !p || (p->state == PROMISE_EMBARGOED && p->embargo.n == id && p->embargo_rpc == r);
 }
 
 /* What has an entry in a table is in the ledger; so is what the tables do not lead to. */

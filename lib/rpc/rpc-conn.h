@@ -10,11 +10,12 @@
 struct export
 {
         capnp_cap *cap;
-        uint32_t id, refs;
-        bool promise;             /* was announced as one */
-        bool resolved;            /* Resolve has been sent */
-        bool reflects;            /* … and named something of the peer's */
-        uint32_t reflects_import; /* … this */
+        struct export_id id;
+        uint32_t refs;
+        bool promise;                     /* was announced as one */
+        bool resolved;                    /* Resolve has been sent */
+        bool reflects;                    /* … and named something of the peer's */
+        struct import_id reflects_import; /* … this */
         capnp_rpc *rpc;
         struct capnp_i_list watch; /* promise.watchers */
         struct charge charge;
@@ -191,17 +192,18 @@ void capnp_i_rpc_starve(capnp_rpc *r, bool tell);
 
 /* rpc-table.c */
 /* 0; -ENOMEM; -EBUSY: the peer owes too many Returns. */
-int capnp_i_table_question_new(capnp_rpc *r, struct call *c, uint32_t *ret_id) CAPNP_MUST_USE;
-static inline struct call *capnp_i_table_question(const capnp_rpc *r, uint32_t id)
+int capnp_i_table_question_new(capnp_rpc *r, struct call *c,
+                               struct question_id *ret_id) CAPNP_MUST_USE;
+static inline struct call *capnp_i_table_question(const capnp_rpc *r, struct question_id id)
 {
-        struct slot *s = capnp_i_slots_get(&r->questions, id);
+        struct slot *s = capnp_i_slots_get(&r->questions, id.n);
 
         return s ? s->p : NULL;
 }
 
 /* The same of one without a Return. false: there has never been one with this id; *ret_c may be
  * NULL when there has. */
-bool capnp_i_table_silent(const capnp_rpc *r, uint32_t id, struct call **ret_c);
+bool capnp_i_table_silent(const capnp_rpc *r, struct question_id id, struct call **ret_c);
 /* Whether no Return will come for c, which was sent: none is wanted by our own program. */
 static inline bool capnp_i_call_is_silent(const struct call *c)
 {
@@ -210,12 +212,17 @@ static inline bool capnp_i_call_is_silent(const struct call *c)
 
 /* Nothing is owed for it any more. What a peer has asked for it pays for until it has its answer.
  */
-void capnp_i_table_question_take(capnp_rpc *r, uint32_t id);
+void capnp_i_table_question_take(capnp_rpc *r, struct question_id id);
 /* The same, if it is there, and nobody may be using the connection any more. */
-void capnp_i_table_question_drop(capnp_rpc *r, uint32_t id);
-static inline struct export *capnp_i_table_export(const capnp_rpc *r, uint32_t id)
+void capnp_i_table_question_drop(capnp_rpc *r, struct question_id id);
+static inline struct call *capnp_i_table_answer(const capnp_rpc *r, struct answer_id id)
 {
-        struct slot *s = capnp_i_slots_get(&r->exports, id);
+        return capnp_i_ids_get(&r->answers, id.n);
+}
+
+static inline struct export *capnp_i_table_export(const capnp_rpc *r, struct export_id id)
+{
+        struct slot *s = capnp_i_slots_get(&r->exports, id.n);
 
         return s ? s->p : NULL;
 }
@@ -223,16 +230,16 @@ static inline struct export *capnp_i_table_export(const capnp_rpc *r, uint32_t i
 /* The export of a final reference, made or counted up. NULL: no memory, or over the limit. */
 struct export *capnp_i_table_export_cap(capnp_rpc *r, capnp_cap *c);
 /* false: the peer gave back more than it had. */
-bool capnp_i_table_release(capnp_rpc *r, uint32_t id, uint32_t count);
+bool capnp_i_table_release(capnp_rpc *r, struct export_id id, uint32_t count);
 void capnp_i_table_export_drop(capnp_rpc *r, struct export *e);
 void capnp_i_table_export_watch(struct export *e);
-int capnp_i_table_embargo_new(capnp_rpc *r, struct promise *p, uint32_t *ret_id);
+int capnp_i_table_embargo_new(capnp_rpc *r, struct promise *p, struct embargo_id *ret_id);
 /* The peer has sent an embargo back. false: there is none with this id. */
-bool capnp_i_table_embargo_take(capnp_rpc *r, uint32_t id, struct promise **ret_p);
+bool capnp_i_table_embargo_take(capnp_rpc *r, struct embargo_id id, struct promise **ret_p);
 /* The promise has gone; the id is free again only when the peer has sent it back. */
-void capnp_i_table_embargo_forget(capnp_rpc *r, uint32_t id);
+void capnp_i_table_embargo_forget(capnp_rpc *r, struct embargo_id id);
 /* One more reference to the peer's object. Owned; NULL: no memory or over the limit. */
-capnp_cap *capnp_i_table_import(capnp_rpc *r, uint32_t id, bool promise);
+capnp_cap *capnp_i_table_import(capnp_rpc *r, struct import_id id, bool promise);
 /* Whether a further one is over the limit. */
 struct wire *capnp_i_table_wire(capnp_cap *c);
 bool capnp_i_table_imports_are_full(const capnp_rpc *r, bool promise);
@@ -255,8 +262,8 @@ uint64_t *capnp_i_out_begin(capnp_rpc *r, uint32_t words);
 uint64_t *capnp_i_out_call(capnp_rpc *r, bool on, const struct body *b);
 /* The whole of a Return that needs no Finish: what was returned, n words of it, and the pointer to
  * them; words NULL: zeros. false: it is too long, or no memory. */
-bool capnp_i_out_return(capnp_rpc *r, uint32_t id, uint64_t content, const void *words, uint32_t n,
-                        bool secret);
+bool capnp_i_out_return(capnp_rpc *r, struct answer_id id, uint64_t content, const void *words,
+                        uint32_t n, bool secret);
 /* It has been written. secret: and is to be wiped when it has gone. */
 void capnp_i_out_end(capnp_rpc *r, enum rpc_message_which tag, const uint64_t *words, uint32_t n,
                      bool secret);

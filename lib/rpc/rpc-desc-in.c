@@ -19,7 +19,8 @@ static int desc_broken(capnp_rpc *r, const char *reason, capnp_cap **ret_c)
 int capnp_i_desc_read_promised(capnp_rpc *r, rpc_promised_answer_reader promised, capnp_cap **ret_c)
 {
         rpc_promised_answer_op_list ops = rpc_promised_answer_transform(promised);
-        struct call *c = capnp_i_ids_get(&r->answers, rpc_promised_answer_question_id(promised));
+        struct answer_id id = {rpc_promised_answer_question_id(promised)};
+        struct call *c = capnp_i_table_answer(r, id);
         uint16_t path[PATH_MOST], n = 0;
         uint32_t i;
 
@@ -51,7 +52,7 @@ int capnp_i_desc_read_promised(capnp_rpc *r, rpc_promised_answer_reader promised
         return capnp_i_call_pipe_failed(c, *ret_c) ? -ENOMEM : 0;
 }
 
-static int desc_import(capnp_rpc *r, uint32_t id, bool promise, capnp_cap **ret_c)
+static int desc_import(capnp_rpc *r, struct import_id id, bool promise, capnp_cap **ret_c)
 {
         *ret_c = capnp_i_table_import(r, id, promise);
         if (*ret_c)
@@ -68,6 +69,8 @@ static int desc_import(capnp_rpc *r, uint32_t id, bool promise, capnp_cap **ret_
 /* 0; CAPNP_E_LIMIT: no more references for this peer; -ENOMEM. */
 int capnp_i_desc_read_one(capnp_rpc *r, rpc_cap_descriptor_reader d, capnp_cap **ret_c)
 {
+        struct import_id import;
+        struct export_id export;
         struct export *e;
 
         *ret_c = NULL;
@@ -75,11 +78,14 @@ int capnp_i_desc_read_one(capnp_rpc *r, rpc_cap_descriptor_reader d, capnp_cap *
         case RPC_CAP_DESCRIPTOR_NONE:
                 return 0;
         case RPC_CAP_DESCRIPTOR_SENDER_HOSTED:
-                return desc_import(r, rpc_cap_descriptor_sender_hosted(d), false, ret_c);
+                import.n = rpc_cap_descriptor_sender_hosted(d);
+                return desc_import(r, import, false, ret_c);
         case RPC_CAP_DESCRIPTOR_SENDER_PROMISE:
-                return desc_import(r, rpc_cap_descriptor_sender_promise(d), true, ret_c);
+                import.n = rpc_cap_descriptor_sender_promise(d);
+                return desc_import(r, import, true, ret_c);
         case RPC_CAP_DESCRIPTOR_RECEIVER_HOSTED:
-                e = capnp_i_table_export(r, rpc_cap_descriptor_receiver_hosted(d));
+                export.n = rpc_cap_descriptor_receiver_hosted(d);
+                e = capnp_i_table_export(r, export);
                 if (!e)
                         return desc_broken(r, "no such export", ret_c);
                 *ret_c = capnp_cap_ref(e->cap);
@@ -88,10 +94,9 @@ int capnp_i_desc_read_one(capnp_rpc *r, rpc_cap_descriptor_reader d, capnp_cap *
                 return capnp_i_desc_read_promised(r, rpc_cap_descriptor_receiver_answer(d), ret_c);
         case RPC_CAP_DESCRIPTOR_THIRD_PARTY_HOSTED:
                 /* Level 3 is not ours: the vine is as good as the object. */
-                return desc_import(r,
-                                   rpc_third_party_cap_descriptor_vine_id(
-                                           rpc_cap_descriptor_third_party_hosted(d)),
-                                   false, ret_c);
+                import.n = rpc_third_party_cap_descriptor_vine_id(
+                        rpc_cap_descriptor_third_party_hosted(d));
+                return desc_import(r, import, false, ret_c);
         default:
                 return desc_broken(r, "an unknown kind of capability", ret_c);
         }

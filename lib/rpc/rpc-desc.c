@@ -32,10 +32,10 @@ bool capnp_i_desc_result_is_ours(struct frame *f, uint32_t i)
 
 /* ---- writing -------------------------------------------------------------------------------- */
 
-static int wire_ids_add(struct wire_ids *ids, uint32_t id)
+static int wire_ids_add(struct wire_ids *ids, struct export_id id)
 {
         bool own = ids->n > 1;
-        uint32_t *v;
+        struct export_id *v;
 
         if (!ids->n) {
                 ids->v = &ids->one;
@@ -66,7 +66,7 @@ static void desc_write_promised(const struct promise *p, rpc_promised_answer_bui
         rpc_promised_answer_op_list_builder ops;
         uint16_t i;
 
-        rpc_promised_answer_set_question_id(b, p->source->out_id);
+        rpc_promised_answer_set_question_id(b, p->source->out_id.n);
         if (!p->npath)
                 return;
 
@@ -87,7 +87,7 @@ void capnp_i_desc_write_target(capnp_cap *c, rpc_message_target_builder target)
         }
 
         rpc_message_target_set_imported_cap(target,
-                                            p ? p->wire.id : capnp_i_cap_import(c)->wire.id);
+                                            p ? p->wire.id.n : capnp_i_cap_import(c)->wire.id.n);
 }
 
 /* 0; -EDQUOT: the peer has as many references as it may; -ENOMEM. */
@@ -108,8 +108,8 @@ int capnp_i_desc_write_one(capnp_rpc *r, capnp_cap *c, rpc_cap_descriptor_builde
                         return 0;
                 }
 
-                rpc_cap_descriptor_set_receiver_hosted(d, p ? p->wire.id
-                                                            : capnp_i_cap_import(c)->wire.id);
+                rpc_cap_descriptor_set_receiver_hosted(d, p ? p->wire.id.n
+                                                            : capnp_i_cap_import(c)->wire.id.n);
                 return 0;
         }
 
@@ -118,9 +118,9 @@ int capnp_i_desc_write_one(capnp_rpc *r, capnp_cap *c, rpc_cap_descriptor_builde
                 return r->exports.live >= r->limits.refs ? -EDQUOT : -ENOMEM;
 
         if (e->promise)
-                rpc_cap_descriptor_set_sender_promise(d, e->id);
+                rpc_cap_descriptor_set_sender_promise(d, e->id.n);
         else
-                rpc_cap_descriptor_set_sender_hosted(d, e->id);
+                rpc_cap_descriptor_set_sender_hosted(d, e->id.n);
         if (!wire_ids_add(ids, e->id))
                 return 0;
 

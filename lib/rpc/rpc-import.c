@@ -53,9 +53,9 @@ bool capnp_i_table_imports_are_full(const capnp_rpc *r, bool promise)
                !capnp_i_ledger_has_room(r, import_cost(promise));
 }
 
-capnp_cap *capnp_i_table_import(capnp_rpc *r, uint32_t id, bool promise)
+capnp_cap *capnp_i_table_import(capnp_rpc *r, struct import_id id, bool promise)
 {
-        capnp_cap *c = capnp_i_map_get(&r->imports, id);
+        capnp_cap *c = capnp_i_map_get(&r->imports, id.n);
         struct wire *w;
 
         if (c) {
@@ -76,7 +76,7 @@ capnp_cap *capnp_i_table_import(capnp_rpc *r, uint32_t id, bool promise)
         w = capnp_i_table_wire(c);
         *w = (struct wire){.rpc = capnp_i_rpc_ref(r), .id = id, .refs = 1, .awaited = promise};
         r->awaited += promise;
-        capnp_i_map_put(&r->imports, id, c);
+        capnp_i_map_put(&r->imports, id.n, c);
         capnp_i_table_import_more(w, import_cost(promise));
         return c;
 }

@@ -66,15 +66,15 @@ static int in_payload(capnp_rpc *r, struct frame *f, const struct payload *p)
 
 static int in_bootstrap(capnp_rpc *r, rpc_bootstrap_reader b)
 {
-        uint32_t id = rpc_bootstrap_question_id(b);
+        struct answer_id id = {rpc_bootstrap_question_id(b)};
         const char *quota = capnp_i_peer_quota(r);
         struct call *c;
 
         if (capnp_msg_check(b.r.m))
                 return in_malformed(r);
 
-        if (capnp_i_ids_get(&r->answers, id))
-                return capnp_i_rpc_violation(r, "question id %u is in use", id);
+        if (capnp_i_table_answer(r, id))
+                return capnp_i_rpc_violation(r, "question id %u is in use", id.n);
 
         if (quota) {
                 capnp_i_send_refusal(r, id, quota, true);
@@ -108,7 +108,7 @@ static int in_target(capnp_rpc *r, rpc_message_target_reader t, capnp_cap **ret_
         *ret_c = NULL;
         switch (rpc_message_target_which(t)) {
         case RPC_MESSAGE_TARGET_IMPORTED_CAP:
-                e = capnp_i_table_export(r, rpc_message_target_imported_cap(t));
+                e = capnp_i_table_export(r, (struct export_id){rpc_message_target_imported_cap(t)});
                 if (!e)
                         return capnp_i_rpc_violation(r,
                                                      "a message to an object that is not exported");
@@ -144,7 +144,8 @@ static enum rpc_call_send_results_to_which in_call_to(rpc_call_reader b)
 
 static int in_call_accept(capnp_rpc *r, struct frame *f, rpc_call_reader b, capnp_cap *target)
 {
-        struct call *c = capnp_i_peer_call_new(r, rpc_call_question_id(b), in_params_cost(f));
+        struct answer_id id = {rpc_call_question_id(b)};
+        struct call *c = capnp_i_peer_call_new(r, id, in_params_cost(f));
 
         if (!c)
                 return in_no_memory(r);
@@ -172,7 +173,7 @@ static int in_unknown(capnp_rpc *r, rpc_message_reader m)
  * A Call whose results are for a third party (level 3). It is sent back if that is not much: what
  * we queue has a bound, and the peer decides how long its messages are.
  */
-static void in_call_unknown(capnp_rpc *r, rpc_message_reader m, uint32_t id)
+static void in_call_unknown(capnp_rpc *r, rpc_message_reader m, struct answer_id id)
 {
         size_t bytes = capnp_msg_size(m.r.m);
 
@@ -202,7 +203,7 @@ static void in_call_learn(capnp_rpc *r, struct frame *f, rpc_message_reader m, r
 
 static int in_call(capnp_rpc *r, struct frame *f, rpc_message_reader m, rpc_call_reader b)
 {
-        uint32_t id = rpc_call_question_id(b);
+        struct answer_id id = {rpc_call_question_id(b)};
         struct payload params = in_payload_of(rpc_call_params(b));
         rpc_message_target_reader t;
         const char *quota = capnp_i_peer_quota(r);
@@ -216,8 +217,8 @@ static int in_call(capnp_rpc *r, struct frame *f, rpc_message_reader m, rpc_call
         if (r->limits.data_only && params.table.l.len)
                 return in_capability(r);
 
-        if (capnp_i_ids_get(&r->answers, id))
-                return capnp_i_rpc_violation(r, "question id %u is in use", id);
+        if (capnp_i_table_answer(r, id))
+                return capnp_i_rpc_violation(r, "question id %u is in use", id.n);
 
         if (in_call_to(b) > RPC_CALL_SEND_RESULTS_TO_YOURSELF) {
                 in_call_unknown(r, m, id);
@@ -265,9 +266,9 @@ static capnp_exception in_exception(rpc_exception_reader e)
 }
 
 /* The call of the peer's that says so has its results here, and nobody has taken them. */
-static struct call *in_return_kept(const capnp_rpc *r, uint32_t other)
+static struct call *in_return_kept(const capnp_rpc *r, struct answer_id other)
 {
-        struct call *t = capnp_i_ids_get(&r->answers, other);
+        struct call *t = capnp_i_table_answer(r, other);
 
         return t && t->yourself && !t->taken ? t : NULL;
 }
@@ -378,7 +379,7 @@ static bool in_return_is_last(rpc_return_reader b)
  */
 static bool in_return_unasked(capnp_rpc *r, rpc_return_reader b, struct call **ret_c)
 {
-        if (!capnp_i_table_silent(r, rpc_return_answer_id(b), ret_c))
+        if (!capnp_i_table_silent(r, (struct question_id){rpc_return_answer_id(b)}, ret_c))
                 return false;
 
         r->loud = true;
@@ -392,7 +393,7 @@ static bool in_return_unasked(capnp_rpc *r, rpc_return_reader b, struct call **r
 
 static int in_return(capnp_rpc *r, struct frame *f, rpc_message_reader m, rpc_return_reader b)
 {
-        struct call *c = capnp_i_table_question(r, rpc_return_answer_id(b));
+        struct call *c = capnp_i_table_question(r, (struct question_id){rpc_return_answer_id(b)});
         int k;
 
         if (capnp_msg_check(b.r.m))
@@ -405,12 +406,12 @@ static int in_return(capnp_rpc *r, struct frame *f, rpc_message_reader m, rpc_re
                 return capnp_i_rpc_violation(r, "a Return for no question");
 
         if (rpc_return_which(b) == RPC_RETURN_TAKE_FROM_OTHER_QUESTION) {
-                uint32_t other = rpc_return_take_from_other_question(b);
+                struct answer_id other = {rpc_return_take_from_other_question(b)};
                 struct call *t = in_return_kept(r, other);
 
                 if (!t)
                         return capnp_i_rpc_violation(
-                                r, "there are no results to take from question %u", other);
+                                r, "there are no results to take from question %u", other.n);
 
                 c->returned = true;
                 capnp_i_peer_return_params(r, c, b);
@@ -434,11 +435,11 @@ static int in_return(capnp_rpc *r, struct frame *f, rpc_message_reader m, rpc_re
 
 /* ---- what is too long to be kept ------------------------------------------------------------ */
 
-static int in_long_call(capnp_rpc *r, uint32_t id)
+static int in_long_call(capnp_rpc *r, struct answer_id id)
 {
         r->calls_in++;
-        if (capnp_i_ids_get(&r->answers, id))
-                return capnp_i_rpc_violation(r, "question id %u is in use", id);
+        if (capnp_i_table_answer(r, id))
+                return capnp_i_rpc_violation(r, "question id %u is in use", id.n);
 
         capnp_i_send_refusal(r, id, "over-quota.bytes: the call is too long", true);
         return 0;
@@ -446,7 +447,7 @@ static int in_long_call(capnp_rpc *r, uint32_t id)
 
 static int in_long_return(capnp_rpc *r, rpc_return_reader b)
 {
-        struct call *c = capnp_i_table_question(r, rpc_return_answer_id(b));
+        struct call *c = capnp_i_table_question(r, (struct question_id){rpc_return_answer_id(b)});
 
         if (!c && in_return_unasked(r, b, &c))
                 return 0;
@@ -465,7 +466,8 @@ int capnp_i_in_long_message(capnp_rpc *r, enum rpc_message_which tag, uint64_t w
         capnp_reader b = capnp_i_at_word(&word, 1);
 
         if (tag == RPC_MESSAGE_CALL)
-                return in_long_call(r, rpc_call_question_id((rpc_call_reader){b}));
+                return in_long_call(r,
+                                    (struct answer_id){rpc_call_question_id((rpc_call_reader){b})});
 
         return in_long_return(r, (rpc_return_reader){b});
 }
@@ -560,20 +562,21 @@ static int in_release(capnp_rpc *r, rpc_release_reader b)
  * the peer. That is what its Resolve or Return named, whatever has become of it since.
  */
 static bool in_disembargo_allowed(capnp_rpc *r, rpc_message_target_reader t, capnp_cap *target,
-                                  uint32_t *ret_import)
+                                  struct import_id *ret_import)
 {
         struct export *e;
+        struct answer_id id;
         struct call *c;
 
-        *ret_import = 0;
+        ret_import->n = 0;
         if (rpc_message_target_which(t) == RPC_MESSAGE_TARGET_IMPORTED_CAP) {
-                e = capnp_i_table_export(r, rpc_message_target_imported_cap(t));
+                e = capnp_i_table_export(r, (struct export_id){rpc_message_target_imported_cap(t)});
                 *ret_import = e->reflects_import;
                 return e->resolved && e->reflects;
         }
 
-        c = capnp_i_ids_get(&r->answers,
-                            rpc_promised_answer_question_id(rpc_message_target_promised_answer(t)));
+        id.n = rpc_promised_answer_question_id(rpc_message_target_promised_answer(t));
+        c = capnp_i_table_answer(r, id);
         if (c && c->reflects)
                 return true;
 
@@ -584,11 +587,12 @@ static bool in_disembargo_allowed(capnp_rpc *r, rpc_message_target_reader t, cap
         return target && (capnp_i_cap_is_on(target, r) || capnp_i_cap_pending(target));
 }
 
-static int in_disembargo_sender(capnp_rpc *r, uint32_t id, rpc_message_target_reader t)
+static int in_disembargo_sender(capnp_rpc *r, struct peer_embargo_id id,
+                                rpc_message_target_reader t)
 {
         struct disembargo *d;
         capnp_cap *target;
-        uint32_t import;
+        struct import_id import;
         int k = in_target(r, t, &target);
 
         if (k)
@@ -616,20 +620,21 @@ static int in_disembargo_sender(capnp_rpc *r, uint32_t id, rpc_message_target_re
 static int in_disembargo(capnp_rpc *r, rpc_message_reader m, rpc_disembargo_reader b)
 {
         rpc_disembargo_context_reader context = rpc_disembargo_context(b);
+        struct peer_embargo_id theirs;
+        struct embargo_id ours;
         struct promise *p;
-        uint32_t id;
 
         if (capnp_msg_check(b.r.m))
                 return in_malformed(r);
 
         switch (rpc_disembargo_context_which(context)) {
         case RPC_DISEMBARGO_CONTEXT_SENDER_LOOPBACK:
-                id = rpc_disembargo_context_sender_loopback(context);
-                return in_disembargo_sender(r, id, rpc_disembargo_target(b));
+                theirs.n = rpc_disembargo_context_sender_loopback(context);
+                return in_disembargo_sender(r, theirs, rpc_disembargo_target(b));
         case RPC_DISEMBARGO_CONTEXT_RECEIVER_LOOPBACK:
-                id = rpc_disembargo_context_receiver_loopback(context);
-                if (!capnp_i_table_embargo_take(r, id, &p))
-                        return capnp_i_rpc_violation(r, "no embargo has the id %u", id);
+                ours.n = rpc_disembargo_context_receiver_loopback(context);
+                if (!capnp_i_table_embargo_take(r, ours, &p))
+                        return capnp_i_rpc_violation(r, "no embargo has the id %u", ours.n);
                 if (p)
                         capnp_i_promise_lift(p);
                 return 0;
@@ -638,7 +643,7 @@ static int in_disembargo(capnp_rpc *r, rpc_message_reader m, rpc_disembargo_read
         }
 }
 
-static int in_question_unimplemented(capnp_rpc *r, uint32_t id)
+static int in_question_unimplemented(capnp_rpc *r, struct question_id id)
 {
         struct call *c = capnp_i_table_question(r, id);
 
@@ -658,23 +663,27 @@ static int in_question_unimplemented(capnp_rpc *r, uint32_t id)
 static int in_resolve_unimplemented(capnp_rpc *r, rpc_resolve_reader b)
 {
         rpc_cap_descriptor_reader d = rpc_resolve_cap(b);
+        struct export_id id;
 
         switch (rpc_cap_descriptor_which(d)) {
         case RPC_CAP_DESCRIPTOR_SENDER_HOSTED:
-                (void)capnp_i_table_release(r, rpc_cap_descriptor_sender_hosted(d), 1);
-                return 0;
+                id.n = rpc_cap_descriptor_sender_hosted(d);
+                break;
         case RPC_CAP_DESCRIPTOR_SENDER_PROMISE:
-                (void)capnp_i_table_release(r, rpc_cap_descriptor_sender_promise(d), 1);
-                return 0;
+                id.n = rpc_cap_descriptor_sender_promise(d);
+                break;
         default:
                 return 0;
         }
+        (void)capnp_i_table_release(r, id, 1);
+        return 0;
 }
 
 /* Something of ours came back: act as if the peer had declined it (rpc.capnp, unimplemented). */
 static int in_unimplemented(capnp_rpc *r, rpc_message_reader m)
 {
         rpc_disembargo_context_reader context;
+        struct question_id question;
         struct promise *p;
 
         if (capnp_msg_check(m.r.m))
@@ -682,18 +691,20 @@ static int in_unimplemented(capnp_rpc *r, rpc_message_reader m)
 
         switch (rpc_message_which(m)) {
         case RPC_MESSAGE_CALL:
-                return in_question_unimplemented(r, rpc_call_question_id(rpc_message_call(m)));
+                question.n = rpc_call_question_id(rpc_message_call(m));
+                return in_question_unimplemented(r, question);
         case RPC_MESSAGE_BOOTSTRAP:
-                return in_question_unimplemented(
-                        r, rpc_bootstrap_question_id(rpc_message_bootstrap(m)));
+                question.n = rpc_bootstrap_question_id(rpc_message_bootstrap(m));
+                return in_question_unimplemented(r, question);
         case RPC_MESSAGE_RESOLVE:
                 return in_resolve_unimplemented(r, rpc_message_resolve(m));
         case RPC_MESSAGE_DISEMBARGO: /* we ask for them by senderLoopback alone */
                 context = rpc_disembargo_context(rpc_message_disembargo(m));
                 if (rpc_disembargo_context_which(context) ==
                             RPC_DISEMBARGO_CONTEXT_SENDER_LOOPBACK &&
-                    capnp_i_table_embargo_take(r, rpc_disembargo_context_sender_loopback(context),
-                                               &p) &&
+                    capnp_i_table_embargo_take(
+                            r, (struct embargo_id){rpc_disembargo_context_sender_loopback(context)},
+                            &p) &&
                     p)
                         capnp_i_promise_lift(p);
                 return 0;

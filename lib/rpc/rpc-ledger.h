@@ -23,8 +23,9 @@ static inline void capnp_i_ledger_less_params(capnp_rpc *r, uint64_t bytes)
 }
 
 /* A call of r's peer: so many bytes for as long as it is kept, and so many of parameters. */
-static inline void capnp_i_charge_call(struct call_charge *g, capnp_rpc *r, uint64_t bytes,
-                                       uint64_t params)
+__attribute__((always_inline)) static inline void capnp_i_charge_call(struct call_charge *g,
+                                                                      capnp_rpc *r, uint64_t bytes,
+                                                                      uint64_t params)
 {
         assert(!g->kept.rpc && !g->params);
         g->kept = (struct charge){capnp_i_rpc_ref(r), bytes, FOR_ANYTHING};

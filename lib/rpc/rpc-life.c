@@ -39,7 +39,7 @@ static void rpc_close_questions(capnp_rpc *r)
                 if (!c)
                         continue;
 
-                capnp_i_table_question_take(r, i);
+                capnp_i_table_question_take(r, (struct question_id){i});
                 c->finish_sent = c->returned = true;
                 capnp_i_call_fail(c, r->why->kind, r->why->reason);
         }

@@ -26,7 +26,7 @@ extern const struct caller capnp_i_peer_caller;
 const char *capnp_i_peer_quota(const capnp_rpc *r);
 /* A call or bootstrap of the peer's, in the table of answers; so many bytes of parameters come with
  * it. NULL: no memory. */
-struct call *capnp_i_peer_call_new(capnp_rpc *r, uint32_t id, uint64_t params);
+struct call *capnp_i_peer_call_new(capnp_rpc *r, struct answer_id id, uint64_t params);
 /* Whether results would make us hold too much for whoever gets them. */
 bool capnp_i_peer_brings_too_much(const capnp_rpc *r, const struct call *c, uint64_t bytes);
 /* The outcome of c is known: results, or why there are none. release: the peer keeps no reference
@@ -96,23 +96,25 @@ void capnp_i_send_return(struct call *c);
 /* Why a question or a payload can not be sent, by the error. */
 const char *capnp_i_send_why(int k);
 /* An exception of kind overloaded. release: none of the parameters' references were taken up. */
-void capnp_i_send_refusal(capnp_rpc *r, uint32_t id, const char *reason, bool release);
+void capnp_i_send_refusal(capnp_rpc *r, struct answer_id id, const char *reason, bool release);
 /* The same for a call that nobody here knows how to answer and that is too long to be sent back. */
-void capnp_i_send_declined(capnp_rpc *r, uint32_t id);
+void capnp_i_send_declined(capnp_rpc *r, struct answer_id id);
 /* Answers c with: take the results of q, which you were asked to keep. */
 void capnp_i_send_take_from(struct call *c, const struct call *q);
 /* Tells the peer that t's results have been claimed by another question of ours. */
 void capnp_i_send_taken(struct call *t);
 /* workaround: the call is to be delivered before it is canceled. */
-void capnp_i_send_finish(capnp_rpc *r, uint32_t id, bool release, bool workaround);
-void capnp_i_send_release(capnp_rpc *r, uint32_t id, uint32_t count);
+void capnp_i_send_finish(capnp_rpc *r, struct question_id id, bool release, bool workaround);
+void capnp_i_send_release(capnp_rpc *r, struct import_id id, uint32_t count);
 void capnp_i_send_resolve(struct export *e, capnp_cap *to);
-void capnp_i_send_disembargo(capnp_rpc *r, struct promise *target, uint32_t id);
-void capnp_i_send_disembargo_reply(capnp_rpc *r, capnp_cap *target, uint32_t import, uint32_t id);
-void capnp_i_send_bootstrap(capnp_rpc *r, uint32_t id);
+void capnp_i_send_disembargo(capnp_rpc *r, struct promise *target, struct embargo_id id);
+void capnp_i_send_disembargo_reply(capnp_rpc *r, capnp_cap *target, struct import_id import,
+                                   struct peer_embargo_id id);
+void capnp_i_send_bootstrap(capnp_rpc *r, struct question_id id);
 void capnp_i_send_unimplemented(capnp_rpc *r, rpc_message_reader message);
 /* NULL: no memory. */
-struct disembargo *capnp_i_disembargo_new(capnp_rpc *r, uint32_t id, uint32_t import);
+struct disembargo *capnp_i_disembargo_new(capnp_rpc *r, struct peer_embargo_id id,
+                                          struct import_id import);
 void capnp_i_disembargo_deliver(struct disembargo *d, capnp_cap *target);
 
 /* rpc-short.c: the Return of c, whose results have references. false: they are not short, or there

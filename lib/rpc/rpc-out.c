@@ -333,8 +333,8 @@ void capnp_i_out_end(capnp_rpc *r, enum rpc_message_which tag, const uint64_t *w
         out_end(r, tag, words, n, secret);
 }
 
-bool capnp_i_out_return(capnp_rpc *r, uint32_t id, uint64_t content, const void *words, uint32_t n,
-                        bool secret)
+bool capnp_i_out_return(capnp_rpc *r, struct answer_id id, uint64_t content, const void *words,
+                        uint32_t n, bool secret)
 {
         const struct body b = {content, words, n};
         uint64_t *at = out_payload(r, r->vat->envelopes.last, LAST_WORDS, &b);
@@ -344,7 +344,7 @@ bool capnp_i_out_return(capnp_rpc *r, uint32_t id, uint64_t content, const void 
 
         rpc_return_set_answer_id((rpc_return_builder){{.d = (uint8_t *)&at[BODY_WORD],
                                                        .bytes = RPC_RETURN_WORDS * 8}},
-                                 id);
+                                 id.n);
         out_end(r, RPC_MESSAGE_RETURN, at, LAST_WORDS + n, r->limits.wipe | secret);
         return true;
 }

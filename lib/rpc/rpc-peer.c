@@ -29,11 +29,11 @@ static void peer_returned(struct call *c)
 
 const struct caller capnp_i_peer_caller = {.returned = peer_returned};
 
-struct call *capnp_i_peer_call_new(capnp_rpc *r, uint32_t id, uint64_t params)
+struct call *capnp_i_peer_call_new(capnp_rpc *r, struct answer_id id, uint64_t params)
 {
         struct call *c;
 
-        if (capnp_i_ids_reserve(&r->answers, id))
+        if (capnp_i_ids_reserve(&r->answers, id.n))
                 return NULL;
 
         c = capnp_i_call_new(r->vat, &capnp_i_peer_caller);
@@ -43,7 +43,7 @@ struct call *capnp_i_peer_call_new(capnp_rpc *r, uint32_t id, uint64_t params)
         c->peer = capnp_i_rpc_ref(r);
         c->peer_id = id;
         capnp_i_charge_call(&c->charge, r, sizeof(*c), params);
-        capnp_i_ids_add(&r->answers, id, c);
+        capnp_i_ids_add(&r->answers, id.n, c);
         return c;
 }
 
@@ -102,7 +102,8 @@ void capnp_i_peer_return_ends(capnp_rpc *r, struct call *c, rpc_return_reader b,
 
 int capnp_i_peer_finish(capnp_rpc *r, rpc_finish_reader b)
 {
-        struct call *c = capnp_i_ids_get(&r->answers, rpc_finish_question_id(b));
+        struct answer_id id = {rpc_finish_question_id(b)};
+        struct call *c = capnp_i_table_answer(r, id);
 
         if (!c || c->finished) /* its Return said that no Finish was needed */
                 return 0;
@@ -123,10 +124,11 @@ int capnp_i_peer_finish(capnp_rpc *r, rpc_finish_reader b)
 
 int capnp_i_peer_release(capnp_rpc *r, rpc_release_reader b)
 {
-        uint32_t id = rpc_release_id(b);
+        struct export_id id = {rpc_release_id(b)};
 
         if (!capnp_i_table_release(r, id, rpc_release_reference_count(b)))
-                return capnp_i_rpc_violation(r, "a Release of more than there is of export %u", id);
+                return capnp_i_rpc_violation(r, "a Release of more than there is of export %u",
+                                             id.n);
 
         return 0;
 }

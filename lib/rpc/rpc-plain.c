@@ -345,7 +345,7 @@ static inline capnp_cap *plain_target(const capnp_rpc *r, rpc_message_target_rea
         if (rpc_message_target_which(t) != RPC_MESSAGE_TARGET_IMPORTED_CAP)
                 return NULL;
 
-        e = capnp_i_table_export(r, rpc_message_target_imported_cap(t));
+        e = capnp_i_table_export(r, (struct export_id){rpc_message_target_imported_cap(t)});
         return e ? e->cap : NULL;
 }
 
@@ -402,14 +402,14 @@ static inline bool plain_is_much(const capnp_rpc *r)
 }
 
 /* Where there is no room for the id, or another call has it. false: it has, or no memory. */
-__attribute__((noinline)) static bool plain_add(capnp_rpc *r, uint32_t id, struct call *c)
+__attribute__((noinline)) static bool plain_add(capnp_rpc *r, struct answer_id id, struct call *c)
 {
-        if (capnp_i_ids_get(&r->answers, id) || capnp_i_ids_reserve(&r->answers, id)) {
+        if (capnp_i_table_answer(r, id) || capnp_i_ids_reserve(&r->answers, id.n)) {
                 capnp_i_call_unref(c);
                 return false;
         }
 
-        capnp_i_ids_add(&r->answers, id, c);
+        capnp_i_ids_add(&r->answers, id.n, c);
         return true;
 }
 
@@ -419,10 +419,10 @@ __attribute__((always_inline)) static inline struct call *plain_new(capnp_rpc *r
                                                                     const struct came *m)
 {
         const rpc_call_reader b = {shape_body(s, m, RPC_CALL_WORDS)};
-        uint32_t id = rpc_call_question_id(b);
+        struct answer_id id = {rpc_call_question_id(b)};
         struct call *c = capnp_i_call_new(r->vat, &capnp_i_peer_caller);
 
-        if (!c || (!capnp_i_ids_claim(&r->answers, id, c) && !plain_add(r, id, c)))
+        if (!c || (!capnp_i_ids_claim(&r->answers, id.n, c) && !plain_add(r, id, c)))
                 return NULL;
 
         c->peer = capnp_i_rpc_ref(r);
@@ -539,9 +539,9 @@ __attribute__((noinline)) static bool plain_call_on(capnp_rpc *r, const struct c
 
         b.r = shape_body(s, &m, RPC_CALL_WORDS);
         p.r = capnp_i_at_word(m.b + s->promised * 8u, RPC_PROMISED_ANSWER_WORDS);
-        c = capnp_i_ids_get(&r->answers, rpc_promised_answer_question_id(p));
+        c = capnp_i_table_answer(r, (struct answer_id){rpc_promised_answer_question_id(p)});
         if (!c || c->finished || !plain_may_call(r, b) || !plain_path(s, &m, path, &n) ||
-            capnp_i_ids_get(&r->answers, rpc_call_question_id(b)))
+            capnp_i_table_answer(r, (struct answer_id){rpc_call_question_id(b)}))
                 return false;
 
         target = capnp_i_call_pipe_outer(c, path, n);
@@ -599,7 +599,7 @@ static inline void plain_end(struct call *c)
         c->done = c->answered = c->finished = true;
         c->light = !c->kept;
         (void)capnp_i_refs_drop(&c->callers);
-        capnp_i_ids_drop(&r->answers, c->peer_id);
+        capnp_i_ids_drop(&r->answers, c->peer_id.n);
         capnp_i_call_move(c, CALL_ENDED);
         capnp_i_charge_end_call(&c->charge);
         c->params = capnp_i_frame_unref(c->params);
@@ -655,7 +655,7 @@ bool capnp_i_plain_return(struct call *c)
 static inline struct call *plain_question(capnp_rpc *r, const struct shape *s, const struct came *m)
 {
         rpc_return_reader b = {shape_body(s, m, RPC_RETURN_WORDS)};
-        struct call *c = capnp_i_table_question(r, rpc_return_answer_id(b));
+        struct call *c = capnp_i_table_question(r, (struct question_id){rpc_return_answer_id(b)});
 
         if (rpc_return_which(b) != RPC_RETURN_RESULTS || !c || c->returned || c->finish_sent ||
             capnp_i_peer_brings_too_much(r, c, 8 + m->n * 8))
@@ -687,7 +687,7 @@ static bool plain_pass_on(capnp_rpc *r, struct call *c, const struct shape *s, c
         c->returned = c->finish_sent = true;
         capnp_i_table_question_drop(r, c->out_id);
         c->out = NULL;
-        c->out_id = 0;
+        c->out_id.n = 0;
         plain_end(c);
         capnp_i_rpc_unref(r);
         return true;

@@ -356,7 +356,7 @@ static void promise_finish(struct promise *p)
 static void promise_embargo(struct promise *p)
 {
         capnp_rpc *r = promise_rpc(p);
-        uint32_t id;
+        struct embargo_id id;
 
         if (capnp_i_table_embargo_new(r, p, &id)) {
                 capnp_i_rpc_starve(r, true);

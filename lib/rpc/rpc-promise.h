@@ -26,8 +26,8 @@ struct promise {
         uint16_t *path;       /* short_path, or a block of its own */
         uint16_t npath;
         uint16_t short_path[PATH_SHORT];
-        struct charge charge; /* for being a result that a peer has named */
-        uint32_t embargo;     /* its id, when embargoed */
+        struct charge charge;      /* for being a result that a peer has named */
+        struct embargo_id embargo; /* when embargoed */
         capnp_rpc *embargo_rpc;
 };
 
@@ -44,9 +44,9 @@ struct waiter {
 struct disembargo {
         struct waiter waiter;
         capnp_rpc *rpc;
-        uint32_t id;
-        uint32_t import; /* where the promise led when Resolve was sent; what we answer if it broke
-                          */
+        struct peer_embargo_id id;
+        /* Where the promise led when Resolve was sent; what we answer if it broke. */
+        struct import_id import;
         struct charge charge;
 };
 

@@ -48,13 +48,13 @@ static void message_set_exception(rpc_exception_builder b, capnp_exception why,
         capnp_i_more_write(more, b);
 }
 
-void capnp_i_send_bootstrap(capnp_rpc *r, uint32_t id)
+void capnp_i_send_bootstrap(capnp_rpc *r, struct question_id id)
 {
         rpc_message_builder m;
         struct frame *f = message_new(r, &m);
 
         if (f)
-                rpc_bootstrap_set_question_id(rpc_message_init_bootstrap(m), id);
+                rpc_bootstrap_set_question_id(rpc_message_init_bootstrap(m), id.n);
         message_send(r, f);
 }
 
@@ -89,7 +89,7 @@ static struct frame *resolve_new(struct export *e, capnp_cap *to, struct wire_id
                 return NULL;
 
         b = rpc_message_init_resolve(m);
-        rpc_resolve_set_promise_id(b, e->id);
+        rpc_resolve_set_promise_id(b, e->id.n);
         if (broken) {
                 capnp_i_charge(&e->charge, e->rpc, capnp_i_broken_bytes(broken), FOR_ANYTHING);
                 message_set_exception(rpc_resolve_init_exception(b),
@@ -120,8 +120,8 @@ void capnp_i_send_resolve(struct export *e, capnp_cap *to)
         f = resolve_new(e, to, &ids, &fds);
 
         e->reflects = to && capnp_i_cap_is_on(to, r);
-        e->reflects_import =
-                e->reflects && to->kind == CAP_IMPORT ? capnp_i_cap_import(to)->wire.id : 0;
+        e->reflects_import = e->reflects && to->kind == CAP_IMPORT ? capnp_i_cap_import(to)->wire.id
+                                                                   : (struct import_id){0};
         message_send_fds(r, f, &fds);
         capnp_i_wire_ids_clear(&ids);
 }
@@ -139,7 +139,7 @@ static void send_resolve_broken(capnp_rpc *r, const struct wire_ids *ids)
         }
 }
 
-void capnp_i_send_disembargo(capnp_rpc *r, struct promise *target, uint32_t id)
+void capnp_i_send_disembargo(capnp_rpc *r, struct promise *target, struct embargo_id id)
 {
         rpc_message_builder m;
         struct frame *f = message_new(r, &m);
@@ -147,14 +147,15 @@ void capnp_i_send_disembargo(capnp_rpc *r, struct promise *target, uint32_t id)
 
         if (f) {
                 b = rpc_message_init_disembargo(m);
-                rpc_disembargo_context_set_sender_loopback(rpc_disembargo_build_context(b), id);
+                rpc_disembargo_context_set_sender_loopback(rpc_disembargo_build_context(b), id.n);
                 capnp_i_desc_write_target(&target->cap, rpc_disembargo_init_target(b));
         }
         message_send(r, f);
 }
 
 /* target: where the promise led, when that is still on r; NULL: what Resolve named. */
-void capnp_i_send_disembargo_reply(capnp_rpc *r, capnp_cap *target, uint32_t import, uint32_t id)
+void capnp_i_send_disembargo_reply(capnp_rpc *r, capnp_cap *target, struct import_id import,
+                                   struct peer_embargo_id id)
 {
         rpc_message_target_builder t;
         rpc_disembargo_builder b;
@@ -167,17 +168,18 @@ void capnp_i_send_disembargo_reply(capnp_rpc *r, capnp_cap *target, uint32_t imp
         f = message_new(r, &m);
         if (f) {
                 b = rpc_message_init_disembargo(m);
-                rpc_disembargo_context_set_receiver_loopback(rpc_disembargo_build_context(b), id);
+                rpc_disembargo_context_set_receiver_loopback(rpc_disembargo_build_context(b), id.n);
                 t = rpc_disembargo_init_target(b);
                 if (target)
                         capnp_i_desc_write_target(target, t);
                 else
-                        rpc_message_target_set_imported_cap(t, import);
+                        rpc_message_target_set_imported_cap(t, import.n);
         }
         message_send(r, f);
 }
 
-struct disembargo *capnp_i_disembargo_new(capnp_rpc *r, uint32_t id, uint32_t import)
+struct disembargo *capnp_i_disembargo_new(capnp_rpc *r, struct peer_embargo_id id,
+                                          struct import_id import)
 {
         struct disembargo *d = malloc(sizeof(*d));
 
@@ -255,7 +257,7 @@ static struct frame *envelope_frame(struct call *c, struct frame *f, uint64_t mo
 
 static void call_fields(struct call *c, rpc_call_builder b)
 {
-        rpc_call_set_question_id(b, c->out_id);
+        rpc_call_set_question_id(b, c->out_id.n);
         rpc_call_set_interface_id(b, c->iface);
         rpc_call_set_method_id(b, c->method);
         rpc_call_set_no_promise_pipelining(b, c->unpiped);
@@ -317,7 +319,7 @@ static void call_write_on(uint64_t *words, const struct promise *p)
         rpc_promised_answer_set_question_id(
                 (rpc_promised_answer_builder){
                         body_at(words, PROMISED_WORD, RPC_PROMISED_ANSWER_WORDS)},
-                p->source->out_id);
+                p->source->out_id.n);
         rpc_promised_answer_op_set_get_pointer_field(
                 (rpc_promised_answer_op_builder){
                         body_at(words, OP_WORD, RPC_PROMISED_ANSWER_OP_WORDS)},
@@ -353,7 +355,7 @@ static int send_call_body(capnp_rpc *r, struct call *c, capnp_cap *target)
                 rpc_message_target_set_imported_cap(
                         (rpc_message_target_builder){
                                 body_at(words, TARGET_WORD, RPC_MESSAGE_TARGET_WORDS)},
-                        capnp_i_cap_import(target)->wire.id);
+                        capnp_i_cap_import(target)->wire.id.n);
         call_body_end(r, c, words, (on ? (uint32_t)ON_WORDS : ENVELOPE_WORDS) + b.n);
         return 0;
 }
@@ -433,7 +435,7 @@ int capnp_i_send_call(capnp_rpc *r, struct call *c, capnp_cap *target)
 /* ---- Return --------------------------------------------------------------------------------- */
 
 /* A Return without a payload. */
-static struct frame *return_new(capnp_rpc *r, uint32_t id, bool no_finish,
+static struct frame *return_new(capnp_rpc *r, struct answer_id id, bool no_finish,
                                 rpc_return_builder *ret_b)
 {
         rpc_message_builder m;
@@ -443,13 +445,13 @@ static struct frame *return_new(capnp_rpc *r, uint32_t id, bool no_finish,
                 return NULL;
 
         *ret_b = rpc_message_init_return(m);
-        rpc_return_set_answer_id(*ret_b, id);
+        rpc_return_set_answer_id(*ret_b, id.n);
         rpc_return_set_release_param_caps(*ret_b, false);
         rpc_return_set_no_finish_needed(*ret_b, no_finish);
         return f;
 }
 
-static void send_canceled(capnp_rpc *r, uint32_t id)
+static void send_canceled(capnp_rpc *r, struct answer_id id)
 {
         rpc_return_builder b;
         struct frame *f = return_new(r, id, true, &b);
@@ -459,7 +461,7 @@ static void send_canceled(capnp_rpc *r, uint32_t id)
         message_send(r, f);
 }
 
-static void send_elsewhere(capnp_rpc *r, uint32_t id)
+static void send_elsewhere(capnp_rpc *r, struct answer_id id)
 {
         rpc_return_builder b;
         struct frame *f = return_new(r, id, false, &b);
@@ -480,7 +482,7 @@ static void send_return_exception(struct call *c, capnp_exception why, struct mo
         message_send(c->peer, f);
 }
 
-static void send_refusal(capnp_rpc *r, uint32_t id, capnp_exception why, bool release)
+static void send_refusal(capnp_rpc *r, struct answer_id id, capnp_exception why, bool release)
 {
         rpc_return_builder b;
         struct frame *f = return_new(r, id, true, &b);
@@ -493,12 +495,12 @@ static void send_refusal(capnp_rpc *r, uint32_t id, capnp_exception why, bool re
         message_send(r, f);
 }
 
-void capnp_i_send_refusal(capnp_rpc *r, uint32_t id, const char *reason, bool release)
+void capnp_i_send_refusal(capnp_rpc *r, struct answer_id id, const char *reason, bool release)
 {
         send_refusal(r, id, (capnp_exception){CAPNP_OVERLOADED, reason}, release);
 }
 
-void capnp_i_send_declined(capnp_rpc *r, uint32_t id)
+void capnp_i_send_declined(capnp_rpc *r, struct answer_id id)
 {
         send_refusal(r, id,
                      (capnp_exception){CAPNP_UNIMPLEMENTED, "results for a third party (level 3)"},
@@ -511,7 +513,7 @@ void capnp_i_send_take_from(struct call *c, const struct call *q)
         struct frame *f = return_new(c->peer, c->peer_id, false, &b);
 
         if (f)
-                rpc_return_set_take_from_other_question(b, q->out_id);
+                rpc_return_set_take_from_other_question(b, q->out_id.n);
         message_send(c->peer, f);
         c->answered = true;
 }
@@ -531,7 +533,7 @@ static void return_envelope(struct call *c, struct frame *f, bool no_finish)
         rpc_return_builder b = {capnp_i_frame_at(f, BODY_WORD, RPC_RETURN_WORDS, RPC_RETURN_PTRS)};
 
         memcpy(f->words, c->vat->envelopes.ret, CONTENT_WORD * 8);
-        rpc_return_set_answer_id(b, c->peer_id);
+        rpc_return_set_answer_id(b, c->peer_id.n);
         rpc_return_set_no_finish_needed(b, no_finish);
 }
 
@@ -653,10 +655,10 @@ void capnp_i_call_forget(struct call *c)
 {
         capnp_rpc *r = c->peer;
 
-        if (capnp_i_ids_get(&r->answers, c->peer_id) != c)
+        if (capnp_i_table_answer(r, c->peer_id) != c)
                 return;
 
-        (void)capnp_i_ids_take(&r->answers, c->peer_id);
+        (void)capnp_i_ids_take(&r->answers, c->peer_id.n);
         if (!c->finished) {
                 c->finished = true;
                 (void)capnp_i_refs_drop(&c->callers); /* it is done: nothing to cancel */

@@ -52,7 +52,7 @@ static bool short_send(capnp_rpc *r, struct call *c, const uint64_t *table)
 
         memcpy(words, c->vat->envelopes.last, LAST_WORDS * 8);
         b.b = (capnp_builder){.d = (uint8_t *)&words[BODY_WORD], .bytes = RPC_RETURN_WORDS * 8};
-        rpc_return_set_answer_id(b, c->peer_id);
+        rpc_return_set_answer_id(b, c->peer_id.n);
         rpc_return_set_no_finish_needed(b, false);
         words[LAST_WORDS - 2] = f->words[CONTENT_WORD];
         words[LAST_WORDS - 1] = capnp_i_msg_structs_at(ncaps * DESC_WORDS, n);

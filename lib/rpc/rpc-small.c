@@ -24,7 +24,7 @@ static capnp_builder small_body(uint64_t words[SMALL_WORDS])
                                .bytes = (SMALL_WORDS - BODY_WORD) * 8};
 }
 
-void capnp_i_send_finish(capnp_rpc *r, uint32_t id, bool release, bool workaround)
+void capnp_i_send_finish(capnp_rpc *r, struct question_id id, bool release, bool workaround)
 {
         uint64_t *words = small_begin(r, r->vat->envelopes.finish);
         rpc_finish_builder b;
@@ -33,13 +33,13 @@ void capnp_i_send_finish(capnp_rpc *r, uint32_t id, bool release, bool workaroun
                 return;
 
         b.b = small_body(words);
-        rpc_finish_set_question_id(b, id);
+        rpc_finish_set_question_id(b, id.n);
         rpc_finish_set_release_result_caps(b, release);
         rpc_finish_set_require_early_cancellation_workaround(b, workaround);
         small_end(r, RPC_MESSAGE_FINISH, words);
 }
 
-void capnp_i_send_release(capnp_rpc *r, uint32_t id, uint32_t count)
+void capnp_i_send_release(capnp_rpc *r, struct import_id id, uint32_t count)
 {
         uint64_t *words = small_begin(r, r->vat->envelopes.release);
         rpc_release_builder b;
@@ -48,7 +48,7 @@ void capnp_i_send_release(capnp_rpc *r, uint32_t id, uint32_t count)
                 return;
 
         b.b = small_body(words);
-        rpc_release_set_id(b, id);
+        rpc_release_set_id(b, id.n);
         rpc_release_set_reference_count(b, count);
         small_end(r, RPC_MESSAGE_RELEASE, words);
 }

@@ -119,17 +119,17 @@ static bool table_is_silent(const capnp_rpc *r, const struct call *c)
  * Who does not know that no Return is wanted sends one, at any time, also when the question is over
  * by then. So none of these ids is used twice.
  */
-static int table_silent_new(capnp_rpc *r, struct call *c, uint32_t *ret_id)
+static int table_silent_new(capnp_rpc *r, struct call *c, struct question_id *ret_id)
 {
         if (capnp_i_map_reserve(&r->silent))
                 return -ENOMEM;
 
-        *ret_id = SILENT_ID + r->silent_ids++;
-        capnp_i_map_put(&r->silent, *ret_id, c);
+        ret_id->n = SILENT_ID + r->silent_ids++;
+        capnp_i_map_put(&r->silent, ret_id->n, c);
         return 0;
 }
 
-int capnp_i_table_question_new(capnp_rpc *r, struct call *c, uint32_t *ret_id)
+int capnp_i_table_question_new(capnp_rpc *r, struct call *c, struct question_id *ret_id)
 {
         int k;
 
@@ -139,37 +139,37 @@ int capnp_i_table_question_new(capnp_rpc *r, struct call *c, uint32_t *ret_id)
         if (c->silent && !c->peer)
                 c->silent = table_is_silent(r, c);
         k = c->silent && !c->peer ? table_silent_new(r, c, ret_id)
-                                  : slots_new(&r->questions, c, ret_id);
+                                  : slots_new(&r->questions, c, &ret_id->n);
         if (r->silent.used && r->questions.live + r->silent.used > r->questions.most)
                 r->questions.most = r->questions.live + r->silent.used;
         return k;
 }
 
-bool capnp_i_table_silent(const capnp_rpc *r, uint32_t id, struct call **ret_c)
+bool capnp_i_table_silent(const capnp_rpc *r, struct question_id id, struct call **ret_c)
 {
-        *ret_c = capnp_i_map_get(&r->silent, id);
-        return id >= SILENT_ID && id - SILENT_ID < r->silent_ids;
+        *ret_c = capnp_i_map_get(&r->silent, id.n);
+        return id.n >= SILENT_ID && id.n - SILENT_ID < r->silent_ids;
 }
 
-void capnp_i_table_question_take(capnp_rpc *r, uint32_t id)
+void capnp_i_table_question_take(capnp_rpc *r, struct question_id id)
 {
         struct call *c = capnp_i_table_question(r, id);
 
-        assert(c && c->out_id == id);
+        assert(c && c->out_id.n == id.n);
         if (c->charge.kept.rpc && (!c->peer || c->peer->closed))
                 capnp_i_charge_end(&c->charge.kept);
-        slots_drop(&r->questions, id);
+        slots_drop(&r->questions, id.n);
 }
 
-void capnp_i_table_question_drop(capnp_rpc *r, uint32_t id)
+void capnp_i_table_question_drop(capnp_rpc *r, struct question_id id)
 {
-        if (id >= SILENT_ID) {
-                (void)capnp_i_map_take(&r->silent, id);
+        if (id.n >= SILENT_ID) {
+                (void)capnp_i_map_take(&r->silent, id.n);
                 capnp_i_rpc_check_idle(r);
                 return;
         }
 
-        if (!capnp_i_slots_get(&r->questions, id))
+        if (!capnp_i_slots_get(&r->questions, id.n))
                 return;
 
         capnp_i_table_question_take(r, id);
@@ -193,7 +193,7 @@ static struct export *table_export_new(capnp_rpc *r, capnp_cap *c)
         if (!e)
                 return NULL;
 
-        if (slots_new(&r->exports, e, &e->id)) {
+        if (slots_new(&r->exports, e, &e->id.n)) {
                 capnp_i_recycle_free(&r->vat->pools[POOL_EXPORTS], e);
                 return NULL;
         }
@@ -237,7 +237,7 @@ void capnp_i_table_export_drop(capnp_rpc *r, struct export *e)
         if (capnp_i_map_get(&r->exported, (uintptr_t)e->cap) == e)
                 (void)capnp_i_map_take(&r->exported, (uintptr_t)e->cap);
         capnp_i_list_remove(&e->watch);
-        slots_drop(&r->exports, e->id);
+        slots_drop(&r->exports, e->id.n);
         capnp_i_gate_forget(r, e->cap);
         capnp_i_uncharge(&e->charge);
         capnp_cap_unref(e->cap);
@@ -245,7 +245,7 @@ void capnp_i_table_export_drop(capnp_rpc *r, struct export *e)
         capnp_i_rpc_check_idle(r);
 }
 
-bool capnp_i_table_release(capnp_rpc *r, uint32_t id, uint32_t count)
+bool capnp_i_table_release(capnp_rpc *r, struct export_id id, uint32_t count)
 {
         struct export *e = capnp_i_table_export(r, id);
 
@@ -288,7 +288,7 @@ void capnp_i_table_import_release(struct wire *w)
 
         capnp_i_table_import_decided(w);
         w->rpc = NULL;
-        c = capnp_i_map_take(&r->imports, w->id);
+        c = capnp_i_map_take(&r->imports, w->id.n);
         assert(w->refs && (c ? capnp_i_table_wire(c) == w : r->closed));
         (void)c;
         capnp_i_send_release(r, w->id, w->refs);
@@ -305,38 +305,39 @@ void capnp_i_table_import_drop(struct wire *w)
 void capnp_i_table_import_swap(struct promise *p, struct promise *q)
 {
         capnp_rpc *r = p->wire.rpc;
-        uint32_t id = p->wire.id, refs = p->wire.refs;
+        struct import_id id = p->wire.id;
+        uint32_t refs = p->wire.refs;
 
         p->wire.id = q->wire.id;
         p->wire.refs = q->wire.refs;
         q->wire.id = id;
         q->wire.refs = refs;
-        capnp_i_map_put(&r->imports, p->wire.id, &p->cap);
-        capnp_i_map_put(&r->imports, q->wire.id, &q->cap);
+        capnp_i_map_put(&r->imports, p->wire.id.n, &p->cap);
+        capnp_i_map_put(&r->imports, q->wire.id.n, &q->cap);
 }
 
 /* ---- embargoes ------------------------------------------------------------------------------ */
 
-int capnp_i_table_embargo_new(capnp_rpc *r, struct promise *p, uint32_t *ret_id)
+int capnp_i_table_embargo_new(capnp_rpc *r, struct promise *p, struct embargo_id *ret_id)
 {
-        return slots_new(&r->embargoes, p, ret_id);
+        return slots_new(&r->embargoes, p, &ret_id->n);
 }
 
-bool capnp_i_table_embargo_take(capnp_rpc *r, uint32_t id, struct promise **ret_p)
+bool capnp_i_table_embargo_take(capnp_rpc *r, struct embargo_id id, struct promise **ret_p)
 {
-        struct slot *s = capnp_i_slots_get(&r->embargoes, id);
+        struct slot *s = capnp_i_slots_get(&r->embargoes, id.n);
 
         if (!s)
                 return false;
 
         *ret_p = s->p;
-        slots_drop(&r->embargoes, id);
+        slots_drop(&r->embargoes, id.n);
         return true;
 }
 
-void capnp_i_table_embargo_forget(capnp_rpc *r, uint32_t id)
+void capnp_i_table_embargo_forget(capnp_rpc *r, struct embargo_id id)
 {
-        struct slot *s = capnp_i_slots_get(&r->embargoes, id);
+        struct slot *s = capnp_i_slots_get(&r->embargoes, id.n);
 
         if (s)
                 s->p = NULL;
