@@ -18,6 +18,10 @@ enum { OPTIONS = 8, CUTS = 3, MOST = 1 << 15, HIDDEN = 0x7ea51de5 };
  * often each is pointed to; references that are looked at. */
 enum { MOST_BYTES = 1 << 15, ENVELOPE_BYTES = 512, MOST_WORDS = 1 << 14, MOST_REFS = 1024 };
 
+/* Of both connections, and of who decodes what was received. */
+static const struct capnp_limits LIMITS = {.message_bytes = MOST_BYTES,
+                                           .traversal = 4 * MOST_WORDS};
+
 struct options {
         bool is_return, wall, looks, placed;
         uint8_t step;        /* bytes in a piece; 0: as many as there are until the next cut */
@@ -189,12 +193,11 @@ struct input {
 /* NULL: it is none, as far as it has come. */
 static capnp_msg *input_parse(const uint8_t *b, size_t len)
 {
-        const struct capnp_limits l = {.message_bytes = MOST_BYTES};
         capnp_msg *m = NULL;
         size_t total;
 
-        if (capnp_msg_measure(b, len, &l, &total) || total > len ||
-            capnp_msg_parse(b, total, &l, &m))
+        if (capnp_msg_measure(b, len, &LIMITS, &total) || total > len ||
+            capnp_msg_parse(b, total, &LIMITS, &m))
                 return NULL;
 
         return m;
@@ -381,11 +384,10 @@ static bool is_usable(const struct relay *y, const struct input *in, uint16_t ta
 
 static void play(struct relay *y, const struct options *o, const uint8_t *data, size_t size)
 {
-        const struct capnp_limits l = {.message_bytes = MOST_BYTES};
         struct input in;
 
-        capnp_rpc_set_limits(y->near.rpc, &l);
-        capnp_rpc_set_limits(y->far.rpc, &l);
+        capnp_rpc_set_limits(y->near.rpc, &LIMITS);
+        capnp_rpc_set_limits(y->far.rpc, &LIMITS);
         input_init(&in, data, size, o->is_return ? ask_far(y) : HIDDEN);
         if (in.whole)
                 told_fill(&in.told, y->vat->bad_index);
