@@ -160,12 +160,21 @@ static int in_call_accept(capnp_rpc *r, struct frame *f, rpc_call_reader b, capn
         return 0;
 }
 
+/* Sends a message back that is not long. Nor is its copy, though it may point to one thing often.
+ */
+static void in_echo(capnp_rpc *r, rpc_message_reader m)
+{
+        if (m.r.m->budget > ECHO_BYTES / 8)
+                m.r.m->budget = ECHO_BYTES / 8;
+        capnp_i_send_unimplemented(r, m);
+}
+
 static int in_unknown(capnp_rpc *r, rpc_message_reader m)
 {
         if (capnp_msg_size(m.r.m) > ECHO_BYTES)
                 return capnp_i_rpc_violation(r, "an unknown message is too large");
 
-        capnp_i_send_unimplemented(r, m);
+        in_echo(r, m);
         return 0;
 }
 
@@ -178,7 +187,7 @@ static void in_call_unknown(capnp_rpc *r, rpc_message_reader m, struct answer_id
         size_t bytes = capnp_msg_size(m.r.m);
 
         if (bytes <= ECHO_BYTES && r->out_notes + bytes <= r->limits.out_bytes)
-                capnp_i_send_unimplemented(r, m);
+                in_echo(r, m);
         else
                 capnp_i_send_declined(r, id);
 }

@@ -75,11 +75,13 @@ static void relay_blank_target(struct frame *f, rpc_message_target_reader t)
         relay_blank(f, t.r);
 }
 
-/* It has been read before, within the budget. */
+/* It has been read before, within the budget. Its parts may lie in each other: none is blanked
+ * before all are found. */
 static void relay_blank_envelope(struct frame *f)
 {
         rpc_message_reader m;
         rpc_call_reader call;
+        rpc_payload_reader params;
         rpc_return_reader ret;
         uint64_t budget = f->msg.budget;
 
@@ -87,8 +89,9 @@ static void relay_blank_envelope(struct frame *f)
         m = rpc_message_root(&f->msg);
         if (rpc_message_which(m) == RPC_MESSAGE_CALL) {
                 call = rpc_message_call(m);
+                params = rpc_call_params(call);
                 relay_blank_target(f, rpc_call_target(call));
-                relay_blank(f, rpc_call_params(call).r);
+                relay_blank(f, params.r);
                 relay_blank(f, call.r);
         } else {
                 ret = rpc_message_return(m);

@@ -413,6 +413,44 @@ TEST(long_call_for_a_third_party)
         }
 }
 
+/* A list of pointers, all to the same bytes: as many as these are, and 2.5 MB as a copy. */
+static void raw_many_of_one(struct raw *m, const uint64_t *w, uint32_t n)
+{
+        enum { POINTERS = 500, WORDS = 625 };
+
+        raw_segment(m, w, n, POINTERS + WORDS);
+        for (uint32_t i = 0; i < POINTERS; i++)
+                m->w[n + i] =
+                        1 | (POINTERS - 1 - i) << 2 | UINT64_C(2) << 32 | (uint64_t)WORDS * 8 << 35;
+}
+
+/* What is sent back is no longer than what may come: whoever is told so need not read it. */
+TEST(what_is_sent_back_is_not_amplified)
+{
+        const uint64_t list = 1 | UINT64_C(6) << 32 | UINT64_C(500) << 35;
+        const uint64_t unknown[] = {ptr_struct(0, 1, 1), 99, list};
+        const uint64_t third[] = {ptr_struct(0, 1, 1),
+                                  2,
+                                  ptr_struct(0, 3, 3),
+                                  77 | UINT64_C(2) << 48,
+                                  7,
+                                  0,
+                                  0,
+                                  ptr_struct(1, 0, 2),
+                                  0,
+                                  list | 1 << 2,
+                                  0};
+        struct raw m;
+
+        raw_init(&m);
+        raw_many_of_one(&m, unknown, 3);
+        check_violation(&m, NULL);
+
+        raw_init(&m);
+        raw_many_of_one(&m, third, 11);
+        check_violation(&m, NULL);
+}
+
 TEST(more_segments_than_the_limit)
 {
         const uint64_t w[] = {ptr_struct(0, 1, 1), 2, ptr_struct(0, 3, 3), 77, 7, 0, 0, 0, 0};
