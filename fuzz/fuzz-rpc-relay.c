@@ -1,7 +1,7 @@
 /*
  * Any bytes as a long Call, or a long Return, that a vat passes on. What comes out is decoded from
  * its own bytes, and says what was received, decoded from those, with no id of the old envelope;
- * or nothing was sent. Afterwards the vat still serves, and at the end nothing is left.
+ * or nothing was sent. Afterwards the vat still serves, and at the end nothing is left (R14, R20).
  *
  * What went on as it came has every word that was received: but for the first one, and for zeros
  * over the old envelope. What was copied has the same content.
@@ -98,6 +98,19 @@ static void check_content_same(struct told *sent, struct told *came)
         free(c);
 }
 
+/* How often the hidden id is in some bytes. */
+static unsigned count_hidden(const uint8_t *b, size_t len)
+{
+        unsigned n = 0;
+        uint32_t x;
+
+        for (size_t i = 0; i + sizeof(x) <= len; i += sizeof(x)) {
+                memcpy(&x, b + i, sizeof(x));
+                n += x == HIDDEN;
+        }
+        return n;
+}
+
 /* ---- what was sent of it --------------------------------------------------------------------- */
 
 /* Zeros over a part of the envelope, but for what is kept of it. */
@@ -134,6 +147,18 @@ static void check_passed(struct told *sent, struct told *came)
         m->nsegs = n;
 }
 
+/* A content that lies over the old envelope has what is there. */
+static void check_copied(const struct hand *h, struct told *sent, struct told *came)
+{
+        size_t len;
+        uint8_t *flat = told_flatten(came, &len);
+
+        if (flat && !count_hidden(flat, len))
+                check_no_id(h, HIDDEN);
+        free(flat);
+        check_content_same(sent, came);
+}
+
 static bool is_passed(const struct told *sent, const struct told *came)
 {
         uint64_t root = sent->m->segs[0].base[0];
@@ -166,13 +191,13 @@ static void check_sent(const struct hand *h, struct told *came, const struct opt
         if (sent.tag == MESSAGE_CALL)
                 check_call_fields(&sent, came);
         told_fill(&sent, h->vat->bad_index);
-        if (hidden == 1)
-                check_no_id(h, HIDDEN);
         if (!is_passed(&sent, came)) {
-                check_content_same(&sent, came);
+                check_copied(h, &sent, came);
                 return;
         }
 
+        if (hidden == 1)
+                check_no_id(h, HIDDEN);
         CHECK(!o->looks || o->is_return);
         CHECK_EQ(came->table.len, 0);
         check_passed(&sent, came);
@@ -234,9 +259,7 @@ static void input_init(struct input *in, const uint8_t *data, size_t size, uint3
                 return;
 
         in->told = told_of(m);
-        for (uint32_t i = 0; i < m->nsegs; i++)
-                for (uint32_t j = 0; j < m->segs[i].words * 2; j++)
-                        in->hidden += ((const uint32_t *)(void *)m->segs[i].base)[j] == HIDDEN;
+        in->hidden = count_hidden(in->copy, in->len);
 }
 
 static void input_deinit(struct input *in)
