@@ -193,13 +193,15 @@ static void in_call_unknown(capnp_rpc *r, rpc_message_reader m, struct answer_id
 }
 
 /* Others may look like it. */
-static void in_call_learn(capnp_rpc *r, struct frame *f, rpc_message_reader m, rpc_call_reader b)
+static void in_call_learn(capnp_rpc *r, struct frame *f, rpc_message_reader m, rpc_call_reader b,
+                          const struct payload *params)
 {
         rpc_message_target_reader t = rpc_call_target(b);
         rpc_promised_answer_reader promised;
         struct plain p = {.message = m.r, .body = b.r, .target = t.r};
 
-        p.payload = rpc_call_params(b).r;
+        p.payload = params->body.r;
+        p.table = params->table.l;
         if (rpc_message_target_which(t) == RPC_MESSAGE_TARGET_IMPORTED_CAP) {
                 capnp_i_plain_learn(r, SHAPE_CALL, f, &p);
         } else {
@@ -257,7 +259,7 @@ static int in_call(capnp_rpc *r, struct frame *f, rpc_message_reader m, rpc_call
                                      false);
         else {
                 if (!params.table.l.len)
-                        in_call_learn(r, f, m, b);
+                        in_call_learn(r, f, m, b, &params);
                 k = in_call_accept(r, f, b, target);
         }
 

@@ -225,6 +225,9 @@ static bool shape_read(struct shape *s, enum shape_of what, const struct frame *
             !shape_fix_pointers(s, f, p->body))
                 return false;
 
+        /* Of a call's references there are none, also where there is a list of none. */
+        if (what <= SHAPE_CALL_ON && !shape_fix_list(s, f, &p->table, 0, RPC_CAP_DESCRIPTOR_PTRS))
+                return false;
         if (what == SHAPE_CALL)
                 return true;
         if (what == SHAPE_CALL_ON)
