@@ -284,11 +284,15 @@ static int feed_store(capnp_rpc *r, struct input *in, const struct measure *m)
 }
 
 /* Its segment table says that it is too long, be it because the limits have become smaller. */
-static int feed_skip_begin(capnp_rpc *r, const struct measure *m)
+static int feed_skip_begin(capnp_rpc *r, const struct input *in, const struct measure *m)
 {
         size_t keep = m->total < HEAD_KEEP ? (size_t)m->total : HEAD_KEEP;
-        int k = feed_room(r, keep, keep);
+        int k;
 
+        /* What comes lies there, where the limits were others when its place was asked for. */
+        if (r->in && in->b == r->in + r->in_len && keep > r->in_room)
+                keep = r->in_room;
+        k = feed_room(r, keep, keep);
         return k ? k : capnp_i_skip_begin(r, m->total, keep);
 }
 
@@ -304,7 +308,7 @@ static int feed_fill(capnp_rpc *r, struct input *in)
                         return k;
 
                 if (m.is_long)
-                        return feed_skip_begin(r, &m);
+                        return feed_skip_begin(r, in, &m);
 
                 k = feed_store(r, in, &m);
         } while (!k && !m.total && r->in_len == m.header);
