@@ -209,7 +209,7 @@ static void promise_flush_results(struct call *c)
 {
         struct promise *only = CAPNP_I_OF(c->pipes.list.next, struct promise, source_link);
 
-        if (!c->pipes.n || (c->pipes.n == 1 && capnp_i_list_empty(&only->fifo)))
+        if (c->pipes.n == 1 && capnp_i_list_empty(&only->fifo))
                 return;
 
         c->unflushed = true;
