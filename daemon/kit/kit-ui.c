@@ -7,7 +7,8 @@
  *
  * A pane ends when its poll fails: the host has closed it, or has never opened it. Two failures are
  * none. What the instance has too much of (`overloaded`) is over in a second, so the pane asks
- * again then. And what was withdrawn is told by the call that is canceled.
+ * again then, unless it was `open` that was refused so: nothing becomes of its surface any more.
+ * And what was withdrawn is told by the call that is canceled.
  *
  * Between an answer and the next poll is a pause that no person notices: a host that answers at
  * once, with events or without, makes its service no busier than that.
@@ -116,7 +117,8 @@ static void pane_on_events(capnp_question *q, int r, void *arg)
         p->poll = NULL; /* its events are read below */
         if (!r && pane_tell(p, remote_ui_surface_poll_events(q)))
                 pane_ask_in(p, PAUSE_MS);
-        else if (r && capnp_question_exception(q).kind == CAPNP_OVERLOADED)
+        else if (r && capnp_question_exception(q).kind == CAPNP_OVERLOADED &&
+                 !capnp_cap_is_broken(p->surface, NULL))
                 pane_ask_in(p, AGAIN_MS);
         else if (r)
                 pane_end(p, capnp_question_exception(q).reason);

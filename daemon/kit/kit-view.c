@@ -4,7 +4,8 @@
  * The timer is the pace: while it runs nothing is drawn, and when it has fired what is dirty is.
  * So a first touch is drawn in the next turn of the loop, with all that happens until then, and
  * what comes after it waits for the pace. A refusal puts it off for a second: the host has had too
- * much, or another revision than the service thinks.
+ * much, or another revision than the service thinks. Panes that could not be opened for that are
+ * opened by it, too, before it draws.
  *
  * A view is over in one place, view_over(), whichever of three ways it goes. That all panes are
  * closed is found by the timer, not at the last pane's end: what is taken back ends pane by pane,
@@ -37,11 +38,12 @@ void kit_view_end(struct kit_view *v)
 static bool view_is_closed(const struct kit_view *v)
 {
         for (unsigned p = 0; p < KIT_VIEW_PANES; p++)
-                if (v->pane[p])
+                if (v->pane[p] || v->unopened[p])
                         return false;
         return true;
 }
 
+static void pane_open(struct kit_view *v, unsigned p);
 static void view_draw_in(struct kit_view *v, uint32_t ms);
 
 static void view_on_time(void *arg)
@@ -49,6 +51,9 @@ static void view_on_time(void *arg)
         struct kit_view *v = arg;
 
         v->timer = NULL;
+        for (unsigned p = 0; p < KIT_VIEW_PANES; p++)
+                if (v->unopened[p])
+                        pane_open(v, p);
         v->closed = view_is_closed(v);
         if (v->closed) {
                 kit_view_end(v);
@@ -107,24 +112,32 @@ static void pane_on_event(void *self, struct kit_pane *k, capnp_reader event)
 }
 
 /* Whole, in a while. */
-static void pane_on_refused(void *self, struct kit_pane *k, const char *reason)
+static void pane_again(struct kit_view *v, unsigned p)
 {
-        struct kit_view *v = self;
-
-        (void)reason;
-        kit_view_forget(v, pane_of(v, k));
+        kit_view_forget(v, p);
         v->dirty = true;
         v->timer = capnp_timer_free(v->timer);
         view_draw_in(v, AGAIN_MS);
 }
 
+static void pane_on_refused(void *self, struct kit_pane *k, const char *reason)
+{
+        (void)reason;
+        pane_again(self, pane_of(self, k));
+}
+
 static void pane_on_gone(void *self, struct kit_pane *k, const char *reason)
 {
+        static const char too_much[] = "over-quota.";
         struct kit_view *v = self;
+        unsigned p = pane_of(v, k);
 
-        (void)reason;
-        v->pane[pane_of(v, k)] = NULL;
-        kit_view_touch(v);
+        v->pane[p] = NULL;
+        v->unopened[p] = !strncmp(reason, too_much, strlen(too_much));
+        if (v->unopened[p])
+                pane_again(v, p);
+        else
+                kit_view_touch(v);
 }
 
 static const struct kit_pane_ops pane_ops = {
@@ -153,7 +166,8 @@ static void pane_open(struct kit_view *v, unsigned p)
                 remote_ui_host_open((remote_ui_host_client){kit_composition_lent_peek(v->c)});
 
         spec_write(remote_ui_host_open_init_spec(q), &v->kind->panes[p], NULL, NULL);
-        (void)!kit_pane_new(v->c, remote_ui_host_open_surface(q).c, &pane_ops, v, &v->pane[p]);
+        v->unopened[p] = kit_pane_new(v->c, remote_ui_host_open_surface(q).c, &pane_ops, v,
+                                      &v->pane[p]) != 0;
         capnp_question_detach(q);
 }
 

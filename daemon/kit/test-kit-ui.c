@@ -8,6 +8,7 @@
 #include "harness.h"
 #include "remote_ui.capnp-c.h"
 
+#include <stdio.h>
 #include <time.h>
 
 enum { FOR_MS = 500, PAUSE_MS = 50 };
@@ -18,6 +19,7 @@ struct rig {
         struct kit_composition *c;
         struct kit_pane *p;
         unsigned polls, events, gone, over;
+        char why[64]; /* gone */
         bool empty;
 };
 
@@ -42,6 +44,14 @@ static int surface_poll(void *self, capnp_answer *a)
 
 static const struct remote_ui_surface_ops surface_ops = {.poll = surface_poll};
 
+static int host_open(void *self, capnp_answer *a)
+{
+        (void)self;
+        return capnp_answer_fail(a, CAPNP_OVERLOADED, "over-quota.ui-patches: of a test");
+}
+
+static const struct remote_ui_host_ops host_ops = {.open = host_open};
+
 /* ---- the service ---------------------------------------------------------------------------- */
 
 static void on_event(void *self, struct kit_pane *p, capnp_reader event)
@@ -52,8 +62,11 @@ static void on_event(void *self, struct kit_pane *p, capnp_reader event)
 
 static void on_gone(void *self, struct kit_pane *p, const char *reason)
 {
-        (void)p, (void)reason;
-        ((struct rig *)self)->gone++;
+        struct rig *r = self;
+
+        (void)p;
+        r->gone++;
+        (void)snprintf(r->why, sizeof(r->why), "%s", reason);
 }
 
 static const struct kit_pane_ops pane_ops = {.event = on_event, .gone = on_gone};
@@ -72,7 +85,20 @@ static int serve_draw(void *self, capnp_answer *a)
         return 0;
 }
 
-static const struct ui_composer_ops composer_ops = {.draw = serve_draw};
+/* Of a pane whose `open` is refused. */
+static int serve_compose(void *self, capnp_answer *a)
+{
+        struct rig *r = self;
+        capnp_question *q;
+
+        CHECK_OK(kit_compose(r->vat, a, on_over, r, &r->c));
+        q = remote_ui_host_open((remote_ui_host_client){kit_composition_lent_peek(r->c)});
+        CHECK_OK(kit_pane_new(r->c, remote_ui_host_open_surface(q).c, &pane_ops, r, &r->p));
+        capnp_question_detach(q);
+        return 0;
+}
+
+static const struct ui_composer_ops composer_ops = {.draw = serve_draw, .compose = serve_compose};
 
 /* ---- */
 
@@ -121,4 +147,29 @@ TEST(a_host_that_answers_at_once_is_asked_now_and_then)
 {
         check_paced(false);
         check_paced(true);
+}
+
+/* Nothing can become of it, so it is not asked for events for ever. */
+TEST(a_pane_that_there_was_no_room_for_is_gone)
+{
+        struct rig r = {.empty = true};
+        capnp_question *q;
+
+        CHECK_OK(capnp_vat_new(&r.vat));
+        CHECK_OK(ui_composer_serve(r.vat, &composer_ops, &r, &r.composer));
+        CHECK_OK(remote_ui_host_serve(r.vat, &host_ops, &r, &r.pane));
+        q = ui_composer_compose((ui_composer_client){r.composer});
+        ui_composer_compose_set_host(q, (remote_ui_host_client){r.pane});
+        capnp_question_send(q, NULL, NULL);
+        while (!r.gone)
+                run_for(&r, 1);
+        CHECK_STR(r.why, "over-quota.ui-patches: of a test");
+
+        capnp_question_free(q);
+        while (!r.over)
+                run_for(&r, 1);
+        CHECK_EQ(r.gone, 1);
+        capnp_cap_unref(r.pane);
+        capnp_cap_unref(r.composer);
+        capnp_vat_free(r.vat);
 }

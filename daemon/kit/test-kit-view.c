@@ -38,6 +38,8 @@ struct rig {
         unsigned nopen, nclosed;
         char log[1024];    /* what the host was told */
         const char *wrong; /* the pane whose next patch is refused */
+        const char *full;  /* … that is not opened once, for there is too much */
+        unsigned nfull;
         /* The service's. */
         struct kit_view view;
         bool has_view;
@@ -134,6 +136,11 @@ static int host_open(void *self, capnp_answer *a)
         struct rig *r = self;
         struct surface *s = &r->surface[r->nopen];
 
+        if (r->full && strlen(r->full) == id.len && !memcmp(r->full, id.p, id.len)) {
+                r->full = NULL;
+                r->nfull++;
+                return capnp_answer_fail(a, CAPNP_OVERLOADED, "over-quota.ui-patches: of a test");
+        }
         CHECK(r->nopen++ < PANES);
         s->rig = r;
         (void)snprintf(s->id, sizeof(s->id), "%.*s", (int)id.len, (const char *)id.p);
@@ -381,6 +388,24 @@ TEST_T(what_was_refused_is_told_whole_after_a_while, 300)
         CHECK_EQ(r.forgotten[0], 0);
         CHECK_EQ(r.forgotten[1], 1);
         rig_deinit(&r);
+}
+
+TEST_T(what_there_was_no_room_for_is_opened_after_a_while, 300)
+{
+        uint64_t begin = now_ms();
+        struct rig r;
+
+        rig_init(&r, true);
+        r.full = "two";
+        while (r.nopen < PANES || r.surface[1].revision < 1)
+                run_for(&r, 1);
+        CHECK(now_ms() - begin >= AGAIN_MS / 2);
+        CHECK_EQ(r.nfull, 1);
+        CHECK_STR(r.log, "one(First|The first pane.|012) two(Second|Another.|021) "
+                         "one:whole two:whole ");
+        CHECK_EQ(r.over, 0);
+        rig_deinit(&r);
+        CHECK_EQ(r.over, 1);
 }
 
 TEST_T(what_nobody_can_see_is_drawn_when_somebody_can, 300)

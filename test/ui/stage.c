@@ -172,9 +172,11 @@ static int serve_open(void *self, capnp_answer *a)
         ui_surface_spec_reader spec = stage_open_param_spec(a);
         capnp_data id = ui_surface_spec_surface_id(spec);
         struct stage *st = self;
-        uint32_t n = st->npanes;
+        uint32_t n = 0;
         capnp_question *q;
 
+        while (n < st->npanes && st->panes[n])
+                n++;
         if (!st->c || n == PANES)
                 return fail(a);
         q = remote_ui_host_open((remote_ui_host_client){kit_composition_lent_peek(st->c)});
@@ -183,7 +185,7 @@ static int serve_open(void *self, capnp_answer *a)
             !kit_pane_new(st->c, remote_ui_host_open_surface(q).c, &pane_ops, st, &st->panes[n])) {
                 memcpy(st->ids[n], id.p, id.len);
                 st->lens[n] = id.len;
-                st->npanes++;
+                st->npanes += n == st->npanes;
         }
         return forward(st, a, q);
 }

@@ -15,7 +15,7 @@ import sys
 import time
 
 from bridge import DEADLINE, until
-from staging import Mirror, Staged, LISTS, STAGE, equal, holds, instance
+from staging import Mirror, Staged, LISTS, STAGE, equal, holds, instance, schema_of
 
 CASES = []
 SAY = 9  # Stage.say
@@ -166,6 +166,28 @@ def more_than_a_queue_holds_is_told_bit_by_bit(b):
     b.mirror.ask("refresh")
     sizes = sum(len(json.dumps(p)) for p in b.mirror.panes.values())
     holds(sizes > QUEUE, f"only {sizes} bytes")
+    equal_to_a_new_tab(b)
+
+
+@case
+def what_was_not_opened_for_its_pace_is_opened_later(b):
+    """And is that from then on, not the pane that never was."""
+    b.open("busy", "text")
+    text = {"kind": "updateModel", "surfaceId": b.id("busy"), "payload": {"model": {"whole": {"text": {}}}}}
+    spec = {"surfaceId": b.id("late"), "title": "late", "kind": "text", "safetyClass": "ordinary",
+            "modelSchema": schema_of("text")}
+    end = time.monotonic() + DEADLINE
+    while True:
+        holds(time.monotonic() < end, "it is always opened")
+        holds("over-quota.ui-patches" in b.tell("apply", patch=text, times=1000)["outcome"], "there is room for all")
+        said = b.tell("open", spec=spec)["outcome"]
+        if said:
+            break
+        b.tell("close", surfaceId=b.id("late"))
+    holds("over-quota.ui-patches" in said, said)
+    n = b.open("late", "text")
+    b.show("late", {"text": {"paragraphs": [{"runs": [{"text": "here"}]}]}})
+    b.mirror.at(n, b.revisions["late"])
     equal_to_a_new_tab(b)
 
 
@@ -428,7 +450,6 @@ def a_look_is_told_to_tabs_and_panes_that_come_later(b):
 
 def main():
     global LOG_SCHEMA
-    from staging import schema_of
     LOG_SCHEMA = schema_of("log")
     bin_, stage, wanted = sys.argv[1], sys.argv[2], sys.argv[3:]
 

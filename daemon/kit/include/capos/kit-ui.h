@@ -28,7 +28,8 @@ struct kit_pane_ops {
         /** A patch was not taken; reason as on the wire: `refused.revision: …`. Likewise. */
         void (*refused)(void *self, struct kit_pane *p, const char *reason);
         /** The pane is no more, by whatever but kit_pane_close() and kit_compose_finish(), and so
-            is p after this. reason: why, as on the wire. */
+            is p after this. reason: why, as on the wire; `over-quota.…`: it never was, because
+            `open` was refused; another `open` may be taken in a second. */
         void (*gone)(void *self, struct kit_pane *p, const char *reason);
 };
 

@@ -7,7 +7,8 @@
  * lent. The kit opens the panes, and calls `draw` when something has changed: at once, and then not
  * again for a while, so a host gets no more than it takes whatever goes on. `draw` compares what
  * there is with what was told, and tells the difference. A pane that has refused a patch is
- * forgotten, and told all of it a second later.
+ * forgotten, and told all of it a second later; one that was not opened, since the host has too
+ * much (`over-quota.…`), is opened then.
  */
 #ifndef CAPOS_KIT_VIEW_H
 #define CAPOS_KIT_VIEW_H
@@ -53,11 +54,13 @@ struct kit_view_kind {
 /** Panes in one host; embedded, and to be read up to `closed`. */
 struct kit_view {
         struct kit_composition *c;             /**< what was lent */
-        struct kit_pane *pane[KIT_VIEW_PANES]; /**< in the order of kind->panes; NULL: closed */
+        struct kit_pane *pane[KIT_VIEW_PANES]; /**< in the order of kind->panes; NULL: closed,
+                                                    or to be opened again */
         bool hidden[KIT_VIEW_PANES];           /**< its host says that nobody can see it */
         bool begun[KIT_VIEW_PANES];            /**< it was told a whole model */
         bool closed;                           /**< it is over since every pane was closed */
         bool dirty;                            /**< the kit's, as all below: has to be drawn */
+        bool unopened[KIT_VIEW_PANES];         /**< has to be opened, which was refused before */
         const struct kit_view_kind *kind;      /**< what it shows */
         void *self;                            /**< whom kind's members are called with */
         capnp_vat *vat;                        /**< the loop */
