@@ -69,6 +69,7 @@ struct session {
         capnp_watch *word_watch, *start_watch;
         capnp_timer *tick, *soon, *stale;
         struct capos_error why; /* of stale */
+        int failed;             /* why it cannot go on, if that is not its end as it should be */
         struct waiting waiting[WAITING];
         unsigned nwaiting;
 };
@@ -114,8 +115,10 @@ static void session_on_tick(void *arg)
                         tab_close(t->tab, TAB_POLICY, "no hello");
         }
         agents_look(&s->b);
-        if (!session_is_late(&s->b) &&
-            capnp_timer_new(s->b.vat, TICK_MS, session_on_tick, s, &s->tick))
+        if (session_is_late(&s->b))
+                return;
+        s->failed = capnp_timer_new(s->b.vat, TICK_MS, session_on_tick, s, &s->tick);
+        if (s->failed)
                 session_end(&s->b, TAB_GOING, "no memory");
 }
 
@@ -775,6 +778,8 @@ void session_run(const struct web_options *o, const struct packet_start *start, 
         }
         if (!r)
                 r = capnp_vat_run(s->b.vat);
+        if (!r)
+                r = s->failed;
         if (s && s->b.vat)
                 session_close(s);
         if (r)

@@ -14,12 +14,14 @@ import os
 import struct
 import sys
 import tempfile
+import time
 
 from bridge import PASSWORD, Closed, Failed, until
 from panes import key, log_line
 from staging import Mirror, Staged, holds, instance, schema_of
 
 ACTS = []
+TICK = 0.5  # seconds, as in app/web/session.c
 
 
 def act(f):
@@ -182,6 +184,14 @@ def out_and_in_again(w, m):
     m.ask("disconnect")
     m.ask("connect", 0)
     m.ask("login", {"kind": "password", "account": "alice", "secret": PASSWORD})
+
+
+@act
+def time_passes(w, m):
+    """What a process does by itself, now and then."""
+    end = time.monotonic() + 2.5 * TICK
+    while time.monotonic() < end and not w.failed():
+        time.sleep(0.05)
 
 
 def one(w, f):
