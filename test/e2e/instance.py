@@ -87,10 +87,15 @@ def usual():
 
 # ---- records -----------------------------------------------------------------------------------
 
-def audit(state):
-    """The records of an instance, oldest first. One that is being written is none so far."""
-    with open(os.path.join(state, "audit.log"), encoding="utf-8") as f:
+def records(path):
+    """What is in a log of JSON, a record a line, oldest first. One that is being written is none so far."""
+    with open(path, encoding="utf-8") as f:
         return [json.loads(line) for line in f if line.endswith("\n")]
+
+
+def audit(state):
+    """The records of an instance."""
+    return records(os.path.join(state, "audit.log"))
 
 
 # ---- processes ---------------------------------------------------------------------------------
