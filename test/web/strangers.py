@@ -71,6 +71,25 @@ def silent_connections(b):
     return str(answers[0])
 
 
+@row("200")
+def silent_connections_that_come_at_once(b):
+    """While the front is busy elsewhere, and the one with a question last: he is none of the oldest."""
+    answers = []
+    for _ in range(5):
+        os.kill(b.web.pid, signal.SIGSTOP)
+        try:
+            silent = [b.connect() for _ in range(120)]
+            s = b.connect()
+            s.sendall(b.head("GET", "/", {}))
+        finally:
+            os.kill(b.web.pid, signal.SIGCONT)
+        answers.append(Answer(read_all(s)).status)
+        for s in [s, *silent]:
+            s.close()
+    equal(answers, [200] * 5)
+    return str(answers[0])
+
+
 def comes_in(browser):
     try:
         return browser.tab()
