@@ -448,7 +448,7 @@ static void connections_bound(struct http *h)
                 if (k->fd < 0 || k->over)
                         continue;
                 n++;
-                if (!oldest || k->since_ms < oldest->since_ms)
+                if (!oldest || k->number < oldest->number)
                         oldest = k;
         }
         if (n <= AT_ONCE)
@@ -474,7 +474,8 @@ static void on_connection(void *arg, struct MHD_Connection *c, void **place,
                 k = &h->connections[n];
                 if (k->fd >= 0)
                         continue;
-                *k = (struct http_connection){.fd = i->connect_fd, .since_ms = capos_io_now_ms()};
+                *k = (struct http_connection){
+                        .fd = i->connect_fd, .since_ms = capos_io_now_ms(), .number = ++h->last};
                 *place = k;
                 connections_bound(h);
                 return;

@@ -32,6 +32,7 @@ struct http_connection {
         int fd;    /* MHD's; -1: none */
         bool over; /* it was told to end */
         uint64_t since_ms;
+        uint64_t number; /* in the order of their coming, of which many are in one millisecond */
 };
 
 struct http_listener {
@@ -49,6 +50,7 @@ struct http {
         struct capos_io_timer tick;
         struct capos_io_task again;
         struct http_connection connections[HTTP_LISTENERS * HTTP_CONNECTIONS];
+        uint64_t last; /* number that was given out */
 };
 
 /*

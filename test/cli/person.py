@@ -10,7 +10,7 @@ import socket
 import subprocess
 import threading
 
-from rig import PASSWORD, agent_lives, case, equal, holds, keygen, needs_root, offers, typed
+from rig import PASSWORD, agent_lives, case, equal, holds, keygen, needs_root, offers, state, typed
 
 
 def to_full(g, *args):
@@ -180,6 +180,7 @@ def silence_has_an_end(g):
 def a_stopped_agent_is_named(g):
     r = g.login("work")
     os.kill(r["agent"], signal.SIGSTOP)
+    g.until(lambda: state(r["agent"]) == "T", "it is not stopped")
     try:
         for args in (["whoami"], ["caps"], ["call", "system_info", "motd"], ["logout"],
                      ["describe", "chat"], ["chat", "join", "#lobby"]):

@@ -194,13 +194,17 @@ class Rig:
         holds(not lost, f"not all was given back: {lost}")
 
 
-def agent_lives(pid):
+def state(pid):
+    """The letter of /proc/PID/stat; Z when there is no such process."""
     try:
         with open(f"/proc/{pid}/stat", encoding="ascii") as f:
-            state = f.read().rsplit(")", 1)[1].split()[0]
+            return f.read().rsplit(")", 1)[1].split()[0]
     except OSError:
-        return False
-    return state != "Z"
+        return "Z"
+
+
+def agent_lives(pid):
+    return state(pid) != "Z"
 
 
 def typed(command, env, answers):

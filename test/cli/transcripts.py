@@ -87,7 +87,7 @@ def a_transcript_has_names_and_numbers_alone(g):
 @case(needs_instance=True)
 def a_transcript_of_what_fails(g):
     """A denial has its code and not its text; what is in the way is left alone."""
-    g.fails(3, "login", f"nobody-of-that-name@{g.address}", "--password-stdin", "--transcript",
+    g.fails(3, "login", f"nobody@{g.address}", "--password-stdin", "--transcript",
             g.path("denied"), stdin="planted password 1\n")
     _, messages = transcript_of(g, "denied")
     equal([m.get("denial") for m in messages if m["message"] == "return"][-1], "denied.credentials")

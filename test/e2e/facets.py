@@ -272,7 +272,7 @@ class Cases:
                                   check=False, env={**os.environ, "XDG_RUNTIME_DIR": self.target.folder.name})
             expect(done.returncode, code, f"{words}: {done}")
             return done.stdout
-        capos("login", f"reader@{self.target.where}", "--password-stdin", text=instance.SECRET + "\n")
+        capos("login", f"reader@{self.target.where}", "--as", "reader", "--password-stdin", text=instance.SECRET + "\n")
         found = json.loads(capos("caps", "--json"))["capabilities"]
         expect({c["name"]: c["methods"] for c in found if c["name"] in ("shelf", "session")},
                {"shelf": READ, "session": []}, "as JSON")

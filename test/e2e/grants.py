@@ -231,9 +231,9 @@ class Cases:
         its, _ = s.join(self.chat_of(holder), ROOM)
         its.call(1)
         instance.until(lambda: len(self.members(mine)) == 2, "the two")
-        for pid in self.target.pids("holder"):
+        old = self.target.pids("holder")
+        for pid in old:
             os.kill(pid, 9)
-
         instance.until(lambda: self.members(mine) == [label], "its leaving")
 
         def again():
@@ -243,7 +243,11 @@ class Cases:
             except Refused:
                 return False
         instance.until(again, "the next one")
-        instance.until(lambda: len(self.target.pids("holder")) == 2, "the other one of its program")
+
+        def two_others():
+            now = self.target.pids("holder")
+            return len(now) == 2 and not set(now) & set(old)
+        instance.until(two_others, "the other one of its program")
         session.call(3)
         peer.close()
 

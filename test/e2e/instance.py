@@ -87,10 +87,15 @@ def usual():
 
 # ---- records -----------------------------------------------------------------------------------
 
-def audit(state):
-    """The records of an instance, oldest first. One that is being written is none so far."""
-    with open(os.path.join(state, "audit.log"), encoding="utf-8") as f:
+def records(path):
+    """What is in a log of JSON, a record a line, oldest first. One that is being written is none so far."""
+    with open(path, encoding="utf-8") as f:
         return [json.loads(line) for line in f if line.endswith("\n")]
+
+
+def audit(state):
+    """The records of an instance."""
+    return records(os.path.join(state, "audit.log"))
 
 
 # ---- processes ---------------------------------------------------------------------------------
@@ -272,15 +277,17 @@ class Instance:
     # ---- looking
 
     def tree(self):
-        """All processes but zombies: {pid: name}."""
+        """All processes but zombies, and but those that end while they are looked at: {pid: name}."""
         found, left = {}, [self.process.pid]
         while left:
             pid = left.pop()
             if state(pid) in ("", "Z"):
                 continue
             words = read_proc(pid, "cmdline").split("\0")
-            found[pid] = os.path.basename(words[0]) if words[0] else read_proc(pid, "comm").strip()
-            left += children(pid)
+            name = os.path.basename(words[0]) if words[0] else read_proc(pid, "comm").strip()
+            if name:
+                found[pid] = name
+                left += children(pid)
         return found
 
     def pids(self, part):
@@ -288,8 +295,12 @@ class Instance:
         return sorted(p for p, name in self.tree().items() if part in name)
 
     def daemons(self):
-        """The processes that stay: all but workers (and the zygote, which is one of them)."""
-        return {p: n for p, n in self.tree().items() if "worker" not in n and "prover" not in n}
+        """The processes that stay: all but workers (and the zygote, which is one of them), and but a child of the first
+        one's that has still its name, for it has not become yet what it will be."""
+        found = self.tree()
+        first = found.get(self.process.pid)
+        return {p: n for p, n in found.items()
+                if "worker" not in n and "prover" not in n and (n != first or p == self.process.pid)}
 
     # ---- ending
 

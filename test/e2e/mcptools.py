@@ -228,12 +228,10 @@ class Home:
         return [json.loads(x) for x in self.run("approve", "--json").stdout.splitlines()]
 
     def log(self):
-        with open(os.path.join(self.home, "capos", "mcp.log"), encoding="utf-8") as f:
-            return [json.loads(x) for x in f]
+        return instance.records(os.path.join(self.home, "capos", "mcp.log"))
 
     def audit(self, what, session):
-        with open(os.path.join(self.target.state, "audit.log"), encoding="utf-8") as f:
-            return [x for x in map(json.loads, f) if x["what"] == what and x.get("session") == session]
+        return [x for x in instance.audit(self.target.state) if x["what"] == what and x.get("session") == session]
 
 
 class Rig(Home):
@@ -862,8 +860,7 @@ class Afternoon:
         number, game = self.number, s.type_id("paperclips", "Paperclips")
 
         def records():
-            with open(os.path.join(self.rig.target.state, "audit.log"), encoding="utf-8") as f:
-                return [x for x in map(json.loads, f) if x.get("session") == number]
+            return [x for x in instance.audit(self.rig.target.state) if x.get("session") == number]
         until(lambda: [x for x in records() if x["what"] == "logout"], "the end of the session")
         until(lambda: len([x for x in records() if x["what"] == "call" and x["capability"] == "paperclips"]) >= 6,
               "each call")

@@ -93,6 +93,11 @@ class Shell:
         os.write(self.fd, line.encode() + b"\n")
         return self.until(*words) if words else ""
 
+    def type_half(self, text):
+        """Types what is no line yet, until it has been read: it is shown again."""
+        os.write(self.fd, text.encode())
+        self.until(text)
+
     def ends(self):
         def ended():
             try:
@@ -411,7 +416,7 @@ class Cases:
                 t.until("has dropped, and is being made again.")
                 for typed in ("enter channel=#never", "1", "/close 1"):
                     t.type(typed, typed + ": not done: the line to the instance has dropped")
-                os.write(t.fd, b"enter channel=#ha")
+                t.type_half("enter channel=#ha")
                 line.up = True
                 shown = t.until("the line is there again.", "] chat: Channels", "> enter channel=", "ui> ",
                                 "] chat: #panes", "#panes - 1 here", "[you]")

@@ -76,7 +76,7 @@ class Cases:
         """It is refused, in these words, to the command and in the log; and nothing changes."""
         session, caps = self.login()
         info, chat = self.get(caps, "system_info"), s.get(caps, "chat", s.CHAT)
-        daemons, bundle = self.target.daemons(), s.names(caps)
+        daemons, bundle = self.at_rest(), s.names(caps)
         done = self.target.reload(text)
         expect(done.returncode, 1, "the exit code")
         for words in (*said, "nothing has changed"):
@@ -92,6 +92,11 @@ class Cases:
         self.same(daemons)
         session.call(3)
         info.peer.close()
+
+    def at_rest(self):
+        """The processes, when those have ended whose services the last manifest had and this one has not."""
+        instance.until(lambda: len(self.target.pids("system-info")) == 1, "the end of other services")
+        return self.target.daemons()
 
     def same(self, daemons):
         """The same processes: what was started in vain is gone."""
@@ -114,7 +119,7 @@ class Cases:
         info, chat = self.get(caps, "system_info"), s.get(caps, "chat", s.CHAT)
         member, label = s.join(chat, "#here")
         hanging = s.get(caps, "conf", CONF).send(HANG) if self.conf else None
-        daemons = self.target.daemons()
+        daemons = self.at_rest()
         for _ in range(3):
             self.reload(self.text())
         self.reload(self.text([extra()], ["extra"], [instance.profile("more", ["session", "system_info"])]))
@@ -321,11 +326,12 @@ class Cases:
     def service_comes_and_goes(self):
         session, caps = self.login()
         refused(lambda: self.get(caps, "extra"), "denied.unknown-name")
-        daemons = self.target.daemons()
+        daemons = self.at_rest()
         self.reload(self.text([extra("extra", "--motd", "one")], ["extra"]))
         one = self.get(caps, "extra")
         expect(s.motd(one), "one", "the new service")
-        expect(len(self.target.daemons()), len(daemons) + 1, "processes")
+        instance.until(lambda: len(self.target.daemons()) == len(daemons) + 1,
+                       lambda: f"one more than {daemons}, not {self.target.daemons()},")
         self.reload(self.text([extra("extra", "--motd", "two")], ["extra"]))
         try:
             s.motd(one)

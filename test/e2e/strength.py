@@ -308,7 +308,8 @@ class Cases:
             return sorted(e["name"] for e in json.loads(capos("caps", "--json").stdout)["capabilities"])
 
         secret = instance.SECRET + "\n"
-        done = capos("login", f"{ADA}@{self.target.where}", "--profile", STAFF, "--password-stdin", said=secret)
+        done = capos("login", f"{ADA}@{self.target.where}", "--as", ADA, "--profile", STAFF, "--password-stdin",
+                     said=secret)
         expect(done.returncode, 0, f"the login: {done}")
         expect(caps(), ["session", "system_info"], "before")
         for words, code, says in ((("--profile", KEEPER), 2, "by what is it raised to keeper?"),

@@ -69,8 +69,8 @@ class Cases:
         return t.down(lambda f: len(f.get("asks", ())) == count and "asks" in f)["asks"]
 
     def records(self, event):
-        with open(os.path.join(self.rig.path("home"), "capos", "mcp.log"), encoding="utf-8") as f:
-            return [x for x in map(json.loads, f) if x["event"] == event]
+        path = os.path.join(self.rig.path("home"), "capos", "mcp.log")
+        return [x for x in instance.records(path) if x["event"] == event]
 
     # ---- by frames
 

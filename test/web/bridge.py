@@ -242,13 +242,14 @@ class Browser:
 class Bridge:
     """An instance, and `capos web` in front of it."""
 
-    def __init__(self, binaries, *options, manifest=None, env=None, rig=None):
+    def __init__(self, binaries, *options, manifest=None, env=None, rig=None, port=0):
         self.rig = rig or Rig(binaries, None, manifest=manifest)
         self.env = {**self.rig.env, **(env or {})}
         self.log = open(self.rig.path("web.log"), "w+")
-        self.start(*options)
+        self.start(*options, port=port)
 
     def start(self, *options, port=0):
+        """A port that another one is to have after it is none that the kernel gives to others meanwhile (ports.py)."""
         self.web = subprocess.Popen(
             [self.rig.capos, "web", "--listen", f"localhost:{port}", "--instance", f"lab={self.rig.address}",
              *options], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self.log, env=self.env)

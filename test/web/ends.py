@@ -25,6 +25,7 @@ import line  # noqa: E402
 import methods  # noqa: E402
 import sessionlib  # noqa: E402
 from bridge import PASSWORD, equal, holds  # noqa: E402
+from ports import free_port  # noqa: E402
 
 HERE_DONE = "document.querySelector('#outcome')?.innerText.includes('done in')"
 PROBES = ("unknownName", "wrongInterface", "wrongProfile", "methodDisabled", "secondLogin", "transfer", "quota",
@@ -47,6 +48,8 @@ class Held(line.Line):
 
 
 class Cases(methods.Cases):
+    port = free_port()  # a second bridge has it, too
+
     def options(self, authority):
         """Instances of this machine may be added."""
         return ["--allow", "127.0.0.1:*", "--allow", "plain:127.0.0.1:*"]

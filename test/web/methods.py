@@ -35,6 +35,7 @@ SAFE = "#connect-1"  # the instance over TLS
 
 class Cases(page.Cases):
     """One instance and bridge for all; a page of its own for each case."""
+    port = 0  # the bridge's
 
     def __init__(self, binaries):  # pylint: disable=super-init-not-called
         self.folder = tempfile.TemporaryDirectory(prefix="capos-methods-")
@@ -53,7 +54,7 @@ class Cases(page.Cases):
         for name in ("known", "strange"):
             self.keys.keygen(name)
         rig.ok("account", "key", "add", "alice", self.keys.path("known.pub"), "--state", rig.state)
-        self.bridge = bridge.Bridge(self.binaries, *self.options(self.ca), rig=rig,
+        self.bridge = bridge.Bridge(self.binaries, *self.options(self.ca), rig=rig, port=self.port,
                                     env={"SSH_AUTH_SOCK": self.keys.env["SSH_AUTH_SOCK"]})
         self.browser = Browser()
         self.screens = None

@@ -24,6 +24,7 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "e2e"))
 import instance  # noqa: E402
 import sessionlib  # noqa: E402
+from ports import free_port  # noqa: E402  (sessionlib knows where it is)
 
 from bridge import (DEADLINE, PASSWORD, Answer, Bridge, Browser, Closed, Failed, Rig, Socket, equal,  # noqa: E402
                     holds, keygen, read_all, until)
@@ -417,7 +418,8 @@ def by_a_key_of_the_agent(b):
 
 
 def tls_instance(r, state, port=0):
-    """An instance behind TLS: the process, its port and its key's fingerprint."""
+    """An instance behind TLS: the process, its port and its key's fingerprint. A port that another one is to have after
+    it is none that the kernel gives to others meanwhile (ports.py)."""
     p = subprocess.Popen([r.capos, "up", "--state", r.path(state), "--listen", f"tls:127.0.0.1:{port}"],
                          stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
                          env={**r.env, "HOME": r.path("run")})
@@ -460,7 +462,7 @@ def an_instance_that_is_not_known_is_confirmed(b):
 def an_instance_whose_key_has_changed_is_asked_about(b):
     """Both keys are shown; only yes replaces what is known. One that the command line names is refused."""
     r, other = b.rig, None
-    tls, port, old = tls_instance(r, "tls-old")
+    tls, port, old = tls_instance(r, "tls-old", free_port())
     try:
         other = Bridge(BIN, "--instance", f"safe=tls:127.0.0.1:{port}",
                        "--instance", f"sure=capos://127.0.0.1:{port}/#{old}")
