@@ -232,7 +232,8 @@ struct export *capnp_i_table_export_cap(capnp_rpc *r, capnp_cap *c);
 /* false: the peer gave back more than it had. */
 bool capnp_i_table_release(capnp_rpc *r, struct export_id id, uint32_t count);
 void capnp_i_table_export_drop(capnp_rpc *r, struct export *e);
-void capnp_i_table_export_watch(struct export *e);
+/* Resolve is owed when p, which its reference waits for, is settled. */
+void capnp_i_table_export_watch(struct export *e, struct promise *p);
 int capnp_i_table_embargo_new(capnp_rpc *r, struct promise *p, struct embargo_id *ret_id);
 /* The peer has sent an embargo back. false: there is none with this id. */
 bool capnp_i_table_embargo_take(capnp_rpc *r, struct embargo_id id, struct promise **ret_p);

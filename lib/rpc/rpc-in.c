@@ -276,12 +276,26 @@ static capnp_exception in_exception(rpc_exception_reader e)
                                  rpc_exception_reason(e).p};
 }
 
-/* The call of the peer's that says so has its results here, and nobody has taken them. */
-static struct call *in_return_kept(const capnp_rpc *r, struct answer_id other)
+/* Whether t gets its results from c, so that both would wait for each other. A step up from c and
+ * one down from t in turn, for both ways may be long: the shorter one has the answer. */
+static bool in_return_is_ring(const struct call *c, const struct call *t)
+{
+        const struct call *up = c, *down = t;
+
+        for (; up && down; up = up->parent, down = down->tail)
+                if (up == t || down == c)
+                        return true;
+
+        return false;
+}
+
+/* The call of the peer's that says so has its results here, and nobody has taken them; nor are they
+ * to be those of c. */
+static struct call *in_return_kept(const capnp_rpc *r, const struct call *c, struct answer_id other)
 {
         struct call *t = capnp_i_table_answer(r, other);
 
-        return t && t->yourself && !t->taken ? t : NULL;
+        return t && t->yourself && !t->taken && !in_return_is_ring(c, t) ? t : NULL;
 }
 
 /* The results that we were asked to keep for this question (rpc.capnp, Return) are those of t. */
@@ -418,7 +432,7 @@ static int in_return(capnp_rpc *r, struct frame *f, rpc_message_reader m, rpc_re
 
         if (rpc_return_which(b) == RPC_RETURN_TAKE_FROM_OTHER_QUESTION) {
                 struct answer_id other = {rpc_return_take_from_other_question(b)};
-                struct call *t = in_return_kept(r, other);
+                struct call *t = in_return_kept(r, c, other);
 
                 if (!t)
                         return capnp_i_rpc_violation(

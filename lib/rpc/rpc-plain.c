@@ -109,6 +109,20 @@ static uint32_t shape_at(const struct frame *f, const void *p)
         return (uint32_t)((const uint64_t *)p - f->words);
 }
 
+/* … which are pointers. false, too, where one is a far pointer: what is where that leads says what
+ * the next one is about, and is not remembered. */
+static bool shape_fix_near(struct shape *s, const struct frame *f, uint32_t from, uint32_t to)
+{
+        if (!shape_fix(s, f, from, to))
+                return false;
+
+        for (; from < to; from++)
+                if ((f->words[from] & 3) == 2)
+                        return false;
+
+        return true;
+}
+
 /* A struct whose data are ids: its pointers stay as they are. One that is not there is no matter.
  */
 static bool shape_fix_pointers(struct shape *s, const struct frame *f, capnp_reader r)
@@ -119,14 +133,7 @@ static bool shape_fix_pointers(struct shape *s, const struct frame *f, capnp_rea
                 return true;
 
         end = shape_at(f, r.d) + r.bytes / 8;
-        return shape_fix(s, f, end, end + r.ptrs);
-}
-
-static bool shape_fix_all(struct shape *s, const struct frame *f, capnp_reader r)
-{
-        uint32_t at = shape_at(f, r.d);
-
-        return shape_fix(s, f, at, at + r.bytes / 8 + r.ptrs);
+        return shape_fix_near(s, f, end, end + r.ptrs);
 }
 
 static bool shape_fix_data(struct shape *s, const struct frame *f, capnp_reader r)
@@ -136,13 +143,18 @@ static bool shape_fix_data(struct shape *s, const struct frame *f, capnp_reader 
         return shape_fix(s, f, at, at + r.bytes / 8);
 }
 
+static bool shape_fix_all(struct shape *s, const struct frame *f, capnp_reader r)
+{
+        return shape_fix_data(s, f, r) && shape_fix_pointers(s, f, r);
+}
+
 /* But for the pointer to the content. */
 static bool shape_fix_payload(struct shape *s, const struct frame *f, capnp_reader r)
 {
         uint32_t at = shape_at(f, r.d);
 
         return shape_fix(s, f, at, s->content) &&
-               shape_fix(s, f, s->content + 1u, at + r.bytes / 8 + r.ptrs);
+               shape_fix_near(s, f, s->content + 1u, at + r.bytes / 8 + r.ptrs);
 }
 
 /* A list of structs of a word and maybe a pointer each: its tag and their pointers stay as they
@@ -221,7 +233,7 @@ static bool shape_read(struct shape *s, enum shape_of what, const struct frame *
         /* First the pointer to what a call is for, which may be said by an id; and to references.
          */
         if (!shape_fix_pointers(s, f, p->target) || !shape_fix_payload(s, f, p->payload) ||
-            !shape_fix(s, f, 0, 1) || !shape_fix_all(s, f, p->message) ||
+            !shape_fix_near(s, f, 0, 1) || !shape_fix_all(s, f, p->message) ||
             !shape_fix_pointers(s, f, p->body))
                 return false;
 

@@ -117,12 +117,14 @@ void capnp_i_promise_tell(struct promise *p)
         capnp_i_list_splice(&watchers, &p->watchers);
         while ((l = capnp_i_list_pop(&watchers))) {
                 struct export *e = CAPNP_I_OF(l, struct export, watch);
+                capnp_cap *now = capnp_i_cap_final(e->cap);
 
                 p->cap.vat->steps++;
-                if (capnp_i_cap_pending(capnp_i_cap_final(e->cap)))
-                        capnp_i_table_export_watch(e);
+                next = capnp_i_cap_pending(now);
+                if (next)
+                        capnp_i_table_export_watch(e, next);
                 else
-                        capnp_i_send_resolve(e, capnp_i_cap_final(e->cap));
+                        capnp_i_send_resolve(e, now);
         }
 }
 

@@ -67,7 +67,8 @@ static void call_keep_early(struct call *c, struct promise *p)
         capnp_cap_ref(&p->cap);
 }
 
-capnp_cap *capnp_i_call_pipe(struct call *c, const uint16_t *path, uint16_t n)
+/* What c itself says about a result. */
+static inline capnp_cap *call_pipe_here(struct call *c, const uint16_t *path, uint16_t n)
 {
         struct promise *p;
         capnp_cap *early;
@@ -82,16 +83,13 @@ capnp_cap *capnp_i_call_pipe(struct call *c, const uint16_t *path, uint16_t n)
         if (early)
                 return capnp_cap_ref(early);
 
-        if (c->tail)
-                return capnp_i_call_pipe_outer(c->tail, path, n);
-
         p = capnp_i_pipes_find(&c->pipes, path, n);
         return p ? capnp_cap_ref(&p->cap) : capnp_i_call_new_pipe(c, path, n);
 }
 
-capnp_cap *capnp_i_call_pipe_outer(struct call *c, const uint16_t *path, uint16_t n)
+/* What it is on the caller's side of the membranes that c has crossed. */
+static inline capnp_cap *call_pipe_out(const struct call *c, capnp_cap *cap)
 {
-        capnp_cap *cap = capnp_i_call_pipe(c, path, n);
         struct crossing *x;
 
         if (c->done) /* results have been unwrapped already */
@@ -105,6 +103,31 @@ capnp_cap *capnp_i_call_pipe_outer(struct call *c, const uint16_t *path, uint16_
         }
 
         return cap;
+}
+
+/* Down a chain of tails, which is as long as a peer likes, to who knows, and up again. */
+__attribute__((noinline)) static capnp_cap *call_pipe_tail(struct call *c, const uint16_t *path,
+                                                           uint16_t n)
+{
+        struct call *at = c;
+        capnp_cap *cap;
+
+        while (at->tail && !at->done && !at->piped && !call_find_early(at, path, n))
+                at = at->tail;
+        cap = call_pipe_here(at, path, n);
+        for (; at != c; at = at->parent)
+                cap = call_pipe_out(at, cap);
+        return cap;
+}
+
+capnp_cap *capnp_i_call_pipe(struct call *c, const uint16_t *path, uint16_t n)
+{
+        return c->tail ? call_pipe_tail(c, path, n) : call_pipe_here(c, path, n);
+}
+
+capnp_cap *capnp_i_call_pipe_outer(struct call *c, const uint16_t *path, uint16_t n)
+{
+        return call_pipe_out(c, capnp_i_call_pipe(c, path, n));
 }
 
 /* Whether the peer that serves c has said that this result is something of ours. */

@@ -164,24 +164,18 @@ void capnp_i_call_cancel_remote(struct call *c)
                 capnp_i_call_return(c);
 }
 
-/* The tail has lost its caller, and what that wanted of its end is wanted of the tail's. */
-void capnp_i_call_cancel_tail(struct call *c)
+/* The tail has lost its caller, and what that wanted of its end is wanted of the tail's. true: it
+ * was the last. */
+static bool call_leave_tail(struct call *c, struct call *t)
 {
-        struct call *t = c->tail;
-
-        if (!t)
-                return;
-
         t->workaround |= c->workaround;
-        capnp_i_call_drop_caller(t);
+        return capnp_i_refs_drop(&t->callers) && (!t->done || t->state != CALL_ENDED);
 }
 
-/* Tells whoever serves the call that nobody waits for it. */
-static void call_cancel(struct call *c)
+/* Tells whoever serves the call that nobody waits for it. The tail that is to be told, too: it is
+ * held; or NULL. */
+static struct call *call_cancel_one(struct call *c)
 {
-        if (c->canceled)
-                return;
-
         c->canceled = true;
         capnp_i_call_drop_early(c);
         switch ((enum call_state)c->state) {
@@ -202,9 +196,33 @@ static void call_cancel(struct call *c)
                 capnp_i_call_cancel_remote(c);
                 break;
         case CALL_TAILED:
-                capnp_i_call_cancel_tail(c);
+                if (c->tail && call_leave_tail(c, c->tail))
+                        return capnp_i_call_ref(c->tail);
                 break;
         }
+        return NULL;
+}
+
+/* A chain of tails is as long as a peer likes. */
+static void call_cancel(struct call *c)
+{
+        struct call *next;
+
+        capnp_i_call_ref(c);
+        for (; c; c = next) {
+                next = c->canceled ? NULL : call_cancel_one(c);
+                capnp_i_call_unref(c);
+        }
+}
+
+void capnp_i_call_cancel_tail(struct call *c)
+{
+        struct call *t = c->tail;
+
+        if (!t || !call_leave_tail(c, t))
+                return;
+
+        call_cancel(t);
 }
 
 void capnp_i_call_give_up(struct call *c)

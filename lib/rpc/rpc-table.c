@@ -181,6 +181,7 @@ void capnp_i_table_question_drop(capnp_rpc *r, struct question_id id)
 static struct export *table_export_new(capnp_rpc *r, capnp_cap *c)
 {
         bool broken = c->kind == CAP_BROKEN;
+        struct promise *pending = capnp_i_cap_pending(c); /* now: a policy may say else next time */
         struct export *e;
 
         if (r->exports.live >= r->limits.refs)
@@ -201,14 +202,14 @@ static struct export *table_export_new(capnp_rpc *r, capnp_cap *c)
         e->cap = capnp_cap_ref(c);
         e->refs = 1;
         e->rpc = r;
-        e->promise = broken || capnp_i_cap_pending(c);
+        e->promise = broken || pending;
         capnp_i_list_init(&e->watch);
         capnp_i_charge(&e->charge, r, COST_EXPORT, FOR_ANYTHING);
         /* A broken one is resolved at once, and a resolved promise may not be sent again. */
         if (!broken)
                 capnp_i_map_put(&r->exported, (uintptr_t)c, e);
-        if (capnp_i_cap_pending(c))
-                capnp_i_table_export_watch(e);
+        if (pending)
+                capnp_i_table_export_watch(e, pending);
         return e;
 }
 
@@ -223,10 +224,8 @@ struct export *capnp_i_table_export_cap(capnp_rpc *r, capnp_cap *c)
         return e;
 }
 
-void capnp_i_table_export_watch(struct export *e)
+void capnp_i_table_export_watch(struct export *e, struct promise *p)
 {
-        struct promise *p = capnp_i_cap_pending(capnp_i_cap_final(e->cap));
-
         capnp_i_list_remove(&e->watch);
         capnp_i_list_append(&p->watchers, &e->watch);
 }

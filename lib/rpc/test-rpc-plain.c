@@ -255,6 +255,50 @@ TEST(a_second_call_is_plain)
         sides_close(s);
 }
 
+/* Two calls, one behind the other, of which the first is the message; but its pointer at a word
+ * leads over one more to what the second has there, or to its own. 0: that is no pointer. */
+static size_t far_bytes(uint8_t b[2 * CALL_ROOM], uint32_t word, bool second)
+{
+        size_t bytes = call_bytes_on(b, 2, NULL, ECHO, 10, POINTER);
+        uint8_t other[CALL_ROOM];
+        uint32_t n = (uint32_t)bytes / 8 - 1, all = 2 * n + 1, to;
+        uint64_t p, far;
+
+        CHECK_EQ(call_bytes_on(other, 2, NULL, POISON, 20, POINTER), bytes);
+        memcpy(b + bytes, other + 8, bytes - 8);
+        memcpy(&p, b + 8 + word * 8, 8);
+        if (p & 3 || !(p >> 32))
+                return 0;
+
+        to = (second ? n : 0) + word + 1 + (uint32_t)p / 4;
+        p = (p & ~(uint64_t)UINT32_MAX) | (uint32_t)((to - all) * 4);
+        memcpy(b + all * 8, &p, 8);
+        far = capnp_i_msg_far_to(0, all - 1);
+        memcpy(b + 8 + word * 8, &far, 8);
+        memcpy(b + 4, &all, 4);
+        return 8 + all * 8;
+}
+
+/* What a far pointer leads to may be something else the next time. */
+TEST(far_pointers_come_to_the_same)
+{
+        uint8_t b[2 * CALL_ROOM];
+        struct side s[SIDES];
+        unsigned n = 0;
+        size_t len;
+
+        for (uint32_t word = 0; word < CALL_ROOM / 8 / 2; word++) {
+                sides_begin(s);
+                for (unsigned i = 0; i<4; i++, n += len> 0) {
+                        len = far_bytes(b, word, i & 1);
+                        if (len)
+                                sides_feed(s, b, len);
+                }
+                sides_close(s);
+        }
+        CHECK(n >= 4 * 4);
+}
+
 /* A peer that has taken high ids makes nobody keep room for them. */
 TEST(high_ids_leave_nothing_behind)
 {

@@ -305,3 +305,63 @@ TEST(a_promise_that_has_become_what_may_not_pass_is_refused_before_that_is_decid
         capnp_membrane_unref(foreign);
         capnp_vat_free(v);
 }
+
+/* ---- a policy that says else the next time ----------------------------------------------------
+ */
+
+static unsigned allowed; /* so often yet */
+
+static int transfer_some(void *self, bool inward, capnp_cap *c, capnp_exception *why)
+{
+        (void)self, (void)inward, (void)c;
+        *why = (capnp_exception){CAPNP_FAILED, "not any more"};
+        return allowed ? allowed--, 0 : -1;
+}
+
+static int give(void *self, capnp_answer *a)
+{
+        capnp_cap **gives = self;
+
+        return reply(a, 0, *gives);
+}
+
+/* A promise that has become another one crosses to a peer, and is settled in the end. */
+static void cross_promises(unsigned times)
+{
+        static const struct capnp_membrane_ops some = {.transfer = transfer_some};
+        capnp_cap *first, *second, *wrapped, *root;
+        capnp_promise *becomes, *decides;
+        capnp_membrane *m;
+        struct hand h;
+        capnp_vat *v;
+
+        allowed = times;
+        CHECK_OK(capnp_vat_new_bare(&v));
+        CHECK_OK(capnp_membrane_new(v, &some, NULL, &m));
+        CHECK_OK(capnp_promise_new(v, &becomes, &first));
+        CHECK_OK(capnp_promise_new(v, &decides, &second));
+        wrapped = capnp_membrane_wrap(m, first);
+        CHECK_OK(capnp_cap_new_dispatch(v, give, NULL, &wrapped, &root));
+        hand_open(&h, v, root);
+        CHECK_OK(hand_bootstrap(&h, 0));
+        capnp_promise_resolve(becomes, second);
+        CHECK_OK(hand_call(&h, 1, to_export(0), 0));
+        hand_run(&h);
+        capnp_promise_resolve(decides, root);
+        hand_run(&h);
+        CHECK_OK(capnp_rpc_check(h.rpc));
+
+        hand_close(&h);
+        capnp_cap_unref(first);
+        capnp_cap_unref(second);
+        capnp_cap_unref(wrapped);
+        capnp_cap_unref(root);
+        capnp_membrane_unref(m);
+        rig_vat_free(v);
+}
+
+TEST(a_policy_may_say_else_the_next_time)
+{
+        for (unsigned times = 0; times < 12; times++)
+                cross_promises(times);
+}
