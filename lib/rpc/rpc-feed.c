@@ -74,12 +74,6 @@ static void feed_bind_fds(capnp_rpc *r, struct input *in)
 
 /* ---- frames --------------------------------------------------------------------------------- */
 
-static int feed_no_memory(capnp_rpc *r)
-{
-        capnp_i_rpc_starve(r, true);
-        return -ENOMEM;
-}
-
 /* A message is complete, of so many bytes, and what it brought is bound to it. */
 static inline int feed_take(capnp_rpc *r, struct frame *f, size_t bytes)
 {
@@ -107,7 +101,7 @@ static int feed_frame(capnp_rpc *r, const uint8_t *b, size_t len)
 
         f = capnp_i_frame_new_received(r->vat, b, len, &r->limits, &k);
         if (!f)
-                return k == -ENOMEM ? feed_no_memory(r)
+                return k == -ENOMEM ? capnp_i_rpc_starve(r, true)
                                     : capnp_i_rpc_violation(r, "a message is malformed");
 
         return feed_take(r, f, len - capnp_i_frame_header(f->msg.nsegs));
@@ -213,7 +207,7 @@ static bool feed_grow(capnp_rpc *r, size_t need, uint64_t total)
 
 static int feed_room(capnp_rpc *r, size_t need, uint64_t total)
 {
-        return need <= r->in_room || feed_grow(r, need, total) ? 0 : feed_no_memory(r);
+        return need <= r->in_room || feed_grow(r, need, total) ? 0 : capnp_i_rpc_starve(r, true);
 }
 
 static void feed_empty(capnp_rpc *r)
@@ -232,7 +226,7 @@ static int feed_adopt(capnp_rpc *r)
         struct frame *f = capnp_i_frame_new_around(r->vat, r->in, len, &r->limits);
 
         if (!f)
-                return feed_no_memory(r);
+                return capnp_i_rpc_starve(r, true);
 
         r->in = NULL;
         r->in_len = r->in_room = 0;
@@ -371,7 +365,7 @@ static inline int feed_one(capnp_rpc *r, struct input *in, uint32_t words)
                 return r->closed;
 
         f = capnp_i_frame_new_one(r->vat, b, words, &r->limits);
-        return f ? feed_take(r, f, words * 8) : feed_no_memory(r);
+        return f ? feed_take(r, f, words * 8) : capnp_i_rpc_starve(r, true);
 }
 
 __attribute__((noinline)) static int feed_any(capnp_rpc *r, struct input *in)
@@ -489,7 +483,7 @@ static int rest_keep(capnp_rpc *r, struct input *in)
         struct fds fds = r->rest.fds;
 
         if (!b)
-                return feed_no_memory(r);
+                return capnp_i_rpc_starve(r, true);
 
         if (left)
                 memcpy(b, r->rest.b + r->rest.at, left);

@@ -14,12 +14,6 @@
 /* The largest unknown message that is sent back. */
 enum { ECHO_BYTES = 64 * 1024 };
 
-static int in_no_memory(capnp_rpc *r)
-{
-        capnp_i_rpc_starve(r, true);
-        return -ENOMEM;
-}
-
 static int in_malformed(capnp_rpc *r)
 {
         return capnp_i_rpc_violation(r, "a message is malformed");
@@ -83,7 +77,7 @@ static int in_bootstrap(capnp_rpc *r, rpc_bootstrap_reader b)
 
         c = capnp_i_peer_call_new(r, id, 0);
         if (!c)
-                return in_no_memory(r);
+                return capnp_i_rpc_starve(r, true);
 
         if (!r->bootstrap) {
                 capnp_i_call_fail(c, CAPNP_FAILED, "there is no bootstrap object here");
@@ -92,7 +86,7 @@ static int in_bootstrap(capnp_rpc *r, rpc_bootstrap_reader b)
 
         c->results = capnp_i_frame_new(r->vat);
         if (!c->results)
-                return in_no_memory(r);
+                return capnp_i_rpc_starve(r, true);
 
         capnp_abuilder_set_cap(capnp_i_frame_content(c->results), r->bootstrap);
         capnp_i_call_return(c);
@@ -118,7 +112,7 @@ static int in_target(capnp_rpc *r, rpc_message_target_reader t, capnp_cap **ret_
                 k = capnp_i_desc_read_promised(r, rpc_message_target_promised_answer(t), ret_c);
                 if (k == CAPNP_E_LIMIT)
                         return capnp_i_rpc_violation(r, "over-quota.references: too many results");
-                return k ? in_no_memory(r) : 0;
+                return k ? capnp_i_rpc_starve(r, true) : 0;
         default:
                 return capnp_i_rpc_violation(r, "an unknown kind of message target");
         }
@@ -148,7 +142,7 @@ static int in_call_accept(capnp_rpc *r, struct frame *f, rpc_call_reader b, capn
         struct call *c = capnp_i_peer_call_new(r, id, in_params_cost(f));
 
         if (!c)
-                return in_no_memory(r);
+                return capnp_i_rpc_starve(r, true);
 
         c->iface = rpc_call_interface_id(b);
         c->method = rpc_call_method_id(b);
@@ -251,7 +245,7 @@ static int in_call(capnp_rpc *r, struct frame *f, rpc_message_reader m, rpc_call
 
         loaded = in_payload(r, f, &params);
         if (loaded < 0)
-                k = in_no_memory(r);
+                k = capnp_i_rpc_starve(r, true);
         else if (capnp_msg_check(&f->msg))
                 k = capnp_i_rpc_violation(r, "a Call is malformed");
         else if (loaded)
@@ -315,7 +309,7 @@ static int in_return_results(capnp_rpc *r, struct frame *f, struct call *c, stru
         k = wide ? CAPNP_E_LIMIT : in_payload(r, f, &payload);
 
         if (k < 0)
-                return in_no_memory(r);
+                return capnp_i_rpc_starve(r, true);
 
         if (capnp_msg_check(&f->msg))
                 return capnp_i_rpc_violation(r, "a Return is malformed");
@@ -501,7 +495,7 @@ static int in_resolve_broken(capnp_rpc *r, struct promise *p, rpc_exception_read
         struct broken *b;
 
         if (!c)
-                return in_no_memory(r);
+                return capnp_i_rpc_starve(r, true);
 
         b = capnp_i_cap_broken(c);
         b->more = capnp_i_more_read(e);
@@ -547,7 +541,7 @@ static int in_resolve(capnp_rpc *r, rpc_resolve_reader b)
         d = rpc_resolve_cap(b);
         k = capnp_i_desc_read_one(r, d, &to);
         if (k < 0)
-                k = in_no_memory(r);
+                k = capnp_i_rpc_starve(r, true);
         else if (k)
                 k = capnp_i_rpc_violation(r, "over-quota.references: too many references");
         if (!k)
@@ -625,7 +619,7 @@ static int in_disembargo_sender(capnp_rpc *r, struct peer_embargo_id id,
         if (d)
                 capnp_i_disembargo_deliver(d, target);
         capnp_cap_unref(target);
-        return d ? 0 : in_no_memory(r);
+        return d ? 0 : capnp_i_rpc_starve(r, true);
 }
 
 static int in_disembargo(capnp_rpc *r, rpc_message_reader m, rpc_disembargo_reader b)
