@@ -57,19 +57,23 @@ static void feed_close_fds(struct input *in)
                 close(in->fds[--in->nfds]);
 }
 
-/* Gives a message what has come with it. More than a message may have is closed. */
-static void feed_bind_fds(capnp_rpc *r, struct input *in)
+/* To f goes what has come with its bytes. More than a message may have is closed. */
+static void feed_take_fds(struct input *in, struct fds *f, unsigned most)
 {
-        struct fds *f = &r->fds_open;
-        unsigned i;
-
-        for (i = 0; i < in->nfds; i++) {
-                if (f->n < capnp_i_rpc_fds_in(r))
+        for (unsigned i = 0; i < in->nfds; i++) {
+                if (f->n < most)
                         f->v[f->n++] = in->fds[i];
                 else
                         close(in->fds[i]);
         }
         in->nfds = 0;
+}
+
+/* To the message that the last byte belongs to. */
+static void feed_bind_fds(capnp_rpc *r, struct input *in)
+{
+        if (!in->len && in->nfds)
+                feed_take_fds(in, &r->fds_open, capnp_i_rpc_fds_in(r));
 }
 
 /* ---- frames --------------------------------------------------------------------------------- */
@@ -238,8 +242,7 @@ static int feed_complete(capnp_rpc *r, struct input *in)
 {
         int k;
 
-        if (!in->len && in->nfds)
-                feed_bind_fds(r, in);
+        feed_bind_fds(r, in);
         if (r->in_len > IN_KEEP)
                 return feed_adopt(r);
 
@@ -316,8 +319,7 @@ static int feed_whole(capnp_rpc *r, struct input *in, const struct measure *m)
 
         in->b += m->total;
         in->len -= (size_t)m->total;
-        if (!in->len && in->nfds)
-                feed_bind_fds(r, in);
+        feed_bind_fds(r, in);
         return feed_frame(r, b, (size_t)m->total);
 }
 
@@ -331,8 +333,7 @@ static int feed_skip(capnp_rpc *r, struct input *in)
         if (k || r->skip.total)
                 return k;
 
-        if (!in->len && in->nfds)
-                feed_bind_fds(r, in);
+        feed_bind_fds(r, in);
         capnp_i_fds_close(&r->fds_open);
         feed_empty(r);
         return 0;
@@ -419,7 +420,7 @@ static int feed_run(capnp_rpc *r, struct input *in, unsigned most)
 
         while (!k && in->len && r->calls_in < r->calls_stop && most-- > 0)
                 k = feed_next(r, in);
-        if (!k && !in->len && in->nfds)
+        if (!k)
                 feed_bind_fds(r, in);
         return k;
 }
@@ -488,17 +489,11 @@ static int rest_keep(capnp_rpc *r, struct input *in)
         if (left)
                 memcpy(b, r->rest.b + r->rest.at, left);
         memcpy(b + left, in->b, in->len);
-        for (unsigned i = 0; i < in->nfds; i++) {
-                if (fds.n < capnp_i_rpc_fds_in(r))
-                        fds.v[fds.n++] = in->fds[i];
-                else
-                        close(in->fds[i]);
-        }
+        feed_take_fds(in, &fds, capnp_i_rpc_fds_in(r));
         r->rest.fds.n = 0;
         rest_drop(r);
         r->rest = (struct rest){.b = b, .len = left + in->len, .fds = fds};
         in->len = 0;
-        in->nfds = 0;
         return 0;
 }
 
@@ -536,41 +531,37 @@ int capnp_i_feed_rest(capnp_rpc *r)
         return k;
 }
 
-int capnp_rpc_feed(capnp_rpc *r, const void *b, size_t len, const int *fds, unsigned nfds)
+static inline int feed_input(capnp_rpc *r, struct input *in, unsigned most)
 {
-        struct input in = {b, len, fds, nfds};
         int k = r->closed;
 
         capnp_i_vat_acts(r->vat);
-        if (!k && !len && r->rest.b) {
-                r->rest.ended = true;
-        } else if (!k && !len) {
-                feed_end(r);
-                k = r->closed;
-        }
-
         capnp_i_rpc_ref(r);
         if (!k && !r->rest.b)
-                k = feed_run(r, &in, UINT_MAX);
-        if (!k && in.len)
-                k = rest_keep(r, &in);
-        feed_close_fds(&in);
+                k = feed_run(r, in, most);
+        if (!k && in->len && (r->rest.b || r->calls_in >= r->calls_stop))
+                k = rest_keep(r, in);
+        feed_close_fds(in);
         capnp_i_rpc_unref(r);
         return k;
+}
+
+int capnp_rpc_feed(capnp_rpc *r, const void *b, size_t len, const int *fds, unsigned nfds)
+{
+        struct input in = {b, len, fds, nfds};
+
+        if (!len && !r->closed && r->rest.b)
+                r->rest.ended = true;
+        else if (!len && !r->closed)
+                feed_end(r);
+        return feed_input(r, &in, UINT_MAX);
 }
 
 int capnp_i_rpc_feed_some(capnp_rpc *r, const void *b, size_t len, unsigned most, size_t *ret_left)
 {
         struct input in = {.b = b, .len = len};
-        int k = r->closed;
+        int k = feed_input(r, &in, most);
 
-        capnp_i_vat_acts(r->vat);
-        capnp_i_rpc_ref(r);
-        if (!k && !r->rest.b)
-                k = feed_run(r, &in, most);
-        if (!k && in.len && (r->rest.b || r->calls_in >= r->calls_stop))
-                k = rest_keep(r, &in);
         *ret_left = k ? 0 : in.len;
-        capnp_i_rpc_unref(r);
         return k;
 }
