@@ -71,7 +71,7 @@ static int in_bootstrap(capnp_rpc *r, rpc_bootstrap_reader b)
                 return capnp_i_rpc_violation(r, "question id %u is in use", id.n);
 
         if (quota) {
-                capnp_i_send_refusal(r, id, quota, true);
+                capnp_i_send_refusal(r, id, CAPNP_OVERLOADED, quota, true);
                 return 0;
         }
 
@@ -183,7 +183,8 @@ static void in_call_unknown(capnp_rpc *r, rpc_message_reader m, struct answer_id
         if (bytes <= ECHO_BYTES && r->out_notes + bytes <= r->limits.out_bytes)
                 in_echo(r, m);
         else
-                capnp_i_send_declined(r, id);
+                capnp_i_send_refusal(r, id, CAPNP_UNIMPLEMENTED,
+                                     "results for a third party (level 3)", true);
 }
 
 /* Others may look like it. */
@@ -234,7 +235,7 @@ static int in_call(capnp_rpc *r, struct frame *f, rpc_message_reader m, rpc_call
         if (!quota && in_payload_is_wide(r, &params))
                 quota = "over-quota.references: too many references in one message";
         if (quota) {
-                capnp_i_send_refusal(r, id, quota, true);
+                capnp_i_send_refusal(r, id, CAPNP_OVERLOADED, quota, true);
                 return 0;
         }
 
@@ -249,8 +250,8 @@ static int in_call(capnp_rpc *r, struct frame *f, rpc_message_reader m, rpc_call
         else if (capnp_msg_check(&f->msg))
                 k = capnp_i_rpc_violation(r, "a Call is malformed");
         else if (loaded)
-                capnp_i_send_refusal(r, id, "over-quota.references: too many references at once",
-                                     false);
+                capnp_i_send_refusal(r, id, CAPNP_OVERLOADED,
+                                     "over-quota.references: too many references at once", false);
         else {
                 if (!params.table.l.len)
                         in_call_learn(r, f, m, b, &params);
@@ -446,7 +447,8 @@ static int in_long_call(capnp_rpc *r, struct answer_id id)
         if (capnp_i_table_answer(r, id))
                 return capnp_i_rpc_violation(r, "question id %u is in use", id.n);
 
-        capnp_i_send_refusal(r, id, "over-quota.bytes: the call is too long", true);
+        capnp_i_send_refusal(r, id, CAPNP_OVERLOADED, "over-quota.bytes: the call is too long",
+                             true);
         return 0;
 }
 

@@ -95,10 +95,9 @@ static inline void capnp_i_promise_send_call(struct call *c, capnp_rpc *r, capnp
 void capnp_i_send_return(struct call *c);
 /* Why a question or a payload can not be sent, by the error. */
 const char *capnp_i_send_why(int k);
-/* An exception of kind overloaded. release: none of the parameters' references were taken up. */
-void capnp_i_send_refusal(capnp_rpc *r, struct answer_id id, const char *reason, bool release);
-/* The same for a call that nobody here knows how to answer and that is too long to be sent back. */
-void capnp_i_send_declined(capnp_rpc *r, struct answer_id id);
+/* An exception. release: none of the parameters' references were taken up. */
+void capnp_i_send_refusal(capnp_rpc *r, struct answer_id id, enum capnp_kind kind,
+                          const char *reason, bool release);
 /* Answers c with: take the results of q, which you were asked to keep. */
 void capnp_i_send_take_from(struct call *c, const struct call *q);
 /* Tells the peer that t's results have been claimed by another question of ours. */
