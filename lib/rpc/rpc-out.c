@@ -186,50 +186,16 @@ static inline enum rpc_message_which out_tag(const uint64_t *words)
 /* What goes on as it came is as long as it was: our envelope is the last of its segments. */
 static uint32_t out_length(const struct frame *f, uint32_t bytes)
 {
-        return f->before ? bytes - f->msg.segs[f->msg.nsegs - 1].words * 8 : bytes;
-}
+        uint32_t length = bytes - (uint32_t)capnp_i_frame_header(f->msg.nsegs);
 
-static void out_queued(capnp_rpc *r, struct frame *f, uint32_t bytes, uint32_t header)
-{
-        uint32_t length = out_length(f, bytes - header);
-
-        out_count(r, out_tag(f->words), f->refusal, bytes);
-        if (length > r->longest)
-                r->longest = length;
-        if (r->trace)
-                r->trace(r->trace_arg, false, &f->msg);
-        capnp_i_rpc_dirty(r);
-}
-
-/* One segment and not much in it, as nearly every message is. */
-static int out_one(capnp_rpc *r, struct frame *f, uint32_t words)
-{
-        uint32_t bytes = 8 + words * 8;
-        struct out *o = out_block(r, bytes);
-
-        if (!o)
-                return -ENOMEM;
-
-        f->secret |= r->limits.wipe;
-        capnp_i_frame_table_one(o->bytes + o->len, words);
-        memcpy(o->bytes + o->len + 8, f->words, bytes - 8);
-        o->len += bytes;
-        o->secret |= f->secret;
-        out_queued(r, f, bytes, 8);
-        return 0;
+        return f->before ? length - f->msg.segs[f->msg.nsegs - 1].words * 8 : length;
 }
 
 int capnp_i_out_frame(capnp_rpc *r, struct frame *f, bool give, const struct fds *fds)
 {
-        const struct capnp_i_segment *s = &f->msg.segs[0];
-        size_t bytes;
+        size_t bytes = capnp_msg_size(&f->msg);
         int k;
 
-        if (f->msg.nsegs == 1 && s->base == f->words && s->words <= OUT_ONE &&
-            s->words * 8 <= r->limits.message_bytes && !(fds && fds->n))
-                return out_one(r, f, s->words);
-
-        bytes = capnp_msg_size(&f->msg);
         if (bytes > UINT32_MAX / 2 || f->msg.nsegs > CAPNP_I_MAX_SEGMENTS ||
             out_is_long(r, f, bytes))
                 return CAPNP_E_LIMIT;
@@ -246,7 +212,12 @@ int capnp_i_out_frame(capnp_rpc *r, struct frame *f, bool give, const struct fds
         if (k)
                 return k;
 
-        out_queued(r, f, (uint32_t)bytes, (uint32_t)capnp_i_frame_header(f->msg.nsegs));
+        out_count(r, out_tag(f->words), f->refusal, (uint32_t)bytes);
+        if (out_length(f, (uint32_t)bytes) > r->longest)
+                r->longest = out_length(f, (uint32_t)bytes);
+        if (r->trace)
+                r->trace(r->trace_arg, false, &f->msg);
+        capnp_i_rpc_dirty(r);
         return 0;
 }
 
@@ -261,7 +232,7 @@ __attribute__((noinline)) static void out_trace(capnp_rpc *r, const uint64_t *wo
         capnp_i_msg_deinit(&m);
 }
 
-uint64_t *capnp_i_out_begin(capnp_rpc *r, uint32_t words)
+static inline uint64_t *out_begin(capnp_rpc *r, uint32_t words)
 {
         struct out *o;
 
@@ -276,23 +247,21 @@ uint64_t *capnp_i_out_begin(capnp_rpc *r, uint32_t words)
         return (uint64_t *)(void *)(o->bytes + o->len + TABLE_BYTES);
 }
 
+uint64_t *capnp_i_out_begin(capnp_rpc *r, uint32_t words)
+{
+        return out_begin(r, words);
+}
+
 /* Begins one with a payload behind an envelope of so many words. NULL: no memory, or too long. */
 static inline uint64_t *out_payload(capnp_rpc *r, const uint64_t *envelope, uint32_t words,
                                     const struct body *b)
 {
         uint32_t all = words + b->n;
-        uint64_t *at;
-        struct out *o;
+        uint64_t *at = all * 8 > r->limits.message_bytes ? NULL : out_begin(r, all);
 
-        if (all > OUT_ONE || all * 8 > r->limits.message_bytes)
+        if (!at)
                 return NULL;
 
-        o = out_block(r, TABLE_BYTES + all * 8);
-        if (!o)
-                return NULL;
-
-        capnp_i_frame_table_one(o->bytes + o->len, all);
-        at = (uint64_t *)(void *)(o->bytes + o->len + TABLE_BYTES);
         memcpy(at, envelope, words * 8);
         at[words - RPC_PAYLOAD_PTRS] = b->content;
         if (b->n && b->words)
