@@ -502,7 +502,7 @@ static int in_resolve_broken(capnp_rpc *r, struct promise *p, rpc_exception_read
         b = capnp_i_cap_broken(c);
         b->more = capnp_i_more_read(e);
         capnp_i_table_import_more(&p->wire, capnp_i_broken_bytes(b));
-        capnp_i_promise_settle(p, c);
+        capnp_i_promise_settle(p, c, false);
         capnp_cap_unref(c);
         return 0;
 }

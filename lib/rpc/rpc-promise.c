@@ -41,6 +41,16 @@ static bool promise_needs_embargo(const struct promise *p, capnp_cap *to, bool o
         return ours || !capnp_i_cap_is_on(to, promise_rpc(p));
 }
 
+/* One result less that somebody wants of a call. NULL: of none. */
+static void promise_drop_source(struct call *source)
+{
+        if (!source)
+                return;
+
+        capnp_i_call_drop_caller(source);
+        capnp_i_call_unref(source);
+}
+
 static void promise_detach(struct promise *p)
 {
         bool early = p->in && !p->source; /* struct call.early */
@@ -50,11 +60,7 @@ static void promise_detach(struct promise *p)
         capnp_i_pipes_remove(p);
         if (early)
                 capnp_cap_unref(&p->cap);
-        if (!source)
-                return;
-
-        capnp_i_call_drop_caller(source);
-        capnp_i_call_unref(source);
+        promise_drop_source(source);
 }
 
 static void promise_send_on(struct call *c, capnp_cap *to)
@@ -78,16 +84,11 @@ static struct promise *promise_local(capnp_cap *c)
         return p && !capnp_i_promise_is_remote(p) && p->state != PROMISE_SETTLED ? p : NULL;
 }
 
-/* What goes on waiting moves all at once, however much it is and however often it moves. */
-static void promise_flush(struct promise *p, capnp_cap *to)
+/* All that waits for p goes to what that is: calls by a function that may ask about it. */
+static void promise_empty(struct promise *p, capnp_cap *to,
+                          void (*send)(struct call *c, capnp_cap *to))
 {
-        struct promise *next = promise_local(to);
         struct capnp_i_list waiting, *l;
-
-        if (next) {
-                capnp_i_list_splice(&next->fifo, &p->fifo);
-                return;
-        }
 
         capnp_i_list_init(&waiting);
         capnp_i_list_splice(&waiting, &p->fifo);
@@ -96,10 +97,21 @@ static void promise_flush(struct promise *p, capnp_cap *to)
 
                 p->cap.vat->steps++;
                 if (w->is_call)
-                        promise_send_on(CAPNP_I_OF(w, struct call, waiter), to);
+                        send(CAPNP_I_OF(w, struct call, waiter), to);
                 else
                         capnp_i_disembargo_deliver(CAPNP_I_OF(w, struct disembargo, waiter), to);
         }
+}
+
+/* What goes on waiting moves all at once, however much it is and however often it moves. */
+static void promise_flush(struct promise *p, capnp_cap *to)
+{
+        struct promise *next = promise_local(to);
+
+        if (next)
+                capnp_i_list_splice(&next->fifo, &p->fifo);
+        else
+                promise_empty(p, to, promise_send_on);
 }
 
 void capnp_i_promise_tell(struct promise *p)
@@ -136,23 +148,6 @@ static void promise_pass_on(struct promise *p)
         capnp_cap_unref(&p->cap);
 }
 
-static void promise_flush_to_source(struct promise *p)
-{
-        struct capnp_i_list waiting, *l;
-
-        capnp_i_list_init(&waiting);
-        capnp_i_list_splice(&waiting, &p->fifo);
-        while ((l = capnp_i_list_pop(&waiting))) {
-                struct waiter *w = CAPNP_I_OF(l, struct waiter, link);
-
-                if (w->is_call)
-                        capnp_i_call_deliver(CAPNP_I_OF(w, struct call, waiter), &p->cap);
-                else
-                        capnp_i_disembargo_deliver(CAPNP_I_OF(w, struct disembargo, waiter),
-                                                   &p->cap);
-        }
-}
-
 /*
  * A call that waited may fail at once, and with it go the last references to any of the pipes. So
  * each is taken from the front and put at the end: whatever goes, the list is whole.
@@ -168,7 +163,7 @@ static void promise_flush_pipes(struct call *c)
                 capnp_i_list_remove(&p->source_link);
                 capnp_i_list_append(&c->pipes.list, &p->source_link);
                 capnp_cap_ref(&p->cap);
-                promise_flush_to_source(p);
+                promise_empty(p, &p->cap, capnp_i_call_deliver);
                 capnp_cap_unref(&p->cap);
         }
 }
@@ -295,11 +290,7 @@ static void promise_gone(capnp_cap *c)
         if (p->path != p->short_path)
                 free(p->path);
         capnp_i_cap_end(c, &c->vat->pools[POOL_PROMISES]);
-        if (!source)
-                return;
-
-        capnp_i_call_drop_caller(source);
-        capnp_i_call_unref(source);
+        promise_drop_source(source);
 }
 
 static const struct cap_ops promise_ops = {
@@ -371,12 +362,7 @@ static void promise_embargo(struct promise *p)
         promise_detach(p);
 }
 
-void capnp_i_promise_settle(struct promise *p, capnp_cap *to)
-{
-        capnp_i_promise_settle_named(p, to, false);
-}
-
-void capnp_i_promise_settle_named(struct promise *p, capnp_cap *to, bool ours)
+void capnp_i_promise_settle(struct promise *p, capnp_cap *to, bool ours)
 {
         struct promise *next;
 
@@ -425,7 +411,7 @@ static bool promise_renew(struct promise *p, capnp_cap *to)
 void capnp_i_promise_resolved(struct promise *p, capnp_cap *to, bool ours)
 {
         if (!promise_renew(p, to))
-                capnp_i_promise_settle_named(p, to, ours);
+                capnp_i_promise_settle(p, to, ours);
 }
 
 void capnp_i_promise_settle_broken(struct promise *p, enum capnp_kind kind, const char *reason)
@@ -477,7 +463,7 @@ void capnp_promise_resolve(capnp_promise *h, capnp_cap *to)
                 return;
 
         capnp_i_vat_acts(h->p->cap.vat);
-        capnp_i_promise_settle(h->p, to);
+        capnp_i_promise_settle(h->p, to, false);
         capnp_cap_unref(&h->p->cap);
         free(h);
 }

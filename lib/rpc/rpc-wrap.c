@@ -27,7 +27,7 @@ void capnp_i_wrap_cross_pipes(struct wrap *w, struct call *c)
                 capnp_cap *wrapped = capnp_i_membrane_cross(w->membrane, inner, !w->inward);
 
                 if (wrapped)
-                        capnp_i_promise_settle(p, wrapped);
+                        capnp_i_promise_settle(p, wrapped, false);
                 else
                         capnp_i_promise_settle_broken(p, CAPNP_OVERLOADED, "out of memory");
                 capnp_cap_unref(wrapped);
