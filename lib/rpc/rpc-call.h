@@ -210,6 +210,7 @@ void capnp_i_call_leave_gate(struct call *c, bool over);
 /* A canceled call that has been sent, or is: tells the peer. */
 void capnp_i_call_cancel_remote(struct call *c);
 void capnp_i_call_cancel_tail(struct call *c);
+/* Nothing where the outcome is known, or has been set to another exception. */
 void capnp_i_call_set_exception(struct call *c, enum capnp_kind kind, const char *reason);
 /* The same, with more; takes it. */
 void capnp_i_call_set_exception_more(struct call *c, capnp_exception why, struct more *more);

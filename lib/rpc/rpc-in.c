@@ -462,8 +462,7 @@ static int in_long_return(capnp_rpc *r, rpc_return_reader b)
         if (!c || c->returned)
                 return capnp_i_rpc_violation(r, "a Return for no question");
 
-        if (!c->done)
-                capnp_i_call_refuse(c, "over-quota.bytes: the results are too long");
+        capnp_i_call_refuse(c, "over-quota.bytes: the results are too long");
         capnp_i_peer_return_ends(r, c, b, true);
         return 0;
 }

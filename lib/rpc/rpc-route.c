@@ -81,8 +81,7 @@ void capnp_i_call_return(struct call *c)
 
 void capnp_i_call_fail(struct call *c, enum capnp_kind kind, const char *reason)
 {
-        if (!c->done)
-                capnp_i_call_set_exception(c, kind, reason);
+        capnp_i_call_set_exception(c, kind, reason);
         capnp_i_call_return(c);
 }
 
@@ -95,9 +94,8 @@ void capnp_i_call_fail_as(struct call *c, capnp_cap *broken)
                 return;
         }
 
-        if (!c->done)
-                capnp_i_call_set_exception_more(c, (capnp_exception){b->kind, b->reason},
-                                                capnp_i_more_ref(b->more));
+        capnp_i_call_set_exception_more(c, (capnp_exception){b->kind, b->reason},
+                                        capnp_i_more_ref(b->more));
         capnp_i_call_return(c);
 }
 
