@@ -19,21 +19,10 @@ static int in_malformed(capnp_rpc *r)
         return capnp_i_rpc_violation(r, "a message is malformed");
 }
 
-/* A payload and its capability table. */
-struct payload {
-        rpc_payload_reader body;
-        rpc_cap_descriptor_list table;
-};
-
-static struct payload in_payload_of(rpc_payload_reader body)
-{
-        return (struct payload){body, rpc_payload_cap_table(body)};
-}
-
 /* More references than a peer may have in all, or than we may keep of its. */
-static bool in_payload_is_wide(const capnp_rpc *r, const struct payload *p)
+static bool in_table_is_wide(const capnp_rpc *r, rpc_cap_descriptor_list table)
 {
-        uint32_t n = p->table.l.len;
+        uint32_t n = table.l.len;
 
         if (!n)
                 return false;
@@ -42,7 +31,7 @@ static bool in_payload_is_wide(const capnp_rpc *r, const struct payload *p)
                 return true;
 
         return !capnp_i_ledger_has_room(r, (uint64_t)n * COST_PROMISE) &&
-               !capnp_i_ledger_has_room(r, capnp_i_desc_cost(p->table));
+               !capnp_i_ledger_has_room(r, capnp_i_desc_cost(table));
 }
 
 /* limits.data_only: whoever may send none has said so before, and means something by it. */
@@ -52,10 +41,11 @@ static int in_capability(capnp_rpc *r)
 }
 
 /* Reads a payload's capability table into its own message. As capnp_i_desc_read(). */
-static int in_payload(capnp_rpc *r, struct frame *f, const struct payload *p)
+static int in_payload(capnp_rpc *r, struct frame *f, rpc_payload_reader p,
+                      rpc_cap_descriptor_list table)
 {
-        f->content = rpc_payload_content(p->body);
-        return capnp_i_desc_read(r, p->table, f);
+        f->content = rpc_payload_content(p);
+        return capnp_i_desc_read(r, table, f);
 }
 
 static int in_bootstrap(capnp_rpc *r, rpc_bootstrap_reader b)
@@ -188,15 +178,11 @@ static void in_call_unknown(capnp_rpc *r, rpc_message_reader m, struct answer_id
 }
 
 /* Others may look like it. */
-static void in_call_learn(capnp_rpc *r, struct frame *f, rpc_message_reader m, rpc_call_reader b,
-                          const struct payload *params)
+static void in_call_learn(capnp_rpc *r, struct frame *f, rpc_message_target_reader t,
+                          struct plain p)
 {
-        rpc_message_target_reader t = rpc_call_target(b);
         rpc_promised_answer_reader promised;
-        struct plain p = {.message = m.r, .body = b.r, .target = t.r};
 
-        p.payload = params->body.r;
-        p.table = params->table.l;
         if (rpc_message_target_which(t) == RPC_MESSAGE_TARGET_IMPORTED_CAP) {
                 capnp_i_plain_learn(r, SHAPE_CALL, f, &p);
         } else {
@@ -210,7 +196,8 @@ static void in_call_learn(capnp_rpc *r, struct frame *f, rpc_message_reader m, r
 static int in_call(capnp_rpc *r, struct frame *f, rpc_message_reader m, rpc_call_reader b)
 {
         struct answer_id id = {rpc_call_question_id(b)};
-        struct payload params = in_payload_of(rpc_call_params(b));
+        rpc_payload_reader params = rpc_call_params(b);
+        rpc_cap_descriptor_list table = rpc_payload_cap_table(params);
         rpc_message_target_reader t;
         const char *quota = capnp_i_peer_quota(r);
         capnp_cap *target;
@@ -220,7 +207,7 @@ static int in_call(capnp_rpc *r, struct frame *f, rpc_message_reader m, rpc_call
                 return in_malformed(r);
 
         r->calls_in++;
-        if (r->limits.data_only && params.table.l.len)
+        if (r->limits.data_only && table.l.len)
                 return in_capability(r);
 
         if (capnp_i_table_answer(r, id))
@@ -232,7 +219,7 @@ static int in_call(capnp_rpc *r, struct frame *f, rpc_message_reader m, rpc_call
         }
 
         /* Refused first: nothing is looked up or taken up that would have to be given back. */
-        if (!quota && in_payload_is_wide(r, &params))
+        if (!quota && in_table_is_wide(r, table))
                 quota = "over-quota.references: too many references in one message";
         if (quota) {
                 capnp_i_send_refusal(r, id, CAPNP_OVERLOADED, quota, true);
@@ -244,7 +231,7 @@ static int in_call(capnp_rpc *r, struct frame *f, rpc_message_reader m, rpc_call
         if (k)
                 return k;
 
-        loaded = in_payload(r, f, &params);
+        loaded = in_payload(r, f, params, table);
         if (loaded < 0)
                 k = capnp_i_rpc_starve(r, true);
         else if (capnp_msg_check(&f->msg))
@@ -253,8 +240,13 @@ static int in_call(capnp_rpc *r, struct frame *f, rpc_message_reader m, rpc_call
                 capnp_i_send_refusal(r, id, CAPNP_OVERLOADED,
                                      "over-quota.references: too many references at once", false);
         else {
-                if (!params.table.l.len)
-                        in_call_learn(r, f, m, b, &params);
+                if (!table.l.len)
+                        in_call_learn(r, f, t,
+                                      (struct plain){.message = m.r,
+                                                     .body = b.r,
+                                                     .payload = params.r,
+                                                     .target = t.r,
+                                                     .table = table.l});
                 k = in_call_accept(r, f, b, target);
         }
 
@@ -302,12 +294,10 @@ enum outcome { OUTCOME_TAKEN, OUTCOME_LEFT, OUTCOME_OPEN };
 /* The results, or why they can not be taken. */
 static int in_return_results(capnp_rpc *r, struct frame *f, struct call *c, struct plain *p)
 {
-        struct payload payload = in_payload_of((rpc_payload_reader){p->payload});
-        bool wide = in_payload_is_wide(r, &payload);
-        int k;
-
-        p->table = payload.table.l;
-        k = wide ? CAPNP_E_LIMIT : in_payload(r, f, &payload);
+        rpc_payload_reader payload = {p->payload};
+        rpc_cap_descriptor_list table = rpc_payload_cap_table(payload);
+        bool wide = in_table_is_wide(r, table);
+        int k = wide ? CAPNP_E_LIMIT : in_payload(r, f, payload, table);
 
         if (k < 0)
                 return capnp_i_rpc_starve(r, true);
@@ -318,10 +308,8 @@ static int in_return_results(capnp_rpc *r, struct frame *f, struct call *c, stru
         if (k) {
                 capnp_i_call_refuse(c, "over-quota.references: too many references");
         } else {
-                if (payload.table.l.len)
-                        capnp_i_plain_learn(r, SHAPE_RETURN_CAPS, f, p);
-                else
-                        capnp_i_plain_learn(r, SHAPE_RETURN, f, p);
+                p->table = table.l;
+                capnp_i_plain_learn(r, table.l.len ? SHAPE_RETURN_CAPS : SHAPE_RETURN, f, p);
                 c->results = capnp_i_frame_ref(f);
         }
         return wide ? OUTCOME_LEFT : OUTCOME_TAKEN;
@@ -344,7 +332,7 @@ static int in_return_outcome(capnp_rpc *r, struct frame *f, struct call *c, rpc_
         switch (tag) {
         case RPC_RETURN_RESULTS:
                 results = rpc_return_results(b);
-                if (r->limits.data_only && in_payload_of(results).table.l.len)
+                if (r->limits.data_only && rpc_payload_cap_table(results).l.len)
                         return in_capability(r);
                 /* A Finish that has been sent said that the peer keeps the references. */
                 if (c->finish_sent)
