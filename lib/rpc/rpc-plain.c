@@ -33,7 +33,7 @@ enum { BUDGET_LEAST = 8 * UINT16_MAX };
 struct shape {
         uint32_t extent;                /* words that a message has at least */
         uint32_t cost;                  /* of the budget, for its envelope */
-        uint16_t body, target, content; /* where, in words; for what is not there 0 */
+        uint16_t body, target, content; /* where, in words, if it is there */
         uint16_t promised;              /* a PromisedAnswer, and the first word of what leads on */
         uint16_t ops, nops;
         uint16_t table, ncaps; /* the first CapDescriptor */
@@ -104,29 +104,10 @@ static bool shape_fix(struct shape *s, const struct frame *f, uint32_t from, uin
         return true;
 }
 
+/* Where something is; 0: it is not there. */
 static uint32_t shape_at(const struct frame *f, const void *p)
 {
-        return (uint32_t)((const uint64_t *)p - f->words);
-}
-
-/* A struct whose data are ids: its pointers stay as they are. One that is not there is no matter.
- */
-static bool shape_fix_pointers(struct shape *s, const struct frame *f, capnp_reader r)
-{
-        uint32_t end;
-
-        if (!r.d)
-                return true;
-
-        end = shape_at(f, r.d) + r.bytes / 8;
-        return shape_fix(s, f, end, end + r.ptrs);
-}
-
-static bool shape_fix_all(struct shape *s, const struct frame *f, capnp_reader r)
-{
-        uint32_t at = shape_at(f, r.d);
-
-        return shape_fix(s, f, at, at + r.bytes / 8 + r.ptrs);
+        return p ? (uint32_t)((const uint64_t *)p - f->words) : 0;
 }
 
 static bool shape_fix_data(struct shape *s, const struct frame *f, capnp_reader r)
@@ -134,6 +115,15 @@ static bool shape_fix_data(struct shape *s, const struct frame *f, capnp_reader 
         uint32_t at = shape_at(f, r.d);
 
         return shape_fix(s, f, at, at + r.bytes / 8);
+}
+
+/* A struct whose data are ids: its pointers stay as they are. One that is not there is no matter.
+ */
+static bool shape_fix_pointers(struct shape *s, const struct frame *f, capnp_reader r)
+{
+        uint32_t end = r.d ? shape_at(f, r.d) + r.bytes / 8 : 0;
+
+        return shape_fix(s, f, end, end + r.ptrs);
 }
 
 /* But for the pointer to the content. */
@@ -206,23 +196,17 @@ static bool shape_read(struct shape *s, enum shape_of what, const struct frame *
                   shape_cost_of_list(&p->table);
         s->content = (uint16_t)shape_at(f, f->content.p);
         s->body = (uint16_t)shape_at(f, p->body.d);
-        if (p->target.d)
-                s->target = (uint16_t)shape_at(f, p->target.d);
-        if (p->promised.d)
-                s->promised = (uint16_t)shape_at(f, p->promised.d);
-        if (p->ops.len) {
-                s->ops = (uint16_t)shape_at(f, p->ops.d);
-                s->nops = (uint16_t)p->ops.len;
-        }
-        if (p->table.len) {
-                s->table = (uint16_t)shape_at(f, p->table.d);
-                s->ncaps = (uint16_t)p->table.len;
-        }
+        s->target = (uint16_t)shape_at(f, p->target.d);
+        s->promised = (uint16_t)shape_at(f, p->promised.d);
+        s->ops = (uint16_t)shape_at(f, p->ops.d);
+        s->nops = (uint16_t)p->ops.len;
+        s->table = (uint16_t)shape_at(f, p->table.d);
+        s->ncaps = (uint16_t)p->table.len;
         /* First the pointer to what a call is for, which may be said by an id; and to references.
          */
         if (!shape_fix_pointers(s, f, p->target) || !shape_fix_payload(s, f, p->payload) ||
-            !shape_fix(s, f, 0, 1) || !shape_fix_all(s, f, p->message) ||
-            !shape_fix_pointers(s, f, p->body))
+            !shape_fix(s, f, 0, 1) || !shape_fix_data(s, f, p->message) ||
+            !shape_fix_pointers(s, f, p->message) || !shape_fix_pointers(s, f, p->body))
                 return false;
 
         /* Of a call's references there are none, also where there is a list of none. */
