@@ -142,8 +142,7 @@ __attribute__((noinline)) static int answer_return_any(capnp_answer *a)
                 return r;
         }
 
-        if (!capnp_i_plain_return(c))
-                capnp_i_call_return(c);
+        capnp_i_call_return(c);
         return 0;
 }
 

@@ -22,16 +22,8 @@ static int in_malformed(capnp_rpc *r)
 /* More references than a peer may have in all, or than we may keep of its. */
 static bool in_table_is_wide(const capnp_rpc *r, rpc_cap_descriptor_list table)
 {
-        uint32_t n = table.l.len;
-
-        if (!n)
-                return false;
-
-        if (n > r->limits.refs)
-                return true;
-
-        return !capnp_i_ledger_has_room(r, (uint64_t)n * COST_PROMISE) &&
-               !capnp_i_ledger_has_room(r, capnp_i_desc_cost(table));
+        return table.l.len > r->limits.refs ||
+               (table.l.len && !capnp_i_ledger_has_room(r, capnp_i_desc_cost(table)));
 }
 
 /* limits.data_only: whoever may send none has said so before, and means something by it. */

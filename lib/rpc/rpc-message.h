@@ -24,9 +24,8 @@ void capnp_i_plain_forget(capnp_rpc *r);
 extern const struct caller capnp_i_peer_caller;
 /* Why the peer may not ask for more; NULL: it may. */
 const char *capnp_i_peer_quota(const capnp_rpc *r);
-/* A call or bootstrap of the peer's, in the table of answers; so many bytes of parameters come with
- * it. NULL: no memory. */
-struct call *capnp_i_peer_call_new(capnp_rpc *r, struct answer_id id, uint64_t params);
+/* Where there is no room for the id, or another call has it. false: it has, or no memory. */
+bool capnp_i_peer_add(capnp_rpc *r, struct answer_id id, struct call *c);
 /* Whether results would make us hold too much for whoever gets them. */
 bool capnp_i_peer_brings_too_much(const capnp_rpc *r, const struct call *c, uint64_t bytes);
 /* The outcome of c is known: results, or why there are none. release: the peer keeps no reference

@@ -232,7 +232,7 @@ __attribute__((noinline)) static void out_trace(capnp_rpc *r, const uint64_t *wo
         capnp_i_msg_deinit(&m);
 }
 
-static inline uint64_t *out_begin(capnp_rpc *r, uint32_t words)
+inline uint64_t *capnp_i_out_begin(capnp_rpc *r, uint32_t words)
 {
         struct out *o;
 
@@ -247,17 +247,12 @@ static inline uint64_t *out_begin(capnp_rpc *r, uint32_t words)
         return (uint64_t *)(void *)(o->bytes + o->len + TABLE_BYTES);
 }
 
-uint64_t *capnp_i_out_begin(capnp_rpc *r, uint32_t words)
-{
-        return out_begin(r, words);
-}
-
 /* Begins one with a payload behind an envelope of so many words. NULL: no memory, or too long. */
 static inline uint64_t *out_payload(capnp_rpc *r, const uint64_t *envelope, uint32_t words,
                                     const struct body *b)
 {
         uint32_t all = words + b->n;
-        uint64_t *at = all * 8 > r->limits.message_bytes ? NULL : out_begin(r, all);
+        uint64_t *at = all * 8 > r->limits.message_bytes ? NULL : capnp_i_out_begin(r, all);
 
         if (!at)
                 return NULL;
@@ -278,8 +273,8 @@ uint64_t *capnp_i_out_call(capnp_rpc *r, bool on, const struct body *b)
         return on ? out_payload(r, e->on, ON_WORDS, b) : out_payload(r, e->call, ENVELOPE_WORDS, b);
 }
 
-static inline void out_end(capnp_rpc *r, enum rpc_message_which tag, const uint64_t *words,
-                           uint32_t n, bool secret)
+inline void capnp_i_out_end(capnp_rpc *r, enum rpc_message_which tag, const uint64_t *words,
+                            uint32_t n, bool secret)
 {
         struct out *o = CAPNP_I_OF(r->outq.prev, struct out, link);
         uint32_t bytes = TABLE_BYTES + n * 8;
@@ -296,12 +291,6 @@ static inline void out_end(capnp_rpc *r, enum rpc_message_which tag, const uint6
                 capnp_i_rpc_dirty(r);
 }
 
-void capnp_i_out_end(capnp_rpc *r, enum rpc_message_which tag, const uint64_t *words, uint32_t n,
-                     bool secret)
-{
-        out_end(r, tag, words, n, secret);
-}
-
 bool capnp_i_out_return(capnp_rpc *r, struct answer_id id, uint64_t content, const void *words,
                         uint32_t n, bool secret)
 {
@@ -314,7 +303,7 @@ bool capnp_i_out_return(capnp_rpc *r, struct answer_id id, uint64_t content, con
         rpc_return_set_answer_id((rpc_return_builder){{.d = (uint8_t *)&at[BODY_WORD],
                                                        .bytes = RPC_RETURN_WORDS * 8}},
                                  id.n);
-        out_end(r, RPC_MESSAGE_RETURN, at, LAST_WORDS + n, r->limits.wipe | secret);
+        capnp_i_out_end(r, RPC_MESSAGE_RETURN, at, LAST_WORDS + n, r->limits.wipe | secret);
         return true;
 }
 

@@ -388,18 +388,6 @@ static inline bool plain_is_much(const capnp_rpc *r)
                r->out_replies > r->limits.out_bytes;
 }
 
-/* Where there is no room for the id, or another call has it. false: it has, or no memory. */
-__attribute__((noinline)) static bool plain_add(capnp_rpc *r, struct answer_id id, struct call *c)
-{
-        if (capnp_i_table_answer(r, id) || capnp_i_ids_reserve(&r->answers, id.n)) {
-                capnp_i_call_unref(c);
-                return false;
-        }
-
-        capnp_i_ids_add(&r->answers, id.n, c);
-        return true;
-}
-
 /* NULL: there is one with this id, or no memory. */
 __attribute__((always_inline)) static inline struct call *plain_new(capnp_rpc *r,
                                                                     const struct shape *s,
@@ -407,18 +395,15 @@ __attribute__((always_inline)) static inline struct call *plain_new(capnp_rpc *r
 {
         const rpc_call_reader b = {shape_body(s, m, RPC_CALL_WORDS)};
         struct answer_id id = {rpc_call_question_id(b)};
-        struct call *c = capnp_i_call_new(r->vat, &capnp_i_peer_caller);
+        struct call *c = capnp_i_peer_call_new(r, id, sizeof(struct frame) + m->n * 8);
 
-        if (!c || (!capnp_i_ids_claim(&r->answers, id.n, c) && !plain_add(r, id, c)))
+        if (!c)
                 return NULL;
 
-        c->peer = capnp_i_rpc_ref(r);
-        c->peer_id = id;
         c->iface = rpc_call_interface_id(b);
         c->method = rpc_call_method_id(b);
         if (rpc_call_no_promise_pipelining(b))
                 c->unpiped = true;
-        capnp_i_charge_call(&c->charge, r, sizeof(*c), sizeof(struct frame) + m->n * 8);
         r->calls_in++;
         plain_note(r, m);
         return c;
