@@ -497,22 +497,12 @@ static int rest_keep(capnp_rpc *r, struct input *in)
         return 0;
 }
 
-/* … which is done with, and so is what else there was to come. */
-static int rest_end(capnp_rpc *r)
-{
-        bool ended = r->rest.ended;
-
-        rest_drop(r);
-        if (ended)
-                feed_end(r);
-        return r->closed;
-}
-
 int capnp_i_feed_rest(capnp_rpc *r)
 {
         struct rest *t = &r->rest;
         struct fds fds = t->fds;
         struct input in = {t->b + t->at, t->len - t->at, fds.v, fds.n};
+        bool ended;
         int k;
 
         capnp_i_rpc_ref(r);
@@ -522,7 +512,11 @@ int capnp_i_feed_rest(capnp_rpc *r)
                 t->at = t->len - in.len;
                 t->fds = fds;
         } else if (!k) {
-                k = rest_end(r);
+                ended = t->ended;
+                rest_drop(r);
+                if (ended)
+                        feed_end(r);
+                k = r->closed;
         } else {
                 feed_close_fds(&in);
                 rest_drop(r);
@@ -531,7 +525,8 @@ int capnp_i_feed_rest(capnp_rpc *r)
         return k;
 }
 
-static inline int feed_input(capnp_rpc *r, struct input *in, unsigned most)
+__attribute__((always_inline)) static inline int feed_input(capnp_rpc *r, struct input *in,
+                                                            unsigned most)
 {
         int k = r->closed;
 

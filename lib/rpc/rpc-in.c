@@ -255,14 +255,6 @@ static capnp_exception in_exception(rpc_exception_reader e)
                                  rpc_exception_reason(e).p};
 }
 
-/* The call of the peer's that says so has its results here, and nobody has taken them. */
-static struct call *in_return_kept(const capnp_rpc *r, struct answer_id other)
-{
-        struct call *t = capnp_i_table_answer(r, other);
-
-        return t && t->yourself && !t->taken ? t : NULL;
-}
-
 /* The results that we were asked to keep for this question (rpc.capnp, Return) are those of t. */
 static void in_return_take(capnp_rpc *r, struct call *c, struct call *t)
 {
@@ -393,9 +385,9 @@ static int in_return(capnp_rpc *r, struct frame *f, rpc_message_reader m, rpc_re
 
         if (rpc_return_which(b) == RPC_RETURN_TAKE_FROM_OTHER_QUESTION) {
                 struct answer_id other = {rpc_return_take_from_other_question(b)};
-                struct call *t = in_return_kept(r, other);
+                struct call *t = capnp_i_table_answer(r, other);
 
-                if (!t)
+                if (!t || !t->yourself || t->taken)
                         return capnp_i_rpc_violation(
                                 r, "there are no results to take from question %u", other.n);
 
@@ -409,28 +401,14 @@ static int in_return(capnp_rpc *r, struct frame *f, rpc_message_reader m, rpc_re
         if (k < 0 || k == CAPNP_E_PROTOCOL)
                 return k;
 
-        if (k != OUTCOME_OPEN) {
-                capnp_i_peer_return_ends(r, c, b, k == OUTCOME_LEFT);
-                return 0;
-        }
-
         c->returned = true;
         capnp_i_peer_return_params(r, c, b);
+        if (k != OUTCOME_OPEN)
+                capnp_i_peer_return_finish(r, c, rpc_return_no_finish_needed(b), k == OUTCOME_LEFT);
         return 0;
 }
 
 /* ---- what is too long to be kept ------------------------------------------------------------ */
-
-static int in_long_call(capnp_rpc *r, struct answer_id id)
-{
-        r->calls_in++;
-        if (capnp_i_table_answer(r, id))
-                return capnp_i_rpc_violation(r, "question id %u is in use", id.n);
-
-        capnp_i_send_refusal(r, id, CAPNP_OVERLOADED, "over-quota.bytes: the call is too long",
-                             true);
-        return 0;
-}
 
 static int in_long_return(capnp_rpc *r, rpc_return_reader b)
 {
@@ -450,12 +428,18 @@ static int in_long_return(capnp_rpc *r, rpc_return_reader b)
 int capnp_i_in_long_message(capnp_rpc *r, enum rpc_message_which tag, uint64_t word)
 {
         capnp_reader b = capnp_i_at_word(&word, 1);
+        struct answer_id id = {rpc_call_question_id((rpc_call_reader){b})};
 
-        if (tag == RPC_MESSAGE_CALL)
-                return in_long_call(r,
-                                    (struct answer_id){rpc_call_question_id((rpc_call_reader){b})});
+        if (tag == RPC_MESSAGE_RETURN)
+                return in_long_return(r, (rpc_return_reader){b});
 
-        return in_long_return(r, (rpc_return_reader){b});
+        r->calls_in++;
+        if (capnp_i_table_answer(r, id))
+                return capnp_i_rpc_violation(r, "question id %u is in use", id.n);
+
+        capnp_i_send_refusal(r, id, CAPNP_OVERLOADED, "over-quota.bytes: the call is too long",
+                             true);
+        return 0;
 }
 
 /* ---- what ends calls and changes references ------------------------------------------------- */
@@ -486,15 +470,6 @@ static int in_resolve_broken(capnp_rpc *r, struct promise *p, rpc_exception_read
         return 0;
 }
 
-/* A Resolve can not be refused: what too many of them bring ends the connection. */
-static int in_resolve_enough(capnp_rpc *r)
-{
-        if (capnp_i_ledger_has_room(r, 0))
-                return 0;
-
-        return capnp_i_rpc_violation(r, "over-quota.bytes: promises and what they became");
-}
-
 static int in_resolve(capnp_rpc *r, rpc_resolve_reader b)
 {
         capnp_cap *c = capnp_i_map_get(&r->imports, rpc_resolve_promise_id(b)), *to = NULL;
@@ -515,7 +490,11 @@ static int in_resolve(capnp_rpc *r, rpc_resolve_reader b)
                 k = p && p->state == PROMISE_PENDING
                             ? in_resolve_broken(r, p, rpc_resolve_exception(b))
                             : 0;
-                return k ? k : in_resolve_enough(r);
+                /* It can not be refused: what too many of them bring ends the connection. */
+                if (!k && !capnp_i_ledger_has_room(r, 0))
+                        k = capnp_i_rpc_violation(
+                                r, "over-quota.bytes: promises and what they became");
+                return k;
         }
 
         capnp_cap_ref(c);

@@ -381,13 +381,6 @@ static void plain_deliver(struct call *c, capnp_cap *target)
         capnp_cap_unref(target);
 }
 
-/* So much that it might be refused. */
-static inline bool plain_is_much(const capnp_rpc *r)
-{
-        return r->answers.used >= r->limits.answers || r->held > r->limits.held_bytes ||
-               r->out_replies > r->limits.out_bytes;
-}
-
 /* NULL: there is one with this id, or no memory. */
 __attribute__((always_inline)) static inline struct call *plain_new(capnp_rpc *r,
                                                                     const struct shape *s,
@@ -471,10 +464,12 @@ __attribute__((always_inline)) static inline bool plain_call_to(capnp_rpc *r, co
         return plain_call_frame(r, s, m, target);
 }
 
-/* Nothing forbids it, and its results come back the way it came. */
+/* Nothing forbids it or may refuse it, and its results come back the way it came. */
 static inline bool plain_may_call(const capnp_rpc *r, rpc_call_reader b)
 {
-        return !r->vat->dead && !plain_is_much(r) && !rpc_call_only_promise_pipeline(b) &&
+        return !r->vat->dead && r->answers.used < r->limits.answers &&
+               r->held <= r->limits.held_bytes && r->out_replies <= r->limits.out_bytes &&
+               !rpc_call_only_promise_pipeline(b) &&
                rpc_call_send_results_to_which(rpc_call_send_results_to(b)) ==
                        RPC_CALL_SEND_RESULTS_TO_CALLER;
 }
@@ -563,7 +558,7 @@ static inline void plain_let_go(capnp_cap *target)
 }
 
 /* It has been answered. What it had goes; only who runs it may know it still. */
-static inline void plain_end(struct call *c)
+__attribute__((always_inline)) static inline void plain_end(struct call *c)
 {
         capnp_rpc *r = c->peer;
         capnp_cap *target = c->target;

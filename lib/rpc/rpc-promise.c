@@ -259,17 +259,6 @@ static capnp_cap *promise_deliver(struct call *c, capnp_cap *to)
         return NULL;
 }
 
-/* A call in the FIFO would have held us; what is left is a peer waiting for its Disembargo. */
-static void promise_drop_waiters(struct promise *p)
-{
-        struct capnp_i_list *l;
-
-        while ((l = capnp_i_list_pop(&p->fifo)))
-                capnp_i_disembargo_deliver(
-                        CAPNP_I_OF(CAPNP_I_OF(l, struct waiter, link), struct disembargo, waiter),
-                        NULL);
-}
-
 static void promise_gone(capnp_cap *c)
 {
         struct promise *p = capnp_i_cap_promise(c);
@@ -278,7 +267,9 @@ static void promise_gone(capnp_cap *c)
         p->source = NULL;
         if (!capnp_i_list_empty(&p->source_link))
                 capnp_i_pipes_remove(p);
-        promise_drop_waiters(p);
+        /* A call would have held us; what is left is a peer waiting for its Disembargo. */
+        if (!capnp_i_list_empty(&p->fifo))
+                promise_empty(p, NULL, NULL);
         if (!capnp_i_list_empty(&p->waits))
                 capnp_i_waits_end(p->cap.vat, &p->waits);
         if (p->embargo_rpc)
@@ -317,13 +308,6 @@ struct promise *capnp_i_promise_make(capnp_vat *v)
 
 /* ---- what one becomes ----------------------------------------------------------------------- */
 
-/* Nobody waits for it. */
-static bool promise_is_alone(const struct promise *p)
-{
-        return capnp_i_list_empty(&p->fifo) && capnp_i_list_empty(&p->watchers) &&
-               capnp_i_list_empty(&p->waits);
-}
-
 static void promise_finish(struct promise *p)
 {
         capnp_vat *v = p->cap.vat;
@@ -335,7 +319,8 @@ static void promise_finish(struct promise *p)
         if (p->cap.narrow)
                 capnp_i_narrow_move(&p->cap, p->to);
         promise_detach(p);
-        if (promise_is_alone(p)) {
+        if (capnp_i_list_empty(&p->fifo) && capnp_i_list_empty(&p->watchers) &&
+            capnp_i_list_empty(&p->waits)) { /* nobody waits for it */
                 capnp_cap_unref(&p->cap);
                 return;
         }

@@ -91,12 +91,6 @@ capnp_cap *capnp_i_call_pipe_outer(struct call *c, const uint16_t *path, uint16_
         return cap;
 }
 
-/* Whether the peer that serves c has said that this result is something of ours. */
-static bool call_result_is_ours(const struct call *c, uint32_t i)
-{
-        return c->state == CALL_REMOTE && capnp_i_desc_result_is_ours(c->results, i);
-}
-
 /* p takes the place of the result that it stands for, so that whoever reads that keeps the order as
  * well. */
 static void call_put(struct call *c, struct promise *p, uint32_t i)
@@ -127,7 +121,8 @@ void capnp_i_call_settle_pipes(struct call *c)
                         capnp_i_promise_settle(p, NULL, false);
                 else
                         capnp_i_promise_settle(p, capnp_msg_cap_peek(&c->results->msg, i),
-                                               call_result_is_ours(c, i));
+                                               c->state == CALL_REMOTE &&
+                                                       capnp_i_desc_result_is_ours(c->results, i));
 
                 if (p->state == PROMISE_EMBARGOED)
                         call_put(c, p, i);

@@ -82,12 +82,6 @@ static void listener_on_pause_end(struct capos_io_timer *t)
         listener_watch(CAPNP_I_OF(t, capnp_listener, pause), EPOLLIN);
 }
 
-static void listener_pause(capnp_listener *l)
-{
-        listener_watch(l, 0);
-        capos_io_timer_start(&l->pause, PAUSE_MS);
-}
-
 static void listener_on_event(struct capos_io_watch *w, uint32_t events)
 {
         struct listener_socket *s = CAPNP_I_OF(w, struct listener_socket, watch);
@@ -103,10 +97,12 @@ static void listener_on_event(struct capos_io_watch *w, uint32_t events)
                 l->ops->accept(l->self, fd);
         }
         l->accepting = false;
-        if (l->freed)
+        if (l->freed) {
                 free(l);
-        else if (r && r != CAPOS_IO_E_AGAIN)
-                listener_pause(l);
+        } else if (r && r != CAPOS_IO_E_AGAIN) {
+                listener_watch(l, 0);
+                capos_io_timer_start(&l->pause, PAUSE_MS);
+        }
 }
 
 static void listener_end(capnp_listener *l)
