@@ -86,7 +86,7 @@ static struct promise *promise_local(capnp_cap *c)
 
 /* All that waits for p goes to what that is: calls by a function that may ask about it. */
 static void promise_empty(struct promise *p, capnp_cap *to,
-                          void (*send)(struct call *c, capnp_cap *to))
+                          void (*deliver)(struct call *c, capnp_cap *to))
 {
         struct capnp_i_list waiting, *l;
 
@@ -97,7 +97,7 @@ static void promise_empty(struct promise *p, capnp_cap *to,
 
                 p->cap.vat->steps++;
                 if (w->is_call)
-                        send(CAPNP_I_OF(w, struct call, waiter), to);
+                        deliver(CAPNP_I_OF(w, struct call, waiter), to);
                 else
                         capnp_i_disembargo_deliver(CAPNP_I_OF(w, struct disembargo, waiter), to);
         }
