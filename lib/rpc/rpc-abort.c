@@ -28,10 +28,11 @@ void capnp_i_rpc_break(capnp_rpc *r, enum capnp_end end, int code, capnp_excepti
         capnp_i_rpc_shut(r, end, code, why); /* unless that it was sent has ended it already */
 }
 
-void capnp_i_rpc_starve(capnp_rpc *r, bool tell)
+int capnp_i_rpc_starve(capnp_rpc *r, bool tell)
 {
         capnp_i_rpc_break(r, CAPNP_END_OURS, -ENOMEM,
                           (capnp_exception){CAPNP_DISCONNECTED, "out of memory"}, tell);
+        return -ENOMEM;
 }
 
 int capnp_i_rpc_violation(capnp_rpc *r, const char *fmt, ...)

@@ -142,8 +142,7 @@ __attribute__((noinline)) static int answer_return_any(capnp_answer *a)
                 return r;
         }
 
-        if (!capnp_i_plain_return(c))
-                capnp_i_call_return(c);
+        capnp_i_call_return(c);
         return 0;
 }
 
@@ -181,8 +180,7 @@ int capnp_answer_fail_more(capnp_answer *a, capnp_exception why,
 
         capnp_i_vat_acts(c->vat);
         c->ended = true;
-        if (!c->done)
-                capnp_i_call_set_exception_more(c, why, capnp_i_more_new(more));
+        capnp_i_call_set_exception_more(c, why, capnp_i_more_new(more));
         capnp_i_call_return(c);
         return 0;
 }

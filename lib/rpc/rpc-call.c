@@ -139,7 +139,7 @@ void capnp_i_call_drop_params(struct call *c)
 
 void capnp_i_call_set_exception_more(struct call *c, capnp_exception why, struct more *more)
 {
-        if (c->failed) {
+        if (c->failed || c->done) {
                 capnp_i_more_unref(more);
                 return;
         }

@@ -205,11 +205,12 @@ void capnp_i_call_deliver(struct call *c, capnp_cap *target);
 void capnp_i_call_return(struct call *c);
 void capnp_i_call_fail(struct call *c, enum capnp_kind kind, const char *reason);
 void capnp_i_call_fail_error(struct call *c, int r);
-/* All these (struct call.waiter), for the vat is gone. */
-void capnp_i_call_fail_all(struct capnp_i_list *waiting);
+/* c has a gate, and is over, or has been run. */
+void capnp_i_call_leave_gate(struct call *c, bool over);
 /* A canceled call that has been sent, or is: tells the peer. */
 void capnp_i_call_cancel_remote(struct call *c);
 void capnp_i_call_cancel_tail(struct call *c);
+/* Nothing where the outcome is known, or has been set to another exception. */
 void capnp_i_call_set_exception(struct call *c, enum capnp_kind kind, const char *reason);
 /* The same, with more; takes it. */
 void capnp_i_call_set_exception_more(struct call *c, capnp_exception why, struct more *more);

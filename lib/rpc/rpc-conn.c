@@ -132,8 +132,7 @@ void capnp_i_rpc_eased(capnp_rpc *r)
         capnp_i_rpc_dirty(r);
 }
 
-/* Whether input would be wanted if none was left of the last turn. */
-static inline bool rpc_would_read(const capnp_rpc *r)
+inline bool capnp_i_rpc_would_read(const capnp_rpc *r)
 {
         if (r->closed)
                 return false;
@@ -145,14 +144,9 @@ static inline bool rpc_would_read(const capnp_rpc *r)
                (r->out_replies <= r->limits.out_bytes && !capnp_i_rpc_is_paused(r));
 }
 
-bool capnp_i_rpc_would_read(const capnp_rpc *r)
-{
-        return rpc_would_read(r);
-}
-
 bool capnp_rpc_wants_input(const capnp_rpc *r)
 {
-        return !r->rest.b && rpc_would_read(r);
+        return !r->rest.b && capnp_i_rpc_would_read(r);
 }
 
 void capnp_rpc_set_trace(capnp_rpc *r, void (*fn)(void *arg, bool in, capnp_msg *m), void *arg)

@@ -187,8 +187,8 @@ int capnp_i_feed_rest(capnp_rpc *r) CAPNP_MUST_USE;
 void capnp_i_rpc_shut(capnp_rpc *r, enum capnp_end end, int code, capnp_exception why);
 /* The same, and first queues the abort (tell). */
 void capnp_i_rpc_break(capnp_rpc *r, enum capnp_end end, int code, capnp_exception why, bool tell);
-/* Ends it for want of memory. */
-void capnp_i_rpc_starve(capnp_rpc *r, bool tell);
+/* Ends it for want of memory. Returns -ENOMEM. */
+int capnp_i_rpc_starve(capnp_rpc *r, bool tell);
 
 /* rpc-table.c */
 /* 0; -ENOMEM; -EBUSY: the peer owes too many Returns. */

@@ -79,22 +79,19 @@ static void desc_write_promised(const struct promise *p, rpc_promised_answer_bui
 /* A MessageTarget for something that is on r. */
 void capnp_i_desc_write_target(capnp_cap *c, rpc_message_target_builder target)
 {
-        struct promise *p = c->kind == CAP_PROMISE ? capnp_i_cap_promise(c) : NULL;
+        const struct wire *w = capnp_i_table_wire(c);
 
-        if (p && !p->wire.rpc) {
-                desc_write_promised(p, rpc_message_target_init_promised_answer(target));
-                return;
-        }
-
-        rpc_message_target_set_imported_cap(target,
-                                            p ? p->wire.id.n : capnp_i_cap_import(c)->wire.id.n);
+        if (w->rpc)
+                rpc_message_target_set_imported_cap(target, w->id.n);
+        else
+                desc_write_promised(capnp_i_cap_promise(c),
+                                    rpc_message_target_init_promised_answer(target));
 }
 
 /* 0; -EDQUOT: the peer has as many references as it may; -ENOMEM. */
 int capnp_i_desc_write_one(capnp_rpc *r, capnp_cap *c, rpc_cap_descriptor_builder d,
                            struct wire_ids *ids)
 {
-        struct promise *p;
         struct export *e;
 
         c = capnp_i_cap_final(c);
@@ -102,14 +99,13 @@ int capnp_i_desc_write_one(capnp_rpc *r, capnp_cap *c, rpc_cap_descriptor_builde
                 return 0;
 
         if (capnp_i_cap_is_on(c, r)) {
-                p = c->kind == CAP_PROMISE ? capnp_i_cap_promise(c) : NULL;
-                if (p && !p->wire.rpc) {
-                        desc_write_promised(p, rpc_cap_descriptor_init_receiver_answer(d));
-                        return 0;
-                }
+                const struct wire *w = capnp_i_table_wire(c);
 
-                rpc_cap_descriptor_set_receiver_hosted(d, p ? p->wire.id.n
-                                                            : capnp_i_cap_import(c)->wire.id.n);
+                if (w->rpc)
+                        rpc_cap_descriptor_set_receiver_hosted(d, w->id.n);
+                else
+                        desc_write_promised(capnp_i_cap_promise(c),
+                                            rpc_cap_descriptor_init_receiver_answer(d));
                 return 0;
         }
 

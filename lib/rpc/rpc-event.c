@@ -43,7 +43,8 @@ void capnp_i_vat_last(capnp_vat *v)
 
         if (!bad) {
                 for (unsigned i = 0; i < POOL_COUNT; i++)
-                        capnp_i_recycle_clear(&v->pools[i]);
+                        for (void *b; (b = capnp_i_recycle_get(&v->pools[i]));)
+                                free(b);
                 free(v);
                 return;
         }

@@ -57,14 +57,11 @@ static void feed_close_fds(struct input *in)
                 close(in->fds[--in->nfds]);
 }
 
-/* Gives a message what has come with it. More than a message may have is closed. */
-static void feed_bind_fds(capnp_rpc *r, struct input *in)
+/* To f goes what has come with its bytes. More than a message may have is closed. */
+static void feed_take_fds(struct input *in, struct fds *f, unsigned most)
 {
-        struct fds *f = &r->fds_open;
-        unsigned i;
-
-        for (i = 0; i < in->nfds; i++) {
-                if (f->n < capnp_i_rpc_fds_in(r))
+        for (unsigned i = 0; i < in->nfds; i++) {
+                if (f->n < most)
                         f->v[f->n++] = in->fds[i];
                 else
                         close(in->fds[i]);
@@ -72,13 +69,14 @@ static void feed_bind_fds(capnp_rpc *r, struct input *in)
         in->nfds = 0;
 }
 
-/* ---- frames --------------------------------------------------------------------------------- */
-
-static int feed_no_memory(capnp_rpc *r)
+/* To the message that the last byte belongs to. */
+static void feed_bind_fds(capnp_rpc *r, struct input *in)
 {
-        capnp_i_rpc_starve(r, true);
-        return -ENOMEM;
+        if (!in->len && in->nfds)
+                feed_take_fds(in, &r->fds_open, capnp_i_rpc_fds_in(r));
 }
+
+/* ---- frames --------------------------------------------------------------------------------- */
 
 /* A message is complete, of so many bytes, and what it brought is bound to it. */
 static inline int feed_take(capnp_rpc *r, struct frame *f, size_t bytes)
@@ -107,7 +105,7 @@ static int feed_frame(capnp_rpc *r, const uint8_t *b, size_t len)
 
         f = capnp_i_frame_new_received(r->vat, b, len, &r->limits, &k);
         if (!f)
-                return k == -ENOMEM ? feed_no_memory(r)
+                return k == -ENOMEM ? capnp_i_rpc_starve(r, true)
                                     : capnp_i_rpc_violation(r, "a message is malformed");
 
         return feed_take(r, f, len - capnp_i_frame_header(f->msg.nsegs));
@@ -213,7 +211,7 @@ static bool feed_grow(capnp_rpc *r, size_t need, uint64_t total)
 
 static int feed_room(capnp_rpc *r, size_t need, uint64_t total)
 {
-        return need <= r->in_room || feed_grow(r, need, total) ? 0 : feed_no_memory(r);
+        return need <= r->in_room || feed_grow(r, need, total) ? 0 : capnp_i_rpc_starve(r, true);
 }
 
 static void feed_empty(capnp_rpc *r)
@@ -232,7 +230,7 @@ static int feed_adopt(capnp_rpc *r)
         struct frame *f = capnp_i_frame_new_around(r->vat, r->in, len, &r->limits);
 
         if (!f)
-                return feed_no_memory(r);
+                return capnp_i_rpc_starve(r, true);
 
         r->in = NULL;
         r->in_len = r->in_room = 0;
@@ -244,8 +242,7 @@ static int feed_complete(capnp_rpc *r, struct input *in)
 {
         int k;
 
-        if (!in->len && in->nfds)
-                feed_bind_fds(r, in);
+        feed_bind_fds(r, in);
         if (r->in_len > IN_KEEP)
                 return feed_adopt(r);
 
@@ -322,8 +319,7 @@ static int feed_whole(capnp_rpc *r, struct input *in, const struct measure *m)
 
         in->b += m->total;
         in->len -= (size_t)m->total;
-        if (!in->len && in->nfds)
-                feed_bind_fds(r, in);
+        feed_bind_fds(r, in);
         return feed_frame(r, b, (size_t)m->total);
 }
 
@@ -337,8 +333,7 @@ static int feed_skip(capnp_rpc *r, struct input *in)
         if (k || r->skip.total)
                 return k;
 
-        if (!in->len && in->nfds)
-                feed_bind_fds(r, in);
+        feed_bind_fds(r, in);
         capnp_i_fds_close(&r->fds_open);
         feed_empty(r);
         return 0;
@@ -371,7 +366,7 @@ static inline int feed_one(capnp_rpc *r, struct input *in, uint32_t words)
                 return r->closed;
 
         f = capnp_i_frame_new_one(r->vat, b, words, &r->limits);
-        return f ? feed_take(r, f, words * 8) : feed_no_memory(r);
+        return f ? feed_take(r, f, words * 8) : capnp_i_rpc_starve(r, true);
 }
 
 __attribute__((noinline)) static int feed_any(capnp_rpc *r, struct input *in)
@@ -425,7 +420,7 @@ static int feed_run(capnp_rpc *r, struct input *in, unsigned most)
 
         while (!k && in->len && r->calls_in < r->calls_stop && most-- > 0)
                 k = feed_next(r, in);
-        if (!k && !in->len && in->nfds)
+        if (!k)
                 feed_bind_fds(r, in);
         return k;
 }
@@ -489,34 +484,17 @@ static int rest_keep(capnp_rpc *r, struct input *in)
         struct fds fds = r->rest.fds;
 
         if (!b)
-                return feed_no_memory(r);
+                return capnp_i_rpc_starve(r, true);
 
         if (left)
                 memcpy(b, r->rest.b + r->rest.at, left);
         memcpy(b + left, in->b, in->len);
-        for (unsigned i = 0; i < in->nfds; i++) {
-                if (fds.n < capnp_i_rpc_fds_in(r))
-                        fds.v[fds.n++] = in->fds[i];
-                else
-                        close(in->fds[i]);
-        }
+        feed_take_fds(in, &fds, capnp_i_rpc_fds_in(r));
         r->rest.fds.n = 0;
         rest_drop(r);
         r->rest = (struct rest){.b = b, .len = left + in->len, .fds = fds};
         in->len = 0;
-        in->nfds = 0;
         return 0;
-}
-
-/* … which is done with, and so is what else there was to come. */
-static int rest_end(capnp_rpc *r)
-{
-        bool ended = r->rest.ended;
-
-        rest_drop(r);
-        if (ended)
-                feed_end(r);
-        return r->closed;
 }
 
 int capnp_i_feed_rest(capnp_rpc *r)
@@ -524,6 +502,7 @@ int capnp_i_feed_rest(capnp_rpc *r)
         struct rest *t = &r->rest;
         struct fds fds = t->fds;
         struct input in = {t->b + t->at, t->len - t->at, fds.v, fds.n};
+        bool ended;
         int k;
 
         capnp_i_rpc_ref(r);
@@ -533,7 +512,11 @@ int capnp_i_feed_rest(capnp_rpc *r)
                 t->at = t->len - in.len;
                 t->fds = fds;
         } else if (!k) {
-                k = rest_end(r);
+                ended = t->ended;
+                rest_drop(r);
+                if (ended)
+                        feed_end(r);
+                k = r->closed;
         } else {
                 feed_close_fds(&in);
                 rest_drop(r);
@@ -542,41 +525,38 @@ int capnp_i_feed_rest(capnp_rpc *r)
         return k;
 }
 
-int capnp_rpc_feed(capnp_rpc *r, const void *b, size_t len, const int *fds, unsigned nfds)
+__attribute__((always_inline)) static inline int feed_input(capnp_rpc *r, struct input *in,
+                                                            unsigned most)
 {
-        struct input in = {b, len, fds, nfds};
         int k = r->closed;
 
         capnp_i_vat_acts(r->vat);
-        if (!k && !len && r->rest.b) {
-                r->rest.ended = true;
-        } else if (!k && !len) {
-                feed_end(r);
-                k = r->closed;
-        }
-
         capnp_i_rpc_ref(r);
         if (!k && !r->rest.b)
-                k = feed_run(r, &in, UINT_MAX);
-        if (!k && in.len)
-                k = rest_keep(r, &in);
-        feed_close_fds(&in);
+                k = feed_run(r, in, most);
+        if (!k && in->len && (r->rest.b || r->calls_in >= r->calls_stop))
+                k = rest_keep(r, in);
+        feed_close_fds(in);
         capnp_i_rpc_unref(r);
         return k;
+}
+
+int capnp_rpc_feed(capnp_rpc *r, const void *b, size_t len, const int *fds, unsigned nfds)
+{
+        struct input in = {b, len, fds, nfds};
+
+        if (!len && !r->closed && r->rest.b)
+                r->rest.ended = true;
+        else if (!len && !r->closed)
+                feed_end(r);
+        return feed_input(r, &in, UINT_MAX);
 }
 
 int capnp_i_rpc_feed_some(capnp_rpc *r, const void *b, size_t len, unsigned most, size_t *ret_left)
 {
         struct input in = {.b = b, .len = len};
-        int k = r->closed;
+        int k = feed_input(r, &in, most);
 
-        capnp_i_vat_acts(r->vat);
-        capnp_i_rpc_ref(r);
-        if (!k && !r->rest.b)
-                k = feed_run(r, &in, most);
-        if (!k && in.len && (r->rest.b || r->calls_in >= r->calls_stop))
-                k = rest_keep(r, &in);
         *ret_left = k ? 0 : in.len;
-        capnp_i_rpc_unref(r);
         return k;
 }

@@ -247,22 +247,6 @@ struct frame *capnp_i_frame_shrink(capnp_vat *v, struct frame *f)
         return g;
 }
 
-/* A struct without pointers, as those of many calls are. false: it is something else. */
-static bool frame_copy_flat(struct frame *g, const struct frame *f)
-{
-        capnp_reader from;
-        capnp_builder to;
-
-        if (!f->content.p || !capnp_i_msg_is_flat(*f->content.p))
-                return false;
-
-        from = capnp_any_struct(f->content, NULL);
-        to = capnp_abuilder_init_struct(capnp_i_frame_content(g), (uint16_t)(from.bytes / 8), 0);
-        if (to.bytes == from.bytes && from.bytes)
-                memcpy(to.d, from.d, from.bytes);
-        return true;
-}
-
 enum { COPY_WORDS = 1 << 26 }; /* what is longer can not be sent */
 
 /* Room for all that is in f behind an envelope: with one segment there is no far pointer, and a
@@ -287,7 +271,7 @@ struct frame *capnp_i_frame_copy(capnp_vat *v, struct frame *f, int *ret_r)
                 return NULL;
 
         g->secret = f && f->secret;
-        if (f && !frame_copy_flat(g, f))
+        if (f)
                 capnp_abuilder_set(capnp_i_frame_content(g), f->content);
 
         *ret_r = f ? capnp_msg_check(&f->msg) : 0;

@@ -155,18 +155,6 @@ int capnp_i_gate_shut(struct call *c, struct hosted *h)
         return 0;
 }
 
-void capnp_i_gate_ran(struct call *c, struct capnp_i_list *ret_stranded)
-{
-        struct gate *g = c->gate;
-
-        if (!g || g->next != c)
-                return;
-
-        c->gate = NULL;
-        g->next = NULL;
-        gate_advance(g, ret_stranded);
-}
-
 /* What c failed with is kept for what comes: whose calls these are pays for it. */
 static void gate_fail(struct gate *g, struct call *c)
 {
@@ -179,9 +167,12 @@ static void gate_fail(struct gate *g, struct call *c)
                                FOR_ANYTHING);
 }
 
-void capnp_i_gate_leave(struct call *c, struct capnp_i_list *ret_stranded)
+void capnp_i_gate_leave(struct call *c, bool over, struct capnp_i_list *ret_stranded)
 {
         struct gate *g = c->gate;
+
+        if (!over && g->next != c)
+                return;
 
         c->gate = NULL;
         if (g->busy == c && c->ended && c->failed && !c->canceled && !g->failed)

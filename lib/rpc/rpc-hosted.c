@@ -45,18 +45,11 @@ static capnp_cap *hosted_deliver(struct call *c, capnp_cap *to)
 __attribute__((noinline)) static bool hosted_admits(struct call *c, struct hosted *h)
 {
         capnp_cap *broken;
+        enum gate_says says = capnp_i_gate_admits(c, h, &broken);
 
-        switch (capnp_i_gate_admits(c, h, &broken)) {
-        case GATE_OPEN:
-                return true;
-        case GATE_WAITS:
-                return false;
-        case GATE_FAILS:
+        if (says == GATE_FAILS)
                 capnp_i_call_fail_as(c, broken);
-                return false;
-        }
-
-        return false;
+        return says == GATE_OPEN;
 }
 
 static const struct capnp_interface_part *hosted_part(const struct hosted *h, uint64_t iface)
@@ -105,15 +98,6 @@ __attribute__((always_inline)) static inline void hosted_serve(struct call *c, s
                 (void)fn(h->self, (capnp_answer *)(void *)c);
 }
 
-__attribute__((noinline)) static void hosted_leave_gate(struct call *c)
-{
-        struct capnp_i_list stranded;
-
-        capnp_i_list_init(&stranded);
-        capnp_i_gate_ran(c, &stranded);
-        capnp_i_call_fail_all(&stranded);
-}
-
 static void hosted_run(struct call *c)
 {
         struct hosted *h = capnp_i_cap_hosted(c->target);
@@ -121,7 +105,7 @@ static void hosted_run(struct call *c)
         if ((!c->gate && capnp_i_list_empty(&h->gates)) || hosted_admits(c, h))
                 hosted_serve(c, h);
         if (c->gate)
-                hosted_leave_gate(c);
+                capnp_i_call_leave_gate(c, false);
 }
 
 /* ---- making one ----------------------------------------------------------------------------- */

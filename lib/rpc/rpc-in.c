@@ -14,41 +14,16 @@
 /* The largest unknown message that is sent back. */
 enum { ECHO_BYTES = 64 * 1024 };
 
-static int in_no_memory(capnp_rpc *r)
-{
-        capnp_i_rpc_starve(r, true);
-        return -ENOMEM;
-}
-
 static int in_malformed(capnp_rpc *r)
 {
         return capnp_i_rpc_violation(r, "a message is malformed");
 }
 
-/* A payload and its capability table. */
-struct payload {
-        rpc_payload_reader body;
-        rpc_cap_descriptor_list table;
-};
-
-static struct payload in_payload_of(rpc_payload_reader body)
-{
-        return (struct payload){body, rpc_payload_cap_table(body)};
-}
-
 /* More references than a peer may have in all, or than we may keep of its. */
-static bool in_payload_is_wide(const capnp_rpc *r, const struct payload *p)
+static bool in_table_is_wide(const capnp_rpc *r, rpc_cap_descriptor_list table)
 {
-        uint32_t n = p->table.l.len;
-
-        if (!n)
-                return false;
-
-        if (n > r->limits.refs)
-                return true;
-
-        return !capnp_i_ledger_has_room(r, (uint64_t)n * COST_PROMISE) &&
-               !capnp_i_ledger_has_room(r, capnp_i_desc_cost(p->table));
+        return table.l.len > r->limits.refs ||
+               (table.l.len && !capnp_i_ledger_has_room(r, capnp_i_desc_cost(table)));
 }
 
 /* limits.data_only: whoever may send none has said so before, and means something by it. */
@@ -58,10 +33,11 @@ static int in_capability(capnp_rpc *r)
 }
 
 /* Reads a payload's capability table into its own message. As capnp_i_desc_read(). */
-static int in_payload(capnp_rpc *r, struct frame *f, const struct payload *p)
+static int in_payload(capnp_rpc *r, struct frame *f, rpc_payload_reader p,
+                      rpc_cap_descriptor_list table)
 {
-        f->content = rpc_payload_content(p->body);
-        return capnp_i_desc_read(r, p->table, f);
+        f->content = rpc_payload_content(p);
+        return capnp_i_desc_read(r, table, f);
 }
 
 static int in_bootstrap(capnp_rpc *r, rpc_bootstrap_reader b)
@@ -77,13 +53,13 @@ static int in_bootstrap(capnp_rpc *r, rpc_bootstrap_reader b)
                 return capnp_i_rpc_violation(r, "question id %u is in use", id.n);
 
         if (quota) {
-                capnp_i_send_refusal(r, id, quota, true);
+                capnp_i_send_refusal(r, id, CAPNP_OVERLOADED, quota, true);
                 return 0;
         }
 
         c = capnp_i_peer_call_new(r, id, 0);
         if (!c)
-                return in_no_memory(r);
+                return capnp_i_rpc_starve(r, true);
 
         if (!r->bootstrap) {
                 capnp_i_call_fail(c, CAPNP_FAILED, "there is no bootstrap object here");
@@ -92,7 +68,7 @@ static int in_bootstrap(capnp_rpc *r, rpc_bootstrap_reader b)
 
         c->results = capnp_i_frame_new(r->vat);
         if (!c->results)
-                return in_no_memory(r);
+                return capnp_i_rpc_starve(r, true);
 
         capnp_abuilder_set_cap(capnp_i_frame_content(c->results), r->bootstrap);
         capnp_i_call_return(c);
@@ -118,7 +94,7 @@ static int in_target(capnp_rpc *r, rpc_message_target_reader t, capnp_cap **ret_
                 k = capnp_i_desc_read_promised(r, rpc_message_target_promised_answer(t), ret_c);
                 if (k == CAPNP_E_LIMIT)
                         return capnp_i_rpc_violation(r, "over-quota.references: too many results");
-                return k ? in_no_memory(r) : 0;
+                return k ? capnp_i_rpc_starve(r, true) : 0;
         default:
                 return capnp_i_rpc_violation(r, "an unknown kind of message target");
         }
@@ -148,7 +124,7 @@ static int in_call_accept(capnp_rpc *r, struct frame *f, rpc_call_reader b, capn
         struct call *c = capnp_i_peer_call_new(r, id, in_params_cost(f));
 
         if (!c)
-                return in_no_memory(r);
+                return capnp_i_rpc_starve(r, true);
 
         c->iface = rpc_call_interface_id(b);
         c->method = rpc_call_method_id(b);
@@ -189,19 +165,16 @@ static void in_call_unknown(capnp_rpc *r, rpc_message_reader m, struct answer_id
         if (bytes <= ECHO_BYTES && r->out_notes + bytes <= r->limits.out_bytes)
                 in_echo(r, m);
         else
-                capnp_i_send_declined(r, id);
+                capnp_i_send_refusal(r, id, CAPNP_UNIMPLEMENTED,
+                                     "results for a third party (level 3)", true);
 }
 
 /* Others may look like it. */
-static void in_call_learn(capnp_rpc *r, struct frame *f, rpc_message_reader m, rpc_call_reader b,
-                          const struct payload *params)
+static void in_call_learn(capnp_rpc *r, struct frame *f, rpc_message_target_reader t,
+                          struct plain p)
 {
-        rpc_message_target_reader t = rpc_call_target(b);
         rpc_promised_answer_reader promised;
-        struct plain p = {.message = m.r, .body = b.r, .target = t.r};
 
-        p.payload = params->body.r;
-        p.table = params->table.l;
         if (rpc_message_target_which(t) == RPC_MESSAGE_TARGET_IMPORTED_CAP) {
                 capnp_i_plain_learn(r, SHAPE_CALL, f, &p);
         } else {
@@ -215,7 +188,8 @@ static void in_call_learn(capnp_rpc *r, struct frame *f, rpc_message_reader m, r
 static int in_call(capnp_rpc *r, struct frame *f, rpc_message_reader m, rpc_call_reader b)
 {
         struct answer_id id = {rpc_call_question_id(b)};
-        struct payload params = in_payload_of(rpc_call_params(b));
+        rpc_payload_reader params = rpc_call_params(b);
+        rpc_cap_descriptor_list table = rpc_payload_cap_table(params);
         rpc_message_target_reader t;
         const char *quota = capnp_i_peer_quota(r);
         capnp_cap *target;
@@ -225,7 +199,7 @@ static int in_call(capnp_rpc *r, struct frame *f, rpc_message_reader m, rpc_call
                 return in_malformed(r);
 
         r->calls_in++;
-        if (r->limits.data_only && params.table.l.len)
+        if (r->limits.data_only && table.l.len)
                 return in_capability(r);
 
         if (capnp_i_table_answer(r, id))
@@ -237,10 +211,10 @@ static int in_call(capnp_rpc *r, struct frame *f, rpc_message_reader m, rpc_call
         }
 
         /* Refused first: nothing is looked up or taken up that would have to be given back. */
-        if (!quota && in_payload_is_wide(r, &params))
+        if (!quota && in_table_is_wide(r, table))
                 quota = "over-quota.references: too many references in one message";
         if (quota) {
-                capnp_i_send_refusal(r, id, quota, true);
+                capnp_i_send_refusal(r, id, CAPNP_OVERLOADED, quota, true);
                 return 0;
         }
 
@@ -249,17 +223,22 @@ static int in_call(capnp_rpc *r, struct frame *f, rpc_message_reader m, rpc_call
         if (k)
                 return k;
 
-        loaded = in_payload(r, f, &params);
+        loaded = in_payload(r, f, params, table);
         if (loaded < 0)
-                k = in_no_memory(r);
+                k = capnp_i_rpc_starve(r, true);
         else if (capnp_msg_check(&f->msg))
                 k = capnp_i_rpc_violation(r, "a Call is malformed");
         else if (loaded)
-                capnp_i_send_refusal(r, id, "over-quota.references: too many references at once",
-                                     false);
+                capnp_i_send_refusal(r, id, CAPNP_OVERLOADED,
+                                     "over-quota.references: too many references at once", false);
         else {
-                if (!params.table.l.len)
-                        in_call_learn(r, f, m, b, &params);
+                if (!table.l.len)
+                        in_call_learn(r, f, t,
+                                      (struct plain){.message = m.r,
+                                                     .body = b.r,
+                                                     .payload = params.r,
+                                                     .target = t.r,
+                                                     .table = table.l});
                 k = in_call_accept(r, f, b, target);
         }
 
@@ -289,15 +268,6 @@ static bool in_return_is_ring(const struct call *c, const struct call *t)
         return false;
 }
 
-/* The call of the peer's that says so has its results here, and nobody has taken them; nor are they
- * to be those of c. */
-static struct call *in_return_kept(const capnp_rpc *r, const struct call *c, struct answer_id other)
-{
-        struct call *t = capnp_i_table_answer(r, other);
-
-        return t && t->yourself && !t->taken && !in_return_is_ring(c, t) ? t : NULL;
-}
-
 /* The results that we were asked to keep for this question (rpc.capnp, Return) are those of t. */
 static void in_return_take(capnp_rpc *r, struct call *c, struct call *t)
 {
@@ -321,15 +291,13 @@ enum outcome { OUTCOME_TAKEN, OUTCOME_LEFT, OUTCOME_OPEN };
 /* The results, or why they can not be taken. */
 static int in_return_results(capnp_rpc *r, struct frame *f, struct call *c, struct plain *p)
 {
-        struct payload payload = in_payload_of((rpc_payload_reader){p->payload});
-        bool wide = in_payload_is_wide(r, &payload);
-        int k;
-
-        p->table = payload.table.l;
-        k = wide ? CAPNP_E_LIMIT : in_payload(r, f, &payload);
+        rpc_payload_reader payload = {p->payload};
+        rpc_cap_descriptor_list table = rpc_payload_cap_table(payload);
+        bool wide = in_table_is_wide(r, table);
+        int k = wide ? CAPNP_E_LIMIT : in_payload(r, f, payload, table);
 
         if (k < 0)
-                return in_no_memory(r);
+                return capnp_i_rpc_starve(r, true);
 
         if (capnp_msg_check(&f->msg))
                 return capnp_i_rpc_violation(r, "a Return is malformed");
@@ -337,10 +305,8 @@ static int in_return_results(capnp_rpc *r, struct frame *f, struct call *c, stru
         if (k) {
                 capnp_i_call_refuse(c, "over-quota.references: too many references");
         } else {
-                if (payload.table.l.len)
-                        capnp_i_plain_learn(r, SHAPE_RETURN_CAPS, f, p);
-                else
-                        capnp_i_plain_learn(r, SHAPE_RETURN, f, p);
+                p->table = table.l;
+                capnp_i_plain_learn(r, table.l.len ? SHAPE_RETURN_CAPS : SHAPE_RETURN, f, p);
                 c->results = capnp_i_frame_ref(f);
         }
         return wide ? OUTCOME_LEFT : OUTCOME_TAKEN;
@@ -363,7 +329,7 @@ static int in_return_outcome(capnp_rpc *r, struct frame *f, struct call *c, rpc_
         switch (tag) {
         case RPC_RETURN_RESULTS:
                 results = rpc_return_results(b);
-                if (r->limits.data_only && in_payload_of(results).table.l.len)
+                if (r->limits.data_only && rpc_payload_cap_table(results).l.len)
                         return in_capability(r);
                 /* A Finish that has been sent said that the peer keeps the references. */
                 if (c->finish_sent)
@@ -432,9 +398,9 @@ static int in_return(capnp_rpc *r, struct frame *f, rpc_message_reader m, rpc_re
 
         if (rpc_return_which(b) == RPC_RETURN_TAKE_FROM_OTHER_QUESTION) {
                 struct answer_id other = {rpc_return_take_from_other_question(b)};
-                struct call *t = in_return_kept(r, c, other);
+                struct call *t = capnp_i_table_answer(r, other);
 
-                if (!t)
+                if (!t || !t->yourself || t->taken || in_return_is_ring(c, t))
                         return capnp_i_rpc_violation(
                                 r, "there are no results to take from question %u", other.n);
 
@@ -448,27 +414,14 @@ static int in_return(capnp_rpc *r, struct frame *f, rpc_message_reader m, rpc_re
         if (k < 0 || k == CAPNP_E_PROTOCOL)
                 return k;
 
-        if (k != OUTCOME_OPEN) {
-                capnp_i_peer_return_ends(r, c, b, k == OUTCOME_LEFT);
-                return 0;
-        }
-
         c->returned = true;
         capnp_i_peer_return_params(r, c, b);
+        if (k != OUTCOME_OPEN)
+                capnp_i_peer_return_finish(r, c, rpc_return_no_finish_needed(b), k == OUTCOME_LEFT);
         return 0;
 }
 
 /* ---- what is too long to be kept ------------------------------------------------------------ */
-
-static int in_long_call(capnp_rpc *r, struct answer_id id)
-{
-        r->calls_in++;
-        if (capnp_i_table_answer(r, id))
-                return capnp_i_rpc_violation(r, "question id %u is in use", id.n);
-
-        capnp_i_send_refusal(r, id, "over-quota.bytes: the call is too long", true);
-        return 0;
-}
 
 static int in_long_return(capnp_rpc *r, rpc_return_reader b)
 {
@@ -480,8 +433,7 @@ static int in_long_return(capnp_rpc *r, rpc_return_reader b)
         if (!c || c->returned)
                 return capnp_i_rpc_violation(r, "a Return for no question");
 
-        if (!c->done)
-                capnp_i_call_refuse(c, "over-quota.bytes: the results are too long");
+        capnp_i_call_refuse(c, "over-quota.bytes: the results are too long");
         capnp_i_peer_return_ends(r, c, b, true);
         return 0;
 }
@@ -489,12 +441,18 @@ static int in_long_return(capnp_rpc *r, rpc_return_reader b)
 int capnp_i_in_long_message(capnp_rpc *r, enum rpc_message_which tag, uint64_t word)
 {
         capnp_reader b = capnp_i_at_word(&word, 1);
+        struct answer_id id = {rpc_call_question_id((rpc_call_reader){b})};
 
-        if (tag == RPC_MESSAGE_CALL)
-                return in_long_call(r,
-                                    (struct answer_id){rpc_call_question_id((rpc_call_reader){b})});
+        if (tag == RPC_MESSAGE_RETURN)
+                return in_long_return(r, (rpc_return_reader){b});
 
-        return in_long_return(r, (rpc_return_reader){b});
+        r->calls_in++;
+        if (capnp_i_table_answer(r, id))
+                return capnp_i_rpc_violation(r, "question id %u is in use", id.n);
+
+        capnp_i_send_refusal(r, id, CAPNP_OVERLOADED, "over-quota.bytes: the call is too long",
+                             true);
+        return 0;
 }
 
 /* ---- what ends calls and changes references ------------------------------------------------- */
@@ -515,23 +473,14 @@ static int in_resolve_broken(capnp_rpc *r, struct promise *p, rpc_exception_read
         struct broken *b;
 
         if (!c)
-                return in_no_memory(r);
+                return capnp_i_rpc_starve(r, true);
 
         b = capnp_i_cap_broken(c);
         b->more = capnp_i_more_read(e);
         capnp_i_table_import_more(&p->wire, capnp_i_broken_bytes(b));
-        capnp_i_promise_settle(p, c);
+        capnp_i_promise_settle(p, c, false);
         capnp_cap_unref(c);
         return 0;
-}
-
-/* A Resolve can not be refused: what too many of them bring ends the connection. */
-static int in_resolve_enough(capnp_rpc *r)
-{
-        if (capnp_i_ledger_has_room(r, 0))
-                return 0;
-
-        return capnp_i_rpc_violation(r, "over-quota.bytes: promises and what they became");
 }
 
 static int in_resolve(capnp_rpc *r, rpc_resolve_reader b)
@@ -554,14 +503,18 @@ static int in_resolve(capnp_rpc *r, rpc_resolve_reader b)
                 k = p && p->state == PROMISE_PENDING
                             ? in_resolve_broken(r, p, rpc_resolve_exception(b))
                             : 0;
-                return k ? k : in_resolve_enough(r);
+                /* It can not be refused: what too many of them bring ends the connection. */
+                if (!k && !capnp_i_ledger_has_room(r, 0))
+                        k = capnp_i_rpc_violation(
+                                r, "over-quota.bytes: promises and what they became");
+                return k;
         }
 
         capnp_cap_ref(c);
         d = rpc_resolve_cap(b);
         k = capnp_i_desc_read_one(r, d, &to);
         if (k < 0)
-                k = in_no_memory(r);
+                k = capnp_i_rpc_starve(r, true);
         else if (k)
                 k = capnp_i_rpc_violation(r, "over-quota.references: too many references");
         if (!k)
@@ -639,7 +592,7 @@ static int in_disembargo_sender(capnp_rpc *r, struct peer_embargo_id id,
         if (d)
                 capnp_i_disembargo_deliver(d, target);
         capnp_cap_unref(target);
-        return d ? 0 : in_no_memory(r);
+        return d ? 0 : capnp_i_rpc_starve(r, true);
 }
 
 static int in_disembargo(capnp_rpc *r, rpc_message_reader m, rpc_disembargo_reader b)

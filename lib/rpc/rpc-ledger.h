@@ -36,6 +36,23 @@ __attribute__((always_inline)) static inline void capnp_i_charge_call(struct cal
         capnp_i_ledger_hold(r, bytes + params);
 }
 
+/* A call or bootstrap of the peer's, in the table of answers; so many bytes of parameters come with
+ * it. NULL: there is one with this id, or no memory. */
+__attribute__((always_inline)) static inline struct call *capnp_i_peer_call_new(capnp_rpc *r,
+                                                                                struct answer_id id,
+                                                                                uint64_t params)
+{
+        struct call *c = capnp_i_call_new(r->vat, &capnp_i_peer_caller);
+
+        if (!c || (!capnp_i_ids_claim(&r->answers, id.n, c) && !capnp_i_peer_add(r, id, c)))
+                return NULL;
+
+        c->peer = capnp_i_rpc_ref(r);
+        c->peer_id = id;
+        capnp_i_charge_call(&c->charge, r, sizeof(*c), params);
+        return c;
+}
+
 /* Both at once, when that one pays for all of it. */
 static inline void capnp_i_charge_end_call(struct call_charge *g)
 {

@@ -117,38 +117,28 @@ static void rpc_close_imports(capnp_rpc *r)
         capnp_i_map_deinit(&imports);
 }
 
-static void rpc_close_calls(capnp_rpc *r)
+/* In two turns: who has called hears that it failed before what the peer held is let go. So a call
+ * that stands for all that goes on about an object says why, and the object's end is no riddle. */
+static void rpc_teardown(struct event *e)
 {
-        rpc_close_embargoes(r);
-        rpc_close_questions(r);
-        rpc_close_silent(r);
-        rpc_close_answers(r);
-}
-
-static void rpc_close_caps(capnp_rpc *r)
-{
+        capnp_rpc *r = CAPNP_I_OF(e, capnp_rpc, teardown);
         capnp_cap *bootstrap = r->bootstrap;
+
+        if (!r->calls_over) {
+                r->calls_over = true;
+                rpc_close_embargoes(r);
+                rpc_close_questions(r);
+                rpc_close_silent(r);
+                rpc_close_answers(r);
+                capnp_i_event_queue(r->vat, e);
+                return;
+        }
 
         r->bootstrap = NULL;
         rpc_close_imports(r);
         rpc_close_exports(r);
         capnp_i_gates_close(r);
         capnp_cap_unref(bootstrap);
-}
-
-/* In two turns: who has called hears that it failed before what the peer held is let go. So a call
- * that stands for all that goes on about an object says why, and the object's end is no riddle. */
-static void rpc_teardown(struct event *e)
-{
-        capnp_rpc *r = CAPNP_I_OF(e, capnp_rpc, teardown);
-
-        if (!r->calls_over) {
-                r->calls_over = true;
-                rpc_close_calls(r);
-                capnp_i_event_queue(r->vat, e);
-                return;
-        }
-        rpc_close_caps(r);
         capnp_i_fds_close(&r->fds_open);
         capnp_i_rpc_dirty(r);
         capnp_i_rpc_unref(r);

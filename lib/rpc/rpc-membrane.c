@@ -474,8 +474,7 @@ bool capnp_i_membrane_pass(struct wrap *w, struct call *c)
         if (membrane_lets(w, c, &why))
                 return true;
 
-        if (!c->done)
-                capnp_i_call_set_exception(c, why.kind, why.reason);
+        capnp_i_call_set_exception(c, why.kind, why.reason);
         return false;
 }
 

@@ -24,9 +24,8 @@ void capnp_i_plain_forget(capnp_rpc *r);
 extern const struct caller capnp_i_peer_caller;
 /* Why the peer may not ask for more; NULL: it may. */
 const char *capnp_i_peer_quota(const capnp_rpc *r);
-/* A call or bootstrap of the peer's, in the table of answers; so many bytes of parameters come with
- * it. NULL: no memory. */
-struct call *capnp_i_peer_call_new(capnp_rpc *r, struct answer_id id, uint64_t params);
+/* Where there is no room for the id, or another call has it. false: it has, or no memory. */
+bool capnp_i_peer_add(capnp_rpc *r, struct answer_id id, struct call *c);
 /* Whether results would make us hold too much for whoever gets them. */
 bool capnp_i_peer_brings_too_much(const capnp_rpc *r, const struct call *c, uint64_t bytes);
 /* The outcome of c is known: results, or why there are none. release: the peer keeps no reference
@@ -95,10 +94,9 @@ static inline void capnp_i_promise_send_call(struct call *c, capnp_rpc *r, capnp
 void capnp_i_send_return(struct call *c);
 /* Why a question or a payload can not be sent, by the error. */
 const char *capnp_i_send_why(int k);
-/* An exception of kind overloaded. release: none of the parameters' references were taken up. */
-void capnp_i_send_refusal(capnp_rpc *r, struct answer_id id, const char *reason, bool release);
-/* The same for a call that nobody here knows how to answer and that is too long to be sent back. */
-void capnp_i_send_declined(capnp_rpc *r, struct answer_id id);
+/* An exception. release: none of the parameters' references were taken up. */
+void capnp_i_send_refusal(capnp_rpc *r, struct answer_id id, enum capnp_kind kind,
+                          const char *reason, bool release);
 /* Answers c with: take the results of q, which you were asked to keep. */
 void capnp_i_send_take_from(struct call *c, const struct call *q);
 /* Tells the peer that t's results have been claimed by another question of ours. */

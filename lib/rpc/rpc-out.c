@@ -186,50 +186,16 @@ static inline enum rpc_message_which out_tag(const uint64_t *words)
 /* What goes on as it came is as long as it was: our envelope is the last of its segments. */
 static uint32_t out_length(const struct frame *f, uint32_t bytes)
 {
-        return f->before ? bytes - f->msg.segs[f->msg.nsegs - 1].words * 8 : bytes;
-}
+        uint32_t length = bytes - (uint32_t)capnp_i_frame_header(f->msg.nsegs);
 
-static void out_queued(capnp_rpc *r, struct frame *f, uint32_t bytes, uint32_t header)
-{
-        uint32_t length = out_length(f, bytes - header);
-
-        out_count(r, out_tag(f->words), f->refusal, bytes);
-        if (length > r->longest)
-                r->longest = length;
-        if (r->trace)
-                r->trace(r->trace_arg, false, &f->msg);
-        capnp_i_rpc_dirty(r);
-}
-
-/* One segment and not much in it, as nearly every message is. */
-static int out_one(capnp_rpc *r, struct frame *f, uint32_t words)
-{
-        uint32_t bytes = 8 + words * 8;
-        struct out *o = out_block(r, bytes);
-
-        if (!o)
-                return -ENOMEM;
-
-        f->secret |= r->limits.wipe;
-        capnp_i_frame_table_one(o->bytes + o->len, words);
-        memcpy(o->bytes + o->len + 8, f->words, bytes - 8);
-        o->len += bytes;
-        o->secret |= f->secret;
-        out_queued(r, f, bytes, 8);
-        return 0;
+        return f->before ? length - f->msg.segs[f->msg.nsegs - 1].words * 8 : length;
 }
 
 int capnp_i_out_frame(capnp_rpc *r, struct frame *f, bool give, const struct fds *fds)
 {
-        const struct capnp_i_segment *s = &f->msg.segs[0];
-        size_t bytes;
+        size_t bytes = capnp_msg_size(&f->msg);
         int k;
 
-        if (f->msg.nsegs == 1 && s->base == f->words && s->words <= OUT_ONE &&
-            s->words * 8 <= r->limits.message_bytes && !(fds && fds->n))
-                return out_one(r, f, s->words);
-
-        bytes = capnp_msg_size(&f->msg);
         if (bytes > UINT32_MAX / 2 || f->msg.nsegs > CAPNP_I_MAX_SEGMENTS ||
             out_is_long(r, f, bytes))
                 return CAPNP_E_LIMIT;
@@ -246,7 +212,12 @@ int capnp_i_out_frame(capnp_rpc *r, struct frame *f, bool give, const struct fds
         if (k)
                 return k;
 
-        out_queued(r, f, (uint32_t)bytes, (uint32_t)capnp_i_frame_header(f->msg.nsegs));
+        out_count(r, out_tag(f->words), f->refusal, (uint32_t)bytes);
+        if (out_length(f, (uint32_t)bytes) > r->longest)
+                r->longest = out_length(f, (uint32_t)bytes);
+        if (r->trace)
+                r->trace(r->trace_arg, false, &f->msg);
+        capnp_i_rpc_dirty(r);
         return 0;
 }
 
@@ -261,7 +232,7 @@ __attribute__((noinline)) static void out_trace(capnp_rpc *r, const uint64_t *wo
         capnp_i_msg_deinit(&m);
 }
 
-uint64_t *capnp_i_out_begin(capnp_rpc *r, uint32_t words)
+inline uint64_t *capnp_i_out_begin(capnp_rpc *r, uint32_t words)
 {
         struct out *o;
 
@@ -281,18 +252,11 @@ static inline uint64_t *out_payload(capnp_rpc *r, const uint64_t *envelope, uint
                                     const struct body *b)
 {
         uint32_t all = words + b->n;
-        uint64_t *at;
-        struct out *o;
+        uint64_t *at = all * 8 > r->limits.message_bytes ? NULL : capnp_i_out_begin(r, all);
 
-        if (all > OUT_ONE || all * 8 > r->limits.message_bytes)
+        if (!at)
                 return NULL;
 
-        o = out_block(r, TABLE_BYTES + all * 8);
-        if (!o)
-                return NULL;
-
-        capnp_i_frame_table_one(o->bytes + o->len, all);
-        at = (uint64_t *)(void *)(o->bytes + o->len + TABLE_BYTES);
         memcpy(at, envelope, words * 8);
         at[words - RPC_PAYLOAD_PTRS] = b->content;
         if (b->n && b->words)
@@ -309,8 +273,8 @@ uint64_t *capnp_i_out_call(capnp_rpc *r, bool on, const struct body *b)
         return on ? out_payload(r, e->on, ON_WORDS, b) : out_payload(r, e->call, ENVELOPE_WORDS, b);
 }
 
-static inline void out_end(capnp_rpc *r, enum rpc_message_which tag, const uint64_t *words,
-                           uint32_t n, bool secret)
+inline void capnp_i_out_end(capnp_rpc *r, enum rpc_message_which tag, const uint64_t *words,
+                            uint32_t n, bool secret)
 {
         struct out *o = CAPNP_I_OF(r->outq.prev, struct out, link);
         uint32_t bytes = TABLE_BYTES + n * 8;
@@ -327,12 +291,6 @@ static inline void out_end(capnp_rpc *r, enum rpc_message_which tag, const uint6
                 capnp_i_rpc_dirty(r);
 }
 
-void capnp_i_out_end(capnp_rpc *r, enum rpc_message_which tag, const uint64_t *words, uint32_t n,
-                     bool secret)
-{
-        out_end(r, tag, words, n, secret);
-}
-
 bool capnp_i_out_return(capnp_rpc *r, struct answer_id id, uint64_t content, const void *words,
                         uint32_t n, bool secret)
 {
@@ -345,7 +303,7 @@ bool capnp_i_out_return(capnp_rpc *r, struct answer_id id, uint64_t content, con
         rpc_return_set_answer_id((rpc_return_builder){{.d = (uint8_t *)&at[BODY_WORD],
                                                        .bytes = RPC_RETURN_WORDS * 8}},
                                  id.n);
-        out_end(r, RPC_MESSAGE_RETURN, at, LAST_WORDS + n, r->limits.wipe | secret);
+        capnp_i_out_end(r, RPC_MESSAGE_RETURN, at, LAST_WORDS + n, r->limits.wipe | secret);
         return true;
 }
 

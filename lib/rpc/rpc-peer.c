@@ -29,22 +29,15 @@ static void peer_returned(struct call *c)
 
 const struct caller capnp_i_peer_caller = {.returned = peer_returned};
 
-struct call *capnp_i_peer_call_new(capnp_rpc *r, struct answer_id id, uint64_t params)
+bool capnp_i_peer_add(capnp_rpc *r, struct answer_id id, struct call *c)
 {
-        struct call *c;
+        if (capnp_i_table_answer(r, id) || capnp_i_ids_reserve(&r->answers, id.n)) {
+                capnp_i_call_unref(c);
+                return false;
+        }
 
-        if (capnp_i_ids_reserve(&r->answers, id.n))
-                return NULL;
-
-        c = capnp_i_call_new(r->vat, &capnp_i_peer_caller);
-        if (!c)
-                return NULL;
-
-        c->peer = capnp_i_rpc_ref(r);
-        c->peer_id = id;
-        capnp_i_charge_call(&c->charge, r, sizeof(*c), params);
         capnp_i_ids_add(&r->answers, id.n, c);
-        return c;
+        return true;
 }
 
 /*

@@ -33,7 +33,7 @@ enum { BUDGET_LEAST = 8 * UINT16_MAX };
 struct shape {
         uint32_t extent;                /* words that a message has at least */
         uint32_t cost;                  /* of the budget, for its envelope */
-        uint16_t body, target, content; /* where, in words; for what is not there 0 */
+        uint16_t body, target, content; /* where, in words, if it is there */
         uint16_t promised;              /* a PromisedAnswer, and the first word of what leads on */
         uint16_t ops, nops;
         uint16_t table, ncaps; /* the first CapDescriptor */
@@ -104,9 +104,10 @@ static bool shape_fix(struct shape *s, const struct frame *f, uint32_t from, uin
         return true;
 }
 
+/* Where something is; 0: it is not there. */
 static uint32_t shape_at(const struct frame *f, const void *p)
 {
-        return (uint32_t)((const uint64_t *)p - f->words);
+        return p ? (uint32_t)((const uint64_t *)p - f->words) : 0;
 }
 
 /* … which are pointers. false, too, where one is a far pointer: what is where that leads says what
@@ -123,19 +124,6 @@ static bool shape_fix_near(struct shape *s, const struct frame *f, uint32_t from
         return true;
 }
 
-/* A struct whose data are ids: its pointers stay as they are. One that is not there is no matter.
- */
-static bool shape_fix_pointers(struct shape *s, const struct frame *f, capnp_reader r)
-{
-        uint32_t end;
-
-        if (!r.d)
-                return true;
-
-        end = shape_at(f, r.d) + r.bytes / 8;
-        return shape_fix_near(s, f, end, end + r.ptrs);
-}
-
 static bool shape_fix_data(struct shape *s, const struct frame *f, capnp_reader r)
 {
         uint32_t at = shape_at(f, r.d);
@@ -143,9 +131,13 @@ static bool shape_fix_data(struct shape *s, const struct frame *f, capnp_reader 
         return shape_fix(s, f, at, at + r.bytes / 8);
 }
 
-static bool shape_fix_all(struct shape *s, const struct frame *f, capnp_reader r)
+/* A struct whose data are ids: its pointers stay as they are. One that is not there is no matter.
+ */
+static bool shape_fix_pointers(struct shape *s, const struct frame *f, capnp_reader r)
 {
-        return shape_fix_data(s, f, r) && shape_fix_pointers(s, f, r);
+        uint32_t end = r.d ? shape_at(f, r.d) + r.bytes / 8 : 0;
+
+        return shape_fix_near(s, f, end, end + r.ptrs);
 }
 
 /* But for the pointer to the content. */
@@ -218,23 +210,17 @@ static bool shape_read(struct shape *s, enum shape_of what, const struct frame *
                   shape_cost_of_list(&p->table);
         s->content = (uint16_t)shape_at(f, f->content.p);
         s->body = (uint16_t)shape_at(f, p->body.d);
-        if (p->target.d)
-                s->target = (uint16_t)shape_at(f, p->target.d);
-        if (p->promised.d)
-                s->promised = (uint16_t)shape_at(f, p->promised.d);
-        if (p->ops.len) {
-                s->ops = (uint16_t)shape_at(f, p->ops.d);
-                s->nops = (uint16_t)p->ops.len;
-        }
-        if (p->table.len) {
-                s->table = (uint16_t)shape_at(f, p->table.d);
-                s->ncaps = (uint16_t)p->table.len;
-        }
+        s->target = (uint16_t)shape_at(f, p->target.d);
+        s->promised = (uint16_t)shape_at(f, p->promised.d);
+        s->ops = (uint16_t)shape_at(f, p->ops.d);
+        s->nops = (uint16_t)p->ops.len;
+        s->table = (uint16_t)shape_at(f, p->table.d);
+        s->ncaps = (uint16_t)p->table.len;
         /* First the pointer to what a call is for, which may be said by an id; and to references.
          */
         if (!shape_fix_pointers(s, f, p->target) || !shape_fix_payload(s, f, p->payload) ||
-            !shape_fix_near(s, f, 0, 1) || !shape_fix_all(s, f, p->message) ||
-            !shape_fix_pointers(s, f, p->body))
+            !shape_fix_near(s, f, 0, 1) || !shape_fix_data(s, f, p->message) ||
+            !shape_fix_pointers(s, f, p->message) || !shape_fix_pointers(s, f, p->body))
                 return false;
 
         /* Of a call's references there are none, also where there is a list of none. */
@@ -409,25 +395,6 @@ static void plain_deliver(struct call *c, capnp_cap *target)
         capnp_cap_unref(target);
 }
 
-/* So much that it might be refused. */
-static inline bool plain_is_much(const capnp_rpc *r)
-{
-        return r->answers.used >= r->limits.answers || r->held > r->limits.held_bytes ||
-               r->out_replies > r->limits.out_bytes;
-}
-
-/* Where there is no room for the id, or another call has it. false: it has, or no memory. */
-__attribute__((noinline)) static bool plain_add(capnp_rpc *r, struct answer_id id, struct call *c)
-{
-        if (capnp_i_table_answer(r, id) || capnp_i_ids_reserve(&r->answers, id.n)) {
-                capnp_i_call_unref(c);
-                return false;
-        }
-
-        capnp_i_ids_add(&r->answers, id.n, c);
-        return true;
-}
-
 /* NULL: there is one with this id, or no memory. */
 __attribute__((always_inline)) static inline struct call *plain_new(capnp_rpc *r,
                                                                     const struct shape *s,
@@ -435,18 +402,15 @@ __attribute__((always_inline)) static inline struct call *plain_new(capnp_rpc *r
 {
         const rpc_call_reader b = {shape_body(s, m, RPC_CALL_WORDS)};
         struct answer_id id = {rpc_call_question_id(b)};
-        struct call *c = capnp_i_call_new(r->vat, &capnp_i_peer_caller);
+        struct call *c = capnp_i_peer_call_new(r, id, sizeof(struct frame) + m->n * 8);
 
-        if (!c || (!capnp_i_ids_claim(&r->answers, id.n, c) && !plain_add(r, id, c)))
+        if (!c)
                 return NULL;
 
-        c->peer = capnp_i_rpc_ref(r);
-        c->peer_id = id;
         c->iface = rpc_call_interface_id(b);
         c->method = rpc_call_method_id(b);
         if (rpc_call_no_promise_pipelining(b))
                 c->unpiped = true;
-        capnp_i_charge_call(&c->charge, r, sizeof(*c), sizeof(struct frame) + m->n * 8);
         r->calls_in++;
         plain_note(r, m);
         return c;
@@ -514,10 +478,12 @@ __attribute__((always_inline)) static inline bool plain_call_to(capnp_rpc *r, co
         return plain_call_frame(r, s, m, target);
 }
 
-/* Nothing forbids it, and its results come back the way it came. */
+/* Nothing forbids it or may refuse it, and its results come back the way it came. */
 static inline bool plain_may_call(const capnp_rpc *r, rpc_call_reader b)
 {
-        return !r->vat->dead && !plain_is_much(r) && !rpc_call_only_promise_pipeline(b) &&
+        return !r->vat->dead && r->answers.used < r->limits.answers &&
+               r->held <= r->limits.held_bytes && r->out_replies <= r->limits.out_bytes &&
+               !rpc_call_only_promise_pipeline(b) &&
                rpc_call_send_results_to_which(rpc_call_send_results_to(b)) ==
                        RPC_CALL_SEND_RESULTS_TO_CALLER;
 }
@@ -606,7 +572,7 @@ static inline void plain_let_go(capnp_cap *target)
 }
 
 /* It has been answered. What it had goes; only who runs it may know it still. */
-static inline void plain_end(struct call *c)
+__attribute__((always_inline)) static inline void plain_end(struct call *c)
 {
         capnp_rpc *r = c->peer;
         capnp_cap *target = c->target;

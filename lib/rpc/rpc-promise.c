@@ -41,6 +41,16 @@ static bool promise_needs_embargo(const struct promise *p, capnp_cap *to, bool o
         return ours || !capnp_i_cap_is_on(to, promise_rpc(p));
 }
 
+/* One result less that somebody wants of a call. NULL: of none. */
+static void promise_drop_source(struct call *source)
+{
+        if (!source)
+                return;
+
+        capnp_i_call_drop_caller(source);
+        capnp_i_call_unref(source);
+}
+
 static void promise_detach(struct promise *p)
 {
         bool early = p->in && !p->source; /* struct call.early */
@@ -50,11 +60,7 @@ static void promise_detach(struct promise *p)
         capnp_i_pipes_remove(p);
         if (early)
                 capnp_cap_unref(&p->cap);
-        if (!source)
-                return;
-
-        capnp_i_call_drop_caller(source);
-        capnp_i_call_unref(source);
+        promise_drop_source(source);
 }
 
 static void promise_send_on(struct call *c, capnp_cap *to)
@@ -78,16 +84,11 @@ static struct promise *promise_local(capnp_cap *c)
         return p && !capnp_i_promise_is_remote(p) && p->state != PROMISE_SETTLED ? p : NULL;
 }
 
-/* What goes on waiting moves all at once, however much it is and however often it moves. */
-static void promise_flush(struct promise *p, capnp_cap *to)
+/* All that waits for p goes to what that is: calls by a function that may ask about it. */
+static void promise_empty(struct promise *p, capnp_cap *to,
+                          void (*deliver)(struct call *c, capnp_cap *to))
 {
-        struct promise *next = promise_local(to);
         struct capnp_i_list waiting, *l;
-
-        if (next) {
-                capnp_i_list_splice(&next->fifo, &p->fifo);
-                return;
-        }
 
         capnp_i_list_init(&waiting);
         capnp_i_list_splice(&waiting, &p->fifo);
@@ -96,10 +97,21 @@ static void promise_flush(struct promise *p, capnp_cap *to)
 
                 p->cap.vat->steps++;
                 if (w->is_call)
-                        promise_send_on(CAPNP_I_OF(w, struct call, waiter), to);
+                        deliver(CAPNP_I_OF(w, struct call, waiter), to);
                 else
                         capnp_i_disembargo_deliver(CAPNP_I_OF(w, struct disembargo, waiter), to);
         }
+}
+
+/* What goes on waiting moves all at once, however much it is and however often it moves. */
+static void promise_flush(struct promise *p, capnp_cap *to)
+{
+        struct promise *next = promise_local(to);
+
+        if (next)
+                capnp_i_list_splice(&next->fifo, &p->fifo);
+        else
+                promise_empty(p, to, promise_send_on);
 }
 
 void capnp_i_promise_tell(struct promise *p)
@@ -138,23 +150,6 @@ static void promise_pass_on(struct promise *p)
         capnp_cap_unref(&p->cap);
 }
 
-static void promise_flush_to_source(struct promise *p)
-{
-        struct capnp_i_list waiting, *l;
-
-        capnp_i_list_init(&waiting);
-        capnp_i_list_splice(&waiting, &p->fifo);
-        while ((l = capnp_i_list_pop(&waiting))) {
-                struct waiter *w = CAPNP_I_OF(l, struct waiter, link);
-
-                if (w->is_call)
-                        capnp_i_call_deliver(CAPNP_I_OF(w, struct call, waiter), &p->cap);
-                else
-                        capnp_i_disembargo_deliver(CAPNP_I_OF(w, struct disembargo, waiter),
-                                                   &p->cap);
-        }
-}
-
 /*
  * A call that waited may fail at once, and with it go the last references to any of the pipes. So
  * each is taken from the front and put at the end: whatever goes, the list is whole.
@@ -170,7 +165,7 @@ static void promise_flush_pipes(struct call *c)
                 capnp_i_list_remove(&p->source_link);
                 capnp_i_list_append(&c->pipes.list, &p->source_link);
                 capnp_cap_ref(&p->cap);
-                promise_flush_to_source(p);
+                promise_empty(p, &p->cap, capnp_i_call_deliver);
                 capnp_cap_unref(&p->cap);
         }
 }
@@ -266,17 +261,6 @@ static capnp_cap *promise_deliver(struct call *c, capnp_cap *to)
         return NULL;
 }
 
-/* A call in the FIFO would have held us; what is left is a peer waiting for its Disembargo. */
-static void promise_drop_waiters(struct promise *p)
-{
-        struct capnp_i_list *l;
-
-        while ((l = capnp_i_list_pop(&p->fifo)))
-                capnp_i_disembargo_deliver(
-                        CAPNP_I_OF(CAPNP_I_OF(l, struct waiter, link), struct disembargo, waiter),
-                        NULL);
-}
-
 static void promise_gone(capnp_cap *c)
 {
         struct promise *p = capnp_i_cap_promise(c);
@@ -285,7 +269,9 @@ static void promise_gone(capnp_cap *c)
         p->source = NULL;
         if (!capnp_i_list_empty(&p->source_link))
                 capnp_i_pipes_remove(p);
-        promise_drop_waiters(p);
+        /* A call would have held us; what is left is a peer waiting for its Disembargo. */
+        if (!capnp_i_list_empty(&p->fifo))
+                promise_empty(p, NULL, NULL);
         if (!capnp_i_list_empty(&p->waits))
                 capnp_i_waits_end(p->cap.vat, &p->waits);
         if (p->embargo_rpc)
@@ -297,11 +283,7 @@ static void promise_gone(capnp_cap *c)
         if (p->path != p->short_path)
                 free(p->path);
         capnp_i_cap_end(c, &c->vat->pools[POOL_PROMISES]);
-        if (!source)
-                return;
-
-        capnp_i_call_drop_caller(source);
-        capnp_i_call_unref(source);
+        promise_drop_source(source);
 }
 
 static const struct cap_ops promise_ops = {
@@ -328,13 +310,6 @@ struct promise *capnp_i_promise_make(capnp_vat *v)
 
 /* ---- what one becomes ----------------------------------------------------------------------- */
 
-/* Nobody waits for it. */
-static bool promise_is_alone(const struct promise *p)
-{
-        return capnp_i_list_empty(&p->fifo) && capnp_i_list_empty(&p->watchers) &&
-               capnp_i_list_empty(&p->waits);
-}
-
 static void promise_finish(struct promise *p)
 {
         capnp_vat *v = p->cap.vat;
@@ -346,7 +321,8 @@ static void promise_finish(struct promise *p)
         if (p->cap.narrow)
                 capnp_i_narrow_move(&p->cap, p->to);
         promise_detach(p);
-        if (promise_is_alone(p)) {
+        if (capnp_i_list_empty(&p->fifo) && capnp_i_list_empty(&p->watchers) &&
+            capnp_i_list_empty(&p->waits)) { /* nobody waits for it */
                 capnp_cap_unref(&p->cap);
                 return;
         }
@@ -373,12 +349,7 @@ static void promise_embargo(struct promise *p)
         promise_detach(p);
 }
 
-void capnp_i_promise_settle(struct promise *p, capnp_cap *to)
-{
-        capnp_i_promise_settle_named(p, to, false);
-}
-
-void capnp_i_promise_settle_named(struct promise *p, capnp_cap *to, bool ours)
+void capnp_i_promise_settle(struct promise *p, capnp_cap *to, bool ours)
 {
         struct promise *next;
 
@@ -427,7 +398,7 @@ static bool promise_renew(struct promise *p, capnp_cap *to)
 void capnp_i_promise_resolved(struct promise *p, capnp_cap *to, bool ours)
 {
         if (!promise_renew(p, to))
-                capnp_i_promise_settle_named(p, to, ours);
+                capnp_i_promise_settle(p, to, ours);
 }
 
 void capnp_i_promise_settle_broken(struct promise *p, enum capnp_kind kind, const char *reason)
@@ -479,7 +450,7 @@ void capnp_promise_resolve(capnp_promise *h, capnp_cap *to)
                 return;
 
         capnp_i_vat_acts(h->p->cap.vat);
-        capnp_i_promise_settle(h->p, to);
+        capnp_i_promise_settle(h->p, to, false);
         capnp_cap_unref(&h->p->cap);
         free(h);
 }

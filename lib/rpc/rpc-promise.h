@@ -85,10 +85,9 @@ static inline struct promise *capnp_i_cap_promise(capnp_cap *c)
 }
 
 struct promise *capnp_i_promise_make(capnp_vat *v);
-/* What a promise turned out to be: may set an embargo first. Takes no reference. */
-void capnp_i_promise_settle(struct promise *p, capnp_cap *to);
-/* ours: its peer has said that it is something on our side, whatever that is by now. */
-void capnp_i_promise_settle_named(struct promise *p, capnp_cap *to, bool ours);
+/* What a promise turned out to be: may set an embargo first. Takes no reference. ours: its peer has
+ * said that it is something on our side, whatever that is by now. */
+void capnp_i_promise_settle(struct promise *p, capnp_cap *to, bool ours);
 void capnp_i_promise_settle_broken(struct promise *p, enum capnp_kind kind, const char *reason);
 /* The peer that p is of has said what it is. */
 void capnp_i_promise_resolved(struct promise *p, capnp_cap *to, bool ours);

@@ -12,7 +12,8 @@ static struct call *question_call(const capnp_question *q)
         return (struct call *)(uintptr_t)q;
 }
 
-static capnp_question *question_new(capnp_vat *v, capnp_cap *target)
+capnp_question *capnp_question_new_any(capnp_vat *v, capnp_cap *target, uint64_t interface,
+                                       uint16_t method)
 {
         struct call *c = capnp_i_call_new(v, &capnp_i_question_caller);
 
@@ -21,38 +22,20 @@ static capnp_question *question_new(capnp_vat *v, capnp_cap *target)
 
         c->bare = true;
         c->target = capnp_cap_ref(target);
+        c->iface = interface;
+        c->method = method;
         return (capnp_question *)(void *)c;
 }
 
 capnp_question *capnp_question_new(capnp_cap *target, const struct capnp_interface *i,
                                    uint16_t method)
 {
-        struct call *c;
+        capnp_question *q =
+                target ? capnp_question_new_any(target->vat, target, i->id, method) : NULL;
 
-        if (!target)
-                return NULL;
-
-        c = question_call(question_new(target->vat, target));
-        if (!c)
-                return NULL;
-
-        c->iface = i->id;
-        c->method = method;
-        c->m = method < i->nmethods ? &i->methods[method] : NULL;
-        return (capnp_question *)(void *)c;
-}
-
-capnp_question *capnp_question_new_any(capnp_vat *v, capnp_cap *target, uint64_t interface,
-                                       uint16_t method)
-{
-        struct call *c = question_call(question_new(v, target));
-
-        if (!c)
-                return NULL;
-
-        c->iface = interface;
-        c->method = method;
-        return (capnp_question *)(void *)c;
+        if (q && method < i->nmethods)
+                question_call(q)->m = &i->methods[method];
+        return q;
 }
 
 capnp_abuilder capnp_question_params_any(capnp_question *q)

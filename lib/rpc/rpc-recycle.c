@@ -10,30 +10,9 @@
  */
 #include "rpc-recycle.h"
 
-#include <stdlib.h>
-#include <string.h>
-
 enum { RECYCLE_MAX = 256 };
 
 void capnp_i_recycle_init(struct recycle *r)
 {
         r->room = RECYCLE_MAX;
-}
-
-void *capnp_i_recycle_new(struct recycle *r, size_t bytes)
-{
-        void *b = capnp_i_recycle_take(r, bytes);
-
-        return b ? memset(b, 0, bytes) : NULL;
-}
-
-void capnp_i_recycle_clear(struct recycle *r)
-{
-        struct recycled *b;
-
-        while ((b = r->first)) {
-                r->first = b->next;
-                free(b);
-        }
-        r->room = 0;
 }

@@ -46,8 +46,6 @@ __attribute__((always_inline)) static inline void capnp_i_zero(void *block, size
 
 void capnp_i_recycle_init(struct recycle *r);
 
-/* A zeroed block; NULL: no memory. All blocks of one struct recycle have the same size. */
-void *capnp_i_recycle_new(struct recycle *r, size_t bytes);
 /* One as it was given back, but for its first word; NULL: there is none. */
 static inline void *capnp_i_recycle_get(struct recycle *r)
 {
@@ -61,12 +59,20 @@ static inline void *capnp_i_recycle_get(struct recycle *r)
         return b;
 }
 
-/* One with whatever there is in it. */
+/* One with whatever there is in it; NULL: no memory. All of one struct recycle have one size. */
 static inline void *capnp_i_recycle_take(struct recycle *r, size_t bytes)
 {
         void *b = capnp_i_recycle_get(r);
 
         return b ? b : malloc(bytes);
+}
+
+/* A zeroed one. */
+static inline void *capnp_i_recycle_new(struct recycle *r, size_t bytes)
+{
+        void *b = capnp_i_recycle_take(r, bytes);
+
+        return b ? memset(b, 0, bytes) : NULL;
 }
 
 static inline void capnp_i_recycle_free(struct recycle *r, void *block)
@@ -82,7 +88,5 @@ static inline void capnp_i_recycle_free(struct recycle *r, void *block)
         r->first = b;
         r->room--;
 }
-
-void capnp_i_recycle_clear(struct recycle *r);
 
 #endif

@@ -33,32 +33,15 @@ capnp_cap *capnp_i_call_new_pipe(struct call *c, const uint16_t *path, uint16_t 
         return &p->cap;
 }
 
-/*
- * What a result was before the peer said to take it from another call. While calls made on it are
- * under way it stands before what the other call gives.
- */
-static capnp_cap *call_find_early(struct call *c, const uint16_t *path, uint16_t n)
-{
-        struct promise *p = c->early ? capnp_i_pipes_find(c->early, path, n) : NULL;
-
-        return p ? &p->cap : NULL;
-}
-
-static struct pipes *call_early(struct call *c)
+/* It leaves again when its embargo is lifted: promise_detach(). */
+static void call_keep_early(struct call *c, struct promise *p)
 {
         if (!c->early) {
                 c->early = malloc(sizeof(*c->early));
                 if (c->early)
                         capnp_i_pipes_init(c->early);
         }
-
-        return c->early;
-}
-
-/* It leaves again when its embargo is lifted: promise_detach(). */
-static void call_keep_early(struct call *c, struct promise *p)
-{
-        if (!call_early(c) || capnp_i_pipes_add(c->early, p)) {
+        if (!c->early || capnp_i_pipes_add(c->early, p)) {
                 capnp_i_table_embargo_forget(p->embargo_rpc, p->embargo);
                 capnp_i_promise_settle_broken(p, CAPNP_OVERLOADED, "out of memory");
                 return;
@@ -71,7 +54,6 @@ static void call_keep_early(struct call *c, struct promise *p)
 static inline capnp_cap *call_pipe_here(struct call *c, const uint16_t *path, uint16_t n)
 {
         struct promise *p;
-        capnp_cap *early;
 
         if (c->done && c->failed)
                 return capnp_cap_ref(capnp_i_call_broken(c));
@@ -79,9 +61,11 @@ static inline capnp_cap *call_pipe_here(struct call *c, const uint16_t *path, ui
         if (c->done || c->piped)
                 return capnp_cap_ref(capnp_i_call_result_cap(c, path, n));
 
-        early = call_find_early(c, path, n);
-        if (early)
-                return capnp_cap_ref(early);
+        /* What it was before the peer said to take it from another call. While calls made on it
+         * are under way it stands before what the other call gives. */
+        p = c->early ? capnp_i_pipes_find(c->early, path, n) : NULL;
+        if (p)
+                return capnp_cap_ref(&p->cap);
 
         p = capnp_i_pipes_find(&c->pipes, path, n);
         return p ? capnp_cap_ref(&p->cap) : capnp_i_call_new_pipe(c, path, n);
@@ -112,7 +96,8 @@ __attribute__((noinline)) static capnp_cap *call_pipe_tail(struct call *c, const
         struct call *at = c;
         capnp_cap *cap;
 
-        while (at->tail && !at->done && !at->piped && !call_find_early(at, path, n))
+        while (at->tail && !at->done && !at->piped &&
+               !(at->early && capnp_i_pipes_find(at->early, path, n)))
                 at = at->tail;
         cap = call_pipe_here(at, path, n);
         for (; at != c; at = at->parent)
@@ -130,16 +115,18 @@ capnp_cap *capnp_i_call_pipe_outer(struct call *c, const uint16_t *path, uint16_
         return call_pipe_out(c, capnp_i_call_pipe(c, path, n));
 }
 
-/* Whether the peer that serves c has said that this result is something of ours. */
-static bool call_result_is_ours(const struct call *c, uint32_t i)
+/* p takes the place of the result that it stands for, so that whoever reads that keeps the order as
+ * well. */
+static void call_put(struct call *c, struct promise *p, uint32_t i)
 {
-        return c->state == CALL_REMOTE && capnp_i_desc_result_is_ours(c->results, i);
+        if (i >= c->results->msg.ncaps)
+                return;
+
+        capnp_cap_unref(c->results->msg.caps[i]);
+        c->results->msg.caps[i] = capnp_cap_ref(&p->cap);
 }
 
-/*
- * The references handed out early become what the results hold. One that has to be embargoed takes
- * the result's place, so that whoever reads the result keeps the order as well.
- */
+/* The references handed out early become what the results hold, or are embargoed. */
 void capnp_i_call_settle_pipes(struct call *c)
 {
         struct capnp_i_list *l;
@@ -153,17 +140,16 @@ void capnp_i_call_settle_pipes(struct call *c)
                 c->vat->steps++;
                 capnp_cap_ref(&p->cap);
                 if (c->failed)
-                        capnp_i_promise_settle(p, capnp_i_call_broken(c));
+                        capnp_i_promise_settle(p, capnp_i_call_broken(c), false);
                 else if (i == NO_ID)
-                        capnp_i_promise_settle(p, NULL);
+                        capnp_i_promise_settle(p, NULL, false);
                 else
-                        capnp_i_promise_settle_named(p, capnp_msg_cap_peek(&c->results->msg, i),
-                                                     call_result_is_ours(c, i));
+                        capnp_i_promise_settle(p, capnp_msg_cap_peek(&c->results->msg, i),
+                                               c->state == CALL_REMOTE &&
+                                                       capnp_i_desc_result_is_ours(c->results, i));
 
-                if (p->state == PROMISE_EMBARGOED && i < c->results->msg.ncaps) {
-                        capnp_cap_unref(c->results->msg.caps[i]);
-                        c->results->msg.caps[i] = capnp_cap_ref(&p->cap);
-                }
+                if (p->state == PROMISE_EMBARGOED)
+                        call_put(c, p, i);
                 capnp_cap_unref(&p->cap);
         }
 }
@@ -194,7 +180,6 @@ static void call_take_results(struct call *c, struct call *t)
                 capnp_i_call_set_exception(c, CAPNP_FAILED, "the results are malformed");
 }
 
-/* Whoever reads the results keeps the order as well. */
 static void call_put_early(struct call *c)
 {
         struct capnp_i_list *l;
@@ -204,13 +189,9 @@ static void call_put_early(struct call *c)
 
         for (l = c->early->list.next; l != &c->early->list; l = l->next) {
                 struct promise *p = CAPNP_I_OF(l, struct promise, source_link);
-                uint32_t i = capnp_i_frame_cap_index(c->results, p->path, p->npath);
 
                 c->vat->steps++;
-                if (i >= c->results->msg.ncaps)
-                        continue;
-                capnp_cap_unref(c->results->msg.caps[i]);
-                c->results->msg.caps[i] = capnp_cap_ref(&p->cap);
+                call_put(c, p, capnp_i_frame_cap_index(c->results, p->path, p->npath));
         }
 }
 
@@ -262,7 +243,7 @@ void capnp_i_call_follow(struct call *c, struct call *t)
                 if (capnp_i_call_pipe_failed(t, np))
                         capnp_i_promise_settle_broken(p, CAPNP_OVERLOADED, "out of memory");
                 else
-                        capnp_i_promise_settle_named(p, np, ours);
+                        capnp_i_promise_settle(p, np, ours);
                 if (p->state == PROMISE_EMBARGOED)
                         call_keep_early(c, p);
                 capnp_cap_unref(np);

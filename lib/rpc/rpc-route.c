@@ -27,13 +27,16 @@ static struct call *call_complete(struct call *c)
 }
 
 /* Where no event will ever run again, what waits behind c fails with it. */
-static void call_leave_gate(struct call *c)
+__attribute__((noinline)) void capnp_i_call_leave_gate(struct call *c, bool over)
 {
-        struct capnp_i_list stranded;
+        struct capnp_i_list stranded, *l;
 
         capnp_i_list_init(&stranded);
-        capnp_i_gate_leave(c, &stranded);
-        capnp_i_call_fail_all(&stranded);
+        capnp_i_gate_leave(c, over, &stranded);
+        while ((l = capnp_i_list_pop(&stranded)))
+                capnp_i_call_fail(
+                        CAPNP_I_OF(CAPNP_I_OF(l, struct waiter, link), struct call, waiter),
+                        CAPNP_DISCONNECTED, "the vat is gone");
 }
 
 /* Nobody serves the call any more: what was kept for that goes. */
@@ -52,7 +55,7 @@ static void call_end(struct call *c)
                 capnp_i_crossing_free(x);
         }
         if (c->gate)
-                call_leave_gate(c);
+                capnp_i_call_leave_gate(c, true);
         capnp_i_call_drop_params(c);
         if (was_served)
                 capnp_i_call_unref(c);
@@ -78,19 +81,8 @@ void capnp_i_call_return(struct call *c)
 
 void capnp_i_call_fail(struct call *c, enum capnp_kind kind, const char *reason)
 {
-        if (!c->done)
-                capnp_i_call_set_exception(c, kind, reason);
+        capnp_i_call_set_exception(c, kind, reason);
         capnp_i_call_return(c);
-}
-
-void capnp_i_call_fail_all(struct capnp_i_list *waiting)
-{
-        struct capnp_i_list *l;
-
-        while ((l = capnp_i_list_pop(waiting)))
-                capnp_i_call_fail(
-                        CAPNP_I_OF(CAPNP_I_OF(l, struct waiter, link), struct call, waiter),
-                        CAPNP_DISCONNECTED, "the vat is gone");
 }
 
 void capnp_i_call_fail_as(struct call *c, capnp_cap *broken)
@@ -102,9 +94,8 @@ void capnp_i_call_fail_as(struct call *c, capnp_cap *broken)
                 return;
         }
 
-        if (!c->done)
-                capnp_i_call_set_exception_more(c, (capnp_exception){b->kind, b->reason},
-                                                capnp_i_more_ref(b->more));
+        capnp_i_call_set_exception_more(c, (capnp_exception){b->kind, b->reason},
+                                        capnp_i_more_ref(b->more));
         capnp_i_call_return(c);
 }
 

@@ -13,31 +13,24 @@
 
 /* ---- small messages ------------------------------------------------------------------------- */
 
-/* Begins a message. NULL: no memory. */
+/* Begins a message. NULL: no memory, and what is written to *ret_m goes nowhere. */
 static struct frame *message_new(capnp_rpc *r, rpc_message_builder *ret_m)
 {
         struct frame *f = capnp_i_frame_new_plain(r->vat);
 
-        if (f)
-                *ret_m = rpc_message_build(&f->msg);
+        *ret_m = f ? rpc_message_build(&f->msg) : (rpc_message_builder){0};
         return f;
 }
 
-/* fds: taken. */
-static void message_send_fds(capnp_rpc *r, struct frame *f, struct fds *fds)
+/* f: as message_new() gave it. false: it could not be sent, and the connection has ended. */
+static bool message_send(capnp_rpc *r, struct frame *f, const struct fds *fds)
 {
-        if (!f || capnp_msg_check(&f->msg) || capnp_i_out_frame(r, f, true, fds)) {
-                capnp_i_fds_close(fds);
+        bool sent = f && !capnp_msg_check(&f->msg) && !capnp_i_out_frame(r, f, true, fds);
+
+        if (!sent)
                 capnp_i_rpc_starve(r, false);
-        }
         capnp_i_frame_unref(f);
-}
-
-static void message_send(capnp_rpc *r, struct frame *f)
-{
-        struct fds none = {0};
-
-        message_send_fds(r, f, &none);
+        return sent;
 }
 
 static void message_set_exception(rpc_exception_builder b, capnp_exception why,
@@ -53,9 +46,8 @@ void capnp_i_send_bootstrap(capnp_rpc *r, struct question_id id)
         rpc_message_builder m;
         struct frame *f = message_new(r, &m);
 
-        if (f)
-                rpc_bootstrap_set_question_id(rpc_message_init_bootstrap(m), id.n);
-        message_send(r, f);
+        rpc_bootstrap_set_question_id(rpc_message_init_bootstrap(m), id.n);
+        message_send(r, f, NULL);
 }
 
 void capnp_i_send_unimplemented(capnp_rpc *r, rpc_message_reader message)
@@ -63,15 +55,14 @@ void capnp_i_send_unimplemented(capnp_rpc *r, rpc_message_reader message)
         rpc_message_builder m;
         struct frame *f = message_new(r, &m);
 
-        if (f)
-                rpc_message_set_unimplemented(m, message);
+        rpc_message_set_unimplemented(m, message);
         if (capnp_msg_check(
                     message.r.m)) { /* copying it is the first time it was read to its end */
                 (void)capnp_i_rpc_violation(r, "a message is malformed");
                 capnp_i_frame_unref(f);
                 return;
         }
-        message_send(r, f);
+        message_send(r, f, NULL);
 }
 
 static struct frame *resolve_new(struct export *e, capnp_cap *to, struct wire_ids *ids,
@@ -83,12 +74,8 @@ static struct frame *resolve_new(struct export *e, capnp_cap *to, struct wire_id
         rpc_cap_descriptor_builder d;
         rpc_message_builder m;
         struct frame *f = message_new(e->rpc, &m);
-        rpc_resolve_builder b;
+        rpc_resolve_builder b = rpc_message_init_resolve(m);
 
-        if (!f)
-                return NULL;
-
-        b = rpc_message_init_resolve(m);
         rpc_resolve_set_promise_id(b, e->id.n);
         if (broken) {
                 capnp_i_charge(&e->charge, e->rpc, capnp_i_broken_bytes(broken), FOR_ANYTHING);
@@ -122,7 +109,8 @@ void capnp_i_send_resolve(struct export *e, capnp_cap *to)
         e->reflects = to && capnp_i_cap_is_on(to, r);
         e->reflects_import = e->reflects && to->kind == CAP_IMPORT ? capnp_i_cap_import(to)->wire.id
                                                                    : (struct import_id){0};
-        message_send_fds(r, f, &fds);
+        if (!message_send(r, f, &fds))
+                capnp_i_fds_close(&fds);
         capnp_i_wire_ids_clear(&ids);
 }
 
@@ -143,14 +131,11 @@ void capnp_i_send_disembargo(capnp_rpc *r, struct promise *target, struct embarg
 {
         rpc_message_builder m;
         struct frame *f = message_new(r, &m);
-        rpc_disembargo_builder b;
+        rpc_disembargo_builder b = rpc_message_init_disembargo(m);
 
-        if (f) {
-                b = rpc_message_init_disembargo(m);
-                rpc_disembargo_context_set_sender_loopback(rpc_disembargo_build_context(b), id.n);
-                capnp_i_desc_write_target(&target->cap, rpc_disembargo_init_target(b));
-        }
-        message_send(r, f);
+        rpc_disembargo_context_set_sender_loopback(rpc_disembargo_build_context(b), id.n);
+        capnp_i_desc_write_target(&target->cap, rpc_disembargo_init_target(b));
+        message_send(r, f, NULL);
 }
 
 /* target: where the promise led, when that is still on r; NULL: what Resolve named. */
@@ -166,16 +151,14 @@ void capnp_i_send_disembargo_reply(capnp_rpc *r, capnp_cap *target, struct impor
                 return;
 
         f = message_new(r, &m);
-        if (f) {
-                b = rpc_message_init_disembargo(m);
-                rpc_disembargo_context_set_receiver_loopback(rpc_disembargo_build_context(b), id.n);
-                t = rpc_disembargo_init_target(b);
-                if (target)
-                        capnp_i_desc_write_target(target, t);
-                else
-                        rpc_message_target_set_imported_cap(t, import.n);
-        }
-        message_send(r, f);
+        b = rpc_message_init_disembargo(m);
+        rpc_disembargo_context_set_receiver_loopback(rpc_disembargo_build_context(b), id.n);
+        t = rpc_disembargo_init_target(b);
+        if (target)
+                capnp_i_desc_write_target(target, t);
+        else
+                rpc_message_target_set_imported_cap(t, import.n);
+        message_send(r, f, NULL);
 }
 
 struct disembargo *capnp_i_disembargo_new(capnp_rpc *r, struct peer_embargo_id id,
@@ -441,9 +424,6 @@ static struct frame *return_new(capnp_rpc *r, struct answer_id id, bool no_finis
         rpc_message_builder m;
         struct frame *f = message_new(r, &m);
 
-        if (!f)
-                return NULL;
-
         *ret_b = rpc_message_init_return(m);
         rpc_return_set_answer_id(*ret_b, id.n);
         rpc_return_set_release_param_caps(*ret_b, false);
@@ -456,9 +436,8 @@ static void send_canceled(capnp_rpc *r, struct answer_id id)
         rpc_return_builder b;
         struct frame *f = return_new(r, id, true, &b);
 
-        if (f)
-                rpc_return_set_canceled(b);
-        message_send(r, f);
+        rpc_return_set_canceled(b);
+        message_send(r, f, NULL);
 }
 
 static void send_elsewhere(capnp_rpc *r, struct answer_id id)
@@ -466,9 +445,8 @@ static void send_elsewhere(capnp_rpc *r, struct answer_id id)
         rpc_return_builder b;
         struct frame *f = return_new(r, id, false, &b);
 
-        if (f)
-                rpc_return_set_results_sent_elsewhere(b);
-        message_send(r, f);
+        rpc_return_set_results_sent_elsewhere(b);
+        message_send(r, f, NULL);
 }
 
 /* Answers c with an exception. last: nothing is kept of it, so there is no need of a Finish. */
@@ -477,34 +455,21 @@ static void send_return_exception(struct call *c, capnp_exception why, struct mo
         rpc_return_builder b;
         struct frame *f = return_new(c->peer, c->peer_id, last, &b);
 
-        if (f)
-                message_set_exception(rpc_return_init_exception(b), why, more);
-        message_send(c->peer, f);
+        message_set_exception(rpc_return_init_exception(b), why, more);
+        message_send(c->peer, f, NULL);
 }
 
-static void send_refusal(capnp_rpc *r, struct answer_id id, capnp_exception why, bool release)
+void capnp_i_send_refusal(capnp_rpc *r, struct answer_id id, enum capnp_kind kind,
+                          const char *reason, bool release)
 {
         rpc_return_builder b;
         struct frame *f = return_new(r, id, true, &b);
 
-        if (f) {
+        if (f)
                 f->refusal = true;
-                rpc_return_set_release_param_caps(b, release);
-                message_set_exception(rpc_return_init_exception(b), why, NULL);
-        }
-        message_send(r, f);
-}
-
-void capnp_i_send_refusal(capnp_rpc *r, struct answer_id id, const char *reason, bool release)
-{
-        send_refusal(r, id, (capnp_exception){CAPNP_OVERLOADED, reason}, release);
-}
-
-void capnp_i_send_declined(capnp_rpc *r, struct answer_id id)
-{
-        send_refusal(r, id,
-                     (capnp_exception){CAPNP_UNIMPLEMENTED, "results for a third party (level 3)"},
-                     true);
+        rpc_return_set_release_param_caps(b, release);
+        message_set_exception(rpc_return_init_exception(b), (capnp_exception){kind, reason}, NULL);
+        message_send(r, f, NULL);
 }
 
 void capnp_i_send_take_from(struct call *c, const struct call *q)
@@ -512,9 +477,8 @@ void capnp_i_send_take_from(struct call *c, const struct call *q)
         rpc_return_builder b;
         struct frame *f = return_new(c->peer, c->peer_id, false, &b);
 
-        if (f)
-                rpc_return_set_take_from_other_question(b, q->out_id.n);
-        message_send(c->peer, f);
+        rpc_return_set_take_from_other_question(b, q->out_id.n);
+        message_send(c->peer, f, NULL);
         c->answered = true;
 }
 
@@ -615,12 +579,11 @@ static void return_results(capnp_rpc *r, struct call *c)
                                        capnp_i_send_why(k)};
 
                 send_return_exception(c, why, NULL, true);
-                capnp_i_call_forget(c);
-        } else if (caps) {
-                return_keep_sent(r, c);
-        } else {
-                capnp_i_call_forget(c);
         }
+        if (!k && caps)
+                return_keep_sent(r, c);
+        else
+                capnp_i_call_forget(c);
 }
 
 /* The outcome of a call that a peer made. Failures stay until Finish, for what builds upon them. */

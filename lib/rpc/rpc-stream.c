@@ -77,14 +77,6 @@ static struct writer *flow_ready(struct flow *f)
 
 /* ---- what is held --------------------------------------------------------------------------- */
 
-static void flow_hold(struct flow *f, struct call *c)
-{
-        capnp_i_call_ref(c); /* as delivering would */
-        capnp_i_call_move(c, CALL_QUEUED);
-        c->held = true;
-        capnp_i_list_append(&f->held, &c->waiter.link);
-}
-
 static bool flow_may_send(const struct flow *f, const struct call *c)
 {
         return f->failed || c->stream || !f->sent;
@@ -131,7 +123,10 @@ bool capnp_i_flow_takes(struct call *c)
                 return false;
 
         if (f->failed || !capnp_i_list_empty(&f->held) || !flow_may_send(f, c)) {
-                flow_hold(f, c);
+                capnp_i_call_ref(c); /* as delivering would */
+                capnp_i_call_move(c, CALL_QUEUED);
+                c->held = true;
+                capnp_i_list_append(&f->held, &c->waiter.link);
                 if (f->failed) /* said by the event, like all that comes of a call */
                         flow_wake(f);
                 return true;

@@ -38,11 +38,10 @@ enum gate_says { GATE_OPEN, GATE_WAITS, GATE_FAILS };
 enum gate_says capnp_i_gate_admits(struct call *c, struct hosted *h, capnp_cap **ret_broken);
 /* c is a stream call and being served: what comes behind it waits. 0 or -ENOMEM. */
 int capnp_i_gate_shut(struct call *c, struct hosted *h) CAPNP_MUST_USE;
-/* The handler of c has run, or there is nothing to run any more; as capnp_i_gate_leave(). */
-void capnp_i_gate_ran(struct call *c, struct capnp_i_list *ret_stranded);
-/* c, which has a gate, has ended. Where no event will ever run again, the calls behind it are to be
- * failed: those are struct call.waiter of *ret_stranded. */
-void capnp_i_gate_leave(struct call *c, struct capnp_i_list *ret_stranded);
+/* c, which has a gate, is over, or has been run: then a stream call stays. Where no event will ever
+ * run again, the calls behind it are to be failed: those are struct call.waiter of *ret_stranded.
+ */
+void capnp_i_gate_leave(struct call *c, bool over, struct capnp_i_list *ret_stranded);
 /* r's peer has let go of c, and with it of what failed there. */
 void capnp_i_gate_forget(capnp_rpc *r, capnp_cap *c);
 void capnp_i_gates_close(capnp_rpc *r);

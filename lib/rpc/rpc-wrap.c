@@ -27,7 +27,7 @@ void capnp_i_wrap_cross_pipes(struct wrap *w, struct call *c)
                 capnp_cap *wrapped = capnp_i_membrane_cross(w->membrane, inner, !w->inward);
 
                 if (wrapped)
-                        capnp_i_promise_settle(p, wrapped);
+                        capnp_i_promise_settle(p, wrapped, false);
                 else
                         capnp_i_promise_settle_broken(p, CAPNP_OVERLOADED, "out of memory");
                 capnp_cap_unref(wrapped);
@@ -75,15 +75,6 @@ static void wrap_tell(struct wrap *w)
         capnp_cap_unref(&p->cap);
 }
 
-static void wrap_break(struct wrap *w)
-{
-        if (w->settled)
-                return;
-
-        w->to = capnp_cap_ref(&w->membrane->revoked->cap);
-        w->settled = true;
-}
-
 /*
  * Breaks all wrappers of one direction. All are held and broken before any is told or dropped:
  * what one lets go of may be the last that held another.
@@ -97,7 +88,9 @@ static void membrane_break(capnp_membrane *m, bool inward)
         m->wraps[inward] = (struct capnp_i_map){0};
         for (pos = 0; (w = capnp_i_map_next(&wraps, &pos, NULL));) {
                 capnp_cap_ref(&w->cap);
-                wrap_break(w);
+                if (!w->settled)
+                        w->to = capnp_cap_ref(&m->revoked->cap);
+                w->settled = true;
         }
 
         for (pos = 0; (w = capnp_i_map_next(&wraps, &pos, NULL));)

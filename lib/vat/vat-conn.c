@@ -293,14 +293,6 @@ static void conn_pause(capnp_conn *c)
         c->paused = paused;
 }
 
-static void conn_pause_over(capnp_conn *c)
-{
-        c->paused = false;
-        if (capnp_i_rpc_progress(c->rpc) == c->progress)
-                capnp_i_rpc_read_on(c->rpc);
-        capnp_i_conn_note(c);
-}
-
 /* The program may drop its reference when it is told. */
 static void conn_tell(capnp_conn *c)
 {
@@ -409,12 +401,16 @@ static void conn_on_timer(struct capos_io_timer *t)
 {
         capnp_conn *c = CAPNP_I_OF(t, capnp_conn, timer);
 
-        if (c->state == CONN_CONNECTING)
+        if (c->state == CONN_CONNECTING) {
                 c->attempt->on_timer(c);
-        else if (c->state == CONN_OPEN)
-                conn_pause_over(c);
-        else
+        } else if (c->state == CONN_OPEN) {
+                c->paused = false;
+                if (capnp_i_rpc_progress(c->rpc) == c->progress)
+                        capnp_i_rpc_read_on(c->rpc);
+                capnp_i_conn_note(c);
+        } else {
                 conn_set_closed(c);
+        }
 }
 
 /* ---- the program's side ------------------------------------------------------------------- */

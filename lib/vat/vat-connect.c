@@ -17,11 +17,6 @@
 
 enum { BUSY_RETRY_MS = 20, BUSY_GIVE_UP_MS = 10 * 1000 };
 
-static bool connect_is_our_want(int r)
-{
-        return r == -EMFILE || r == -ENFILE || r == -ENOMEM || r == -ENOBUFS;
-}
-
 /* The queue of a Unix listener is full, and nothing will tell when it is not. */
 static int connect_busy(capnp_conn *c)
 {
@@ -131,7 +126,7 @@ static int connect_begin(capnp_conn *c, const struct capos_io_addresses *as, boo
         c->attempt->addresses = *as;
         c->attempt->check = check;
         r = connect_go_on(c, 0);
-        if (connect_is_our_want(r))
+        if (r == -EMFILE || r == -ENFILE || r == -ENOMEM || r == -ENOBUFS)
                 return r;
         if (r)
                 connect_fail(c, r);

@@ -82,12 +82,6 @@ static void listener_on_pause_end(struct capos_io_timer *t)
         listener_watch(CAPNP_I_OF(t, capnp_listener, pause), EPOLLIN);
 }
 
-static void listener_pause(capnp_listener *l)
-{
-        listener_watch(l, 0);
-        capos_io_timer_start(&l->pause, PAUSE_MS);
-}
-
 static void listener_on_event(struct capos_io_watch *w, uint32_t events)
 {
         struct listener_socket *s = CAPNP_I_OF(w, struct listener_socket, watch);
@@ -103,10 +97,12 @@ static void listener_on_event(struct capos_io_watch *w, uint32_t events)
                 l->ops->accept(l->self, fd);
         }
         l->accepting = false;
-        if (l->freed)
+        if (l->freed) {
                 free(l);
-        else if (r && r != CAPOS_IO_E_AGAIN)
-                listener_pause(l);
+        } else if (r && r != CAPOS_IO_E_AGAIN) {
+                listener_watch(l, 0);
+                capos_io_timer_start(&l->pause, PAUSE_MS);
+        }
 }
 
 static void listener_end(capnp_listener *l)
@@ -255,45 +251,34 @@ capnp_listener *capnp_listener_free(capnp_listener *l)
 
 /* ---- serving ------------------------------------------------------------------------------ */
 
-/* Without memory this connection is lost and the next one may not be. */
-static void serve(capnp_listener *l, int fd, capnp_cap *bootstrap)
+static capnp_cap *serve_offer(capnp_listener *l, int fd)
 {
-        capnp_conn *c;
-
-        if (capnp_i_conn_adopt(l->io, fd, &l->limits, bootstrap, &c))
-                (void)close(fd);
-}
-
-static void serve_accept(void *self, int fd)
-{
-        capnp_listener *l = self;
-
-        serve(l, fd, l->bootstrap);
-}
-
-static void serve_each_accept(void *self, int fd)
-{
-        CAPNP_AUTO(capnp_cap_unrefp) capnp_cap *own = NULL;
-        capnp_listener *l = self;
         struct capnp_peer peer = {0};
         struct ucred who;
 
         if (!capos_io_socket_peer(fd, &who))
                 peer = (struct capnp_peer){true, who.pid, who.uid, who.gid};
-        own = l->offer(l->offer_self, &peer);
-        if (own)
-                serve(l, fd, own);
-        else
+        return l->offer(l->offer_self, &peer);
+}
+
+/* Without memory this connection is lost and the next one may not be. */
+static void serve_accept(void *self, int fd)
+{
+        capnp_listener *l = self;
+        CAPNP_AUTO(capnp_cap_unrefp) capnp_cap *own = l->offer ? serve_offer(l, fd) : NULL;
+        capnp_conn *c;
+
+        if ((l->offer && !own) ||
+            capnp_i_conn_adopt(l->io, fd, &l->limits, own ? own : l->bootstrap, &c))
                 (void)close(fd);
 }
 
 static const struct capnp_listener_ops serve_ops = {.accept = serve_accept};
-static const struct capnp_listener_ops serve_each_ops = {.accept = serve_each_accept};
 
 static int listener_serve(capnp_vat *v, const char *addr, const struct capnp_limits *l,
-                          const struct capnp_listener_ops *o, capnp_listener **ret_s)
+                          capnp_listener **ret_s)
 {
-        int r = listener_make(v, addr, o, NULL, ret_s);
+        int r = listener_make(v, addr, &serve_ops, NULL, ret_s);
 
         if (r)
                 return r;
@@ -308,7 +293,7 @@ int capnp_vat_listen(capnp_vat *v, const char *addr, const struct capnp_limits *
                      capnp_cap *bootstrap)
 {
         capnp_listener *s;
-        int r = listener_serve(v, addr, l, &serve_ops, &s);
+        int r = listener_serve(v, addr, l, &s);
 
         if (!r)
                 s->bootstrap = capnp_cap_ref(bootstrap);
@@ -320,7 +305,7 @@ int capnp_vat_listen_each(capnp_vat *v, const char *addr, const struct capnp_lim
                           void *self)
 {
         capnp_listener *s;
-        int r = listener_serve(v, addr, l, &serve_each_ops, &s);
+        int r = listener_serve(v, addr, l, &s);
 
         if (!r) {
                 s->offer = offer;

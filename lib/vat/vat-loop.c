@@ -49,12 +49,6 @@ static int vat_io_round(struct vat_io *io, bool may_wait)
         return r;
 }
 
-/* Nothing that could ever happen: a question would be waited for in vain. */
-static bool vat_io_is_dead_end(const struct vat_io *io)
-{
-        return io->loop.nwatches == 0 && capnp_vat_timeout_ms(io->vat) < 0;
-}
-
 struct capos_io_loop *capnp_i_vat_io_loop(capnp_vat *v)
 {
         return &((struct vat_io *)capnp_i_vat_loop(v))->loop;
@@ -64,7 +58,8 @@ static int vat_io_turn(capnp_vat *v)
 {
         struct vat_io *io = capnp_i_vat_loop(v);
 
-        if (vat_io_is_dead_end(io))
+        /* Nothing that could ever happen: a question would be waited for in vain. */
+        if (io->loop.nwatches == 0 && capnp_vat_timeout_ms(v) < 0)
                 return -EDEADLK;
 
         return vat_io_round(io, true);

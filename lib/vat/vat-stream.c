@@ -67,17 +67,6 @@ static void stream_offer(capnp_conn *c, size_t most, struct input *in)
         in->room += in->v[in->n++].iov_len;
 }
 
-/* Bytes, 0 at the end, or -errno; with the descriptors that came along. */
-static ssize_t stream_receive(capnp_conn *c, struct input *in)
-{
-        unsigned max = capnp_i_rpc_fds_in(c->rpc);
-
-        if (max == 0 && in->n == 1)
-                return capos_io_stream_read(c->fd, in->v[0].iov_base, in->room);
-
-        return capos_io_stream_read_fds(c->fd, in->v, in->n, in->fds, max, &in->nfds);
-}
-
 /* What a feed has returned; closes the core where that was our own side's fault. */
 static int stream_fed(capnp_conn *c, int r)
 {
@@ -174,13 +163,15 @@ static int stream_nothing(capnp_conn *c, ssize_t n)
  * of no more use. */
 static int stream_read_once(capnp_conn *c, size_t most)
 {
+        unsigned max = capnp_i_rpc_fds_in(c->rpc);
         struct input in;
         ssize_t n;
         bool wipe;
         int r;
 
         stream_offer(c, most, &in);
-        n = stream_receive(c, &in);
+        n = max || in.n > 1 ? capos_io_stream_read_fds(c->fd, in.v, in.n, in.fds, max, &in.nfds)
+                            : capos_io_stream_read(c->fd, in.v[0].iov_base, in.room);
         if (n <= 0)
                 return stream_nothing(c, n);
 
