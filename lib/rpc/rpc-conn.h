@@ -239,11 +239,9 @@ int capnp_i_table_embargo_new(capnp_rpc *r, struct promise *p, struct embargo_id
 bool capnp_i_table_embargo_take(capnp_rpc *r, struct embargo_id id, struct promise **ret_p);
 /* The promise has gone; the id is free again only when the peer has sent it back. */
 void capnp_i_table_embargo_forget(capnp_rpc *r, struct embargo_id id);
-/* One more reference to the peer's object. Owned; NULL: no memory or over the limit. */
-capnp_cap *capnp_i_table_import(capnp_rpc *r, struct import_id id, bool promise);
-/* Whether a further one is over the limit. */
+/* One more reference to the peer's object. Owned. 0; -ENOMEM; CAPNP_E_LIMIT: there are too many. */
+int capnp_i_table_import(capnp_rpc *r, struct import_id id, bool promise, capnp_cap **ret_c);
 struct wire *capnp_i_table_wire(capnp_cap *c);
-bool capnp_i_table_imports_are_full(const capnp_rpc *r, bool promise);
 /* What it has become costs bytes, too. */
 void capnp_i_table_import_more(struct wire *w, uint64_t bytes);
 /* We need it no more. What stands here in its place is paid for until that goes, too: */

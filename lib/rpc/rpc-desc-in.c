@@ -54,16 +54,12 @@ int capnp_i_desc_read_promised(capnp_rpc *r, rpc_promised_answer_reader promised
 
 static int desc_import(capnp_rpc *r, struct import_id id, bool promise, capnp_cap **ret_c)
 {
-        *ret_c = capnp_i_table_import(r, id, promise);
-        if (*ret_c)
-                return 0;
-
-        if (!capnp_i_table_imports_are_full(r, promise))
-                return -ENOMEM;
+        int k = capnp_i_table_import(r, id, promise, ret_c);
 
         /* Given back at once, so that the peer's table does not fill up instead of ours. */
-        capnp_i_send_release(r, id, 1);
-        return CAPNP_E_LIMIT;
+        if (k == CAPNP_E_LIMIT)
+                capnp_i_send_release(r, id, 1);
+        return k;
 }
 
 /* 0; CAPNP_E_LIMIT: no more references for this peer; -ENOMEM. */

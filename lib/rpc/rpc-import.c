@@ -6,6 +6,8 @@
  */
 #include "rpc-message.h"
 
+#include <errno.h>
+
 static void import_gone(capnp_cap *c)
 {
         capnp_i_table_import_drop(&capnp_i_cap_import(c)->wire);
@@ -47,13 +49,7 @@ static uint32_t import_cost(bool promise)
         return promise ? COST_PROMISE : COST_IMPORT;
 }
 
-bool capnp_i_table_imports_are_full(const capnp_rpc *r, bool promise)
-{
-        return r->imports.used >= r->limits.refs ||
-               !capnp_i_ledger_has_room(r, import_cost(promise));
-}
-
-capnp_cap *capnp_i_table_import(capnp_rpc *r, struct import_id id, bool promise)
+int capnp_i_table_import(capnp_rpc *r, struct import_id id, bool promise, capnp_cap **ret_c)
 {
         capnp_cap *c = capnp_i_map_get(&r->imports, id.n);
         struct wire *w;
@@ -61,22 +57,24 @@ capnp_cap *capnp_i_table_import(capnp_rpc *r, struct import_id id, bool promise)
         if (c) {
                 w = capnp_i_table_wire(c);
                 if (w->refs == UINT32_MAX)
-                        return NULL;
+                        return -ENOMEM;
                 capnp_i_refs_take(&w->refs);
-                return capnp_cap_ref(c);
+                *ret_c = capnp_cap_ref(c);
+                return 0;
         }
 
-        if (capnp_i_table_imports_are_full(r, promise) || capnp_i_map_reserve(&r->imports))
-                return NULL;
+        if (r->imports.used >= r->limits.refs || !capnp_i_ledger_has_room(r, import_cost(promise)))
+                return CAPNP_E_LIMIT;
 
-        c = import_new(r, promise);
+        c = capnp_i_map_reserve(&r->imports) ? NULL : import_new(r, promise);
         if (!c)
-                return NULL;
+                return -ENOMEM;
 
         w = capnp_i_table_wire(c);
         *w = (struct wire){.rpc = capnp_i_rpc_ref(r), .id = id, .refs = 1, .awaited = promise};
         r->awaited += promise;
         capnp_i_map_put(&r->imports, id.n, c);
         capnp_i_table_import_more(w, import_cost(promise));
-        return c;
+        *ret_c = c;
+        return 0;
 }

@@ -576,23 +576,17 @@ static int in_disembargo_sender(capnp_rpc *r, struct peer_embargo_id id,
         if (k)
                 return k;
 
-        if (!in_disembargo_allowed(r, t, target, &import)) {
-                capnp_cap_unref(target);
-                return capnp_i_rpc_violation(r,
-                                             "a Disembargo of something that does not lead back");
-        }
-
         /* None of them is a call that could be refused. An honest peer has one for a reference. */
-        if (r->disembargos >= r->limits.refs) {
-                capnp_cap_unref(target);
-                return capnp_i_rpc_violation(r, "over-quota.references: too many Disembargos wait");
-        }
-
-        d = capnp_i_disembargo_new(r, id, import);
-        if (d)
+        if (!in_disembargo_allowed(r, t, target, &import))
+                k = capnp_i_rpc_violation(r, "a Disembargo of something that does not lead back");
+        else if (r->disembargos >= r->limits.refs)
+                k = capnp_i_rpc_violation(r, "over-quota.references: too many Disembargos wait");
+        else if ((d = capnp_i_disembargo_new(r, id, import)))
                 capnp_i_disembargo_deliver(d, target);
+        else
+                k = capnp_i_rpc_starve(r, true);
         capnp_cap_unref(target);
-        return d ? 0 : capnp_i_rpc_starve(r, true);
+        return k;
 }
 
 static int in_disembargo(capnp_rpc *r, rpc_message_reader m, rpc_disembargo_reader b)

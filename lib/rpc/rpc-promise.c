@@ -428,40 +428,36 @@ void capnp_i_promise_lift(struct promise *p)
 
 int capnp_promise_new(capnp_vat *v, capnp_promise **ret_p, capnp_cap **ret_c)
 {
-        capnp_promise *h = malloc(sizeof(*h));
+        struct promise *p = capnp_i_promise_make(v);
 
-        if (!h)
+        if (!p)
                 return -ENOMEM;
 
-        h->p = capnp_i_promise_make(v);
-        if (!h->p) {
-                free(h);
-                return -ENOMEM;
-        }
-
-        *ret_p = h;
-        *ret_c = capnp_cap_ref(&h->p->cap);
+        *ret_p = (capnp_promise *)(void *)p;
+        *ret_c = capnp_cap_ref(&p->cap);
         return 0;
 }
 
 void capnp_promise_resolve(capnp_promise *h, capnp_cap *to)
 {
-        if (!h)
+        struct promise *p = (struct promise *)(void *)h;
+
+        if (!p)
                 return;
 
-        capnp_i_vat_acts(h->p->cap.vat);
-        capnp_i_promise_settle(h->p, to, false);
-        capnp_cap_unref(&h->p->cap);
-        free(h);
+        capnp_i_vat_acts(p->cap.vat);
+        capnp_i_promise_settle(p, to, false);
+        capnp_cap_unref(&p->cap);
 }
 
 void capnp_promise_break(capnp_promise *h, capnp_exception why)
 {
-        if (!h)
+        struct promise *p = (struct promise *)(void *)h;
+
+        if (!p)
                 return;
 
-        capnp_i_vat_acts(h->p->cap.vat);
-        capnp_i_promise_settle_broken(h->p, why.kind, why.reason);
-        capnp_cap_unref(&h->p->cap);
-        free(h);
+        capnp_i_vat_acts(p->cap.vat);
+        capnp_i_promise_settle_broken(p, why.kind, why.reason);
+        capnp_cap_unref(&p->cap);
 }

@@ -30,6 +30,7 @@ import heard
 import instance
 import sessionlib as s
 from instance import until
+from ports import free_port  # (sessionlib knows where it is)
 from sessionlib import Failed
 
 _spec = importlib.util.spec_from_file_location("broker_cpp", os.path.join(os.path.dirname(__file__), "broker-cpp.py"))
@@ -57,9 +58,7 @@ class Server:
         if path and os.path.exists(path):
             os.unlink(path)
         self.process = subprocess.Popen([self.program, self.address], stdout=subprocess.PIPE)
-        port = int(heard.line(self.process.stdout).split()[1])
-        if port:  # the same when it comes again
-            self.address = f"127.0.0.1:{port}"
+        heard.line(self.process.stdout)
         return self
 
     def streams(self):
@@ -506,7 +505,8 @@ def main():
     client, server, *brief = sys.argv[1:]
     server = os.path.abspath(server)
     with tempfile.TemporaryDirectory(prefix="capos-connector-") as folder, contextlib.ExitStack() as running:
-        servers = {"unix": Server(server, f"unix:{folder}/calculator"), "tcp": Server(server, "127.0.0.1:0")}
+        servers = {"unix": Server(server, f"unix:{folder}/calculator"),
+                   "tcp": Server(server, f"127.0.0.1:{free_port()}")}
         for x in servers.values():
             x.start().count()
             running.callback(x.end)

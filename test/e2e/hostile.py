@@ -18,6 +18,7 @@ usage: hostile.py [--count N] [--seed N] [--only NUMBER] | --talks FILE
 own way: for each its number of messages, and for each message its length and its bytes.
 """
 import argparse
+import contextlib
 import random
 import select
 import socket
@@ -258,7 +259,8 @@ def converse(address, frames, slowly):
             return "close"
         got, ended = listen(sock, end)
         if not ended:
-            sock.shutdown(socket.SHUT_WR)
+            with contextlib.suppress(OSError):  # it has ended just now, which is heard next
+                sock.shutdown(socket.SHUT_WR)
             while not ended:
                 more, ended = listen(sock, end)
                 got += more

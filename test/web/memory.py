@@ -125,7 +125,7 @@ def a_pane(w, m):
     patch("updateModel", {"model": {"whole": {"list": {"items": [key("a", title="A"), key("b", title="B")]}}}})
     patch("updateModel", {"model": {"base": "1", "items": [key("b", title="C"), key("c", title="D")]}})
     patch("addCommand", {"command": {"id": "c", "title": "Do", "run": {"view": None}}})
-    for n in m.panes:
+    for n in list(m.panes):
         m.ask("act", {"surface": n, "pin": True})
         m.ask("run", {"surface": n, "command": "c", "trusted": True})
     m.ask("size", {"columns": 100, "rows": 40})
