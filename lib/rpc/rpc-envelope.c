@@ -22,10 +22,6 @@ static void envelope_end(capnp_msg *m, const uint64_t *words, capnp_builder body
         assert(body.d == (const uint8_t *)&words[BODY_WORD]);
         assert(payload == (const uint8_t *)at);
         assert(!capnp_msg_check(m) && m->nsegs == 1 && m->segs[0].words == m->segs[0].room);
-        (void)words;
-        (void)body;
-        (void)at;
-        (void)payload;
         capnp_i_msg_deinit(m);
 }
 
@@ -41,7 +37,6 @@ static void envelope_of_call(uint64_t words[ENVELOPE_WORDS])
         target = rpc_call_init_target(call);
         params = rpc_call_init_params(call);
         assert(target.b.d == (uint8_t *)&words[TARGET_WORD]);
-        (void)target;
         envelope_end(&m, words, call.b, &words[CONTENT_WORD], params.b.d);
 }
 
