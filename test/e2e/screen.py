@@ -310,15 +310,18 @@ class Cases:
         f = Follower(self, "stage", "-s", "may")
         self.opened("list", "list", "Flood")
         begun = time.monotonic()
+        printed = 0
         for turn in range(6):
-            self.show("list", "list", {"items": [item(f"k{i}", f"turn {turn} line {i} " + "x" * 40)
-                                                 for i in range(350)]})
+            items = [item(f"k{i}", f"turn {turn} line {i} " + "x" * 60) for i in range(400)]
+            self.show("list", "list", {"items": items})
+            printed += sum(len(i["title"]) for i in items)
         self.tell("finish")
         code, out, _ = f.end()
         took = time.monotonic() - begun
         expect(code, 0, "the end")
-        need("lines more were left out: `1` shows all of it" in out, out[-2000:])
-        need(len(out) < 40000 + 12000 * took, f"{len(out)} bytes in {took} s")
+        may = 40000 + 12000 * took  # a machine on which it takes so long that all may be printed prints all
+        need(printed < may or "lines more were left out: `1` shows all of it" in out, out[-2000:])
+        need(len(out) < may, f"{len(out)} bytes in {took} s")
 
     def try_open(self, name, kind, title, login, more):
         r = subprocess.run([self.capos, "call", "stage", "open", "-", "-s", login, "--json"], env=self.env,
