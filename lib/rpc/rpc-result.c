@@ -161,8 +161,10 @@ void capnp_i_call_settle_pipes(struct call *c)
                                                      call_result_is_ours(c, i));
 
                 if (p->state == PROMISE_EMBARGOED && i < c->results->msg.ncaps) {
-                        capnp_cap_unref(c->results->msg.caps[i]);
+                        capnp_cap *was = c->results->msg.caps[i];
+
                         c->results->msg.caps[i] = capnp_cap_ref(&p->cap);
+                        capnp_cap_unref(was);
                 }
                 capnp_cap_unref(&p->cap);
         }
@@ -205,12 +207,14 @@ static void call_put_early(struct call *c)
         for (l = c->early->list.next; l != &c->early->list; l = l->next) {
                 struct promise *p = CAPNP_I_OF(l, struct promise, source_link);
                 uint32_t i = capnp_i_frame_cap_index(c->results, p->path, p->npath);
+                capnp_cap *was;
 
                 c->vat->steps++;
                 if (i >= c->results->msg.ncaps)
                         continue;
-                capnp_cap_unref(c->results->msg.caps[i]);
+                was = c->results->msg.caps[i];
                 c->results->msg.caps[i] = capnp_cap_ref(&p->cap);
+                capnp_cap_unref(was);
         }
 }
 
