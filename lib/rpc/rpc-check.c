@@ -82,9 +82,10 @@ static bool check_embargo(const capnp_rpc *r, uint32_t id)
 /* What has an entry in a table is in the ledger; so is what the tables do not lead to. */
 static bool check_ledger(const capnp_rpc *r)
 {
-        uint64_t imports = (uint64_t)r->imports.used * COST_IMPORT;
+        uint64_t imports = (uint64_t)r->imports.used * COST_IMPORT +
+                           (uint64_t)r->embargoes.live * COST_EMBARGO;
         uint64_t held = (uint64_t)r->exports.live * COST_EXPORT + imports;
-        uint32_t pos = 0, n = r->exports.live + r->imports.used, i;
+        uint32_t pos = 0, n = r->exports.live + r->imports.used + r->embargoes.live, i;
         uint64_t sum = 0;
         struct call *c;
 

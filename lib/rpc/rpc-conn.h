@@ -150,7 +150,7 @@ enum { REASON_BYTES = 4097 };
 
 /* What an entry weighs in the ledger, with the object behind it; what an input buffer may keep. */
 enum { COST_EXPORT = 256, COST_IMPORT = 192, COST_PROMISE = 320, COST_BROKEN = 128 };
-enum { IN_KEEP = 4096 };
+enum { COST_EMBARGO = 64, IN_KEEP = 4096 };
 /* A question that was given up, its place in the table, and what its caller may have kept for it.
  */
 enum { COST_RETURN = sizeof(struct call) + 128 };
@@ -239,6 +239,8 @@ int capnp_i_table_embargo_new(capnp_rpc *r, struct promise *p, struct embargo_id
 bool capnp_i_table_embargo_take(capnp_rpc *r, struct embargo_id id, struct promise **ret_p);
 /* The promise has gone; the id is free again only when the peer has sent it back. */
 void capnp_i_table_embargo_forget(capnp_rpc *r, struct embargo_id id);
+/* None will come back any more. */
+void capnp_i_table_embargoes_end(capnp_rpc *r);
 /* One more reference to the peer's object. Owned. 0; -ENOMEM; CAPNP_E_LIMIT: there are too many. */
 int capnp_i_table_import(capnp_rpc *r, struct import_id id, bool promise, capnp_cap **ret_c);
 struct wire *capnp_i_table_wire(capnp_cap *c);

@@ -26,7 +26,7 @@ static void rpc_close_embargoes(capnp_rpc *r)
                 p->embargo_rpc = NULL;
                 capnp_i_promise_settle_broken(p, r->why->kind, r->why->reason);
         }
-        capnp_i_slots_deinit(&r->embargoes);
+        capnp_i_table_embargoes_end(r);
 }
 
 static void rpc_close_questions(capnp_rpc *r)

@@ -48,7 +48,7 @@ struct frame *capnp_i_call_params(struct call *c)
 
         f->content = (capnp_any){&f->msg, f->words, 0, f->msg.depth};
         f->secret |= c->own_secret;
-        capnp_i_own_drop(c);
+        c->own_bytes = 0; /* who reads them where they were may do so until they are dropped */
         c->params = f;
         return f;
 }

@@ -110,20 +110,6 @@ static uint32_t shape_at(const struct frame *f, const void *p)
         return p ? (uint32_t)((const uint64_t *)p - f->words) : 0;
 }
 
-/* … which are pointers. false, too, where one is a far pointer: what is where that leads says what
- * the next one is about, and is not remembered. */
-static bool shape_fix_near(struct shape *s, const struct frame *f, uint32_t from, uint32_t to)
-{
-        if (!shape_fix(s, f, from, to))
-                return false;
-
-        for (; from < to; from++)
-                if ((f->words[from] & 3) == 2)
-                        return false;
-
-        return true;
-}
-
 static bool shape_fix_data(struct shape *s, const struct frame *f, capnp_reader r)
 {
         uint32_t at = shape_at(f, r.d);
@@ -137,7 +123,7 @@ static bool shape_fix_pointers(struct shape *s, const struct frame *f, capnp_rea
 {
         uint32_t end = r.d ? shape_at(f, r.d) + r.bytes / 8 : 0;
 
-        return shape_fix_near(s, f, end, end + r.ptrs);
+        return shape_fix(s, f, end, end + r.ptrs);
 }
 
 /* But for the pointer to the content. */
@@ -146,7 +132,7 @@ static bool shape_fix_payload(struct shape *s, const struct frame *f, capnp_read
         uint32_t at = shape_at(f, r.d);
 
         return shape_fix(s, f, at, s->content) &&
-               shape_fix_near(s, f, s->content + 1u, at + r.bytes / 8 + r.ptrs);
+               shape_fix(s, f, s->content + 1u, at + r.bytes / 8 + r.ptrs);
 }
 
 /* A list of structs of a word and maybe a pointer each: its tag and their pointers stay as they
@@ -219,7 +205,7 @@ static bool shape_read(struct shape *s, enum shape_of what, const struct frame *
         /* First the pointer to what a call is for, which may be said by an id; and to references.
          */
         if (!shape_fix_pointers(s, f, p->target) || !shape_fix_payload(s, f, p->payload) ||
-            !shape_fix_near(s, f, 0, 1) || !shape_fix_data(s, f, p->message) ||
+            !shape_fix(s, f, 0, 1) || !shape_fix_data(s, f, p->message) ||
             !shape_fix_pointers(s, f, p->message) || !shape_fix_pointers(s, f, p->body))
                 return false;
 
@@ -233,6 +219,23 @@ static bool shape_read(struct shape *s, enum shape_of what, const struct frame *
                        shape_fix_list(s, f, &p->ops, PATH_SHORT, RPC_PROMISED_ANSWER_OP_PTRS);
 
         return shape_fix_list(s, f, &p->table, SHAPE_CAPS, RPC_CAP_DESCRIPTOR_PTRS);
+}
+
+/* Whether none of the pointers that lead to its parts is a far one: what is where that leads says
+ * what the next one is about, and is not remembered. */
+__attribute__((noinline)) static bool shape_is_near(const struct shape *s, const struct frame *f,
+                                                    const struct plain *p)
+{
+        const capnp_reader parts[] = {p->message, p->body, p->target, p->payload, p->promised};
+        bool far = (f->words[0] & 3) == 2;
+
+        for (uint32_t i = 0; i < sizeof(parts) / sizeof(*parts); i++) {
+                uint32_t at = parts[i].d ? shape_at(f, parts[i].d) + parts[i].bytes / 8 : 0;
+
+                for (uint32_t end = at + parts[i].ptrs; at < end; at++)
+                        far |= at != s->content && (f->words[at] & 3) == 2;
+        }
+        return !far;
 }
 
 /* What is flat this time is where it is next time, as a rule. */
@@ -258,7 +261,7 @@ void capnp_i_plain_learn(capnp_rpc *r, enum shape_of what, const struct frame *f
         struct shape s = {0};
 
         if (capnp_i_msg_budget(0, &r->limits) < BUDGET_LEAST || !shape_is_one(what, f, p) ||
-            !shape_read(&s, what, f, p))
+            !shape_read(&s, what, f, p) || !shape_is_near(&s, f, p))
                 return;
 
         shape_note_content(&s, f);

@@ -331,14 +331,18 @@ static void promise_finish(struct promise *p)
         promise_work(v);
 }
 
-static void promise_embargo(struct promise *p)
+__attribute__((noinline)) static void promise_embargo(struct promise *p)
 {
         capnp_rpc *r = promise_rpc(p);
         struct embargo_id id;
 
-        if (capnp_i_table_embargo_new(r, p, &id)) {
+        /* Its id is taken until the peer sends it back, also when p has gone. */
+        if (!capnp_i_ledger_has_room(r, COST_EMBARGO))
+                (void)capnp_i_rpc_violation(r, "over-quota.bytes: too many Disembargos are owed");
+        else if (capnp_i_table_embargo_new(r, p, &id))
                 capnp_i_rpc_starve(r, true);
-                capnp_i_promise_settle_broken(p, CAPNP_DISCONNECTED, "out of memory");
+        if (r->closed) {
+                capnp_i_promise_settle_broken(p, r->why->kind, r->why->reason);
                 return;
         }
 
@@ -403,16 +407,16 @@ void capnp_i_promise_resolved(struct promise *p, capnp_cap *to, bool ours)
 
 void capnp_i_promise_settle_broken(struct promise *p, enum capnp_kind kind, const char *reason)
 {
-        capnp_cap *b;
+        capnp_cap *was = p->to;
 
         if (p->state == PROMISE_SETTLED)
                 return;
 
         capnp_i_table_import_decided(&p->wire);
-        b = capnp_cap_new_broken(p->cap.vat, (capnp_exception){kind, reason});
-        capnp_cap_unref(p->to);
-        p->to = b; /* without memory: null, which fails every call as well */
+        /* Without memory: null, which fails every call as well. */
+        p->to = capnp_cap_new_broken(p->cap.vat, (capnp_exception){kind, reason});
         promise_finish(p);
+        capnp_cap_unref(was); /* may be all that holds p */
 }
 
 void capnp_i_promise_lift(struct promise *p)

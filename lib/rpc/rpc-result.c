@@ -119,11 +119,14 @@ capnp_cap *capnp_i_call_pipe_outer(struct call *c, const uint16_t *path, uint16_
  * well. */
 static void call_put(struct call *c, struct promise *p, uint32_t i)
 {
+        capnp_cap *was;
+
         if (i >= c->results->msg.ncaps)
                 return;
 
-        capnp_cap_unref(c->results->msg.caps[i]);
+        was = c->results->msg.caps[i];
         c->results->msg.caps[i] = capnp_cap_ref(&p->cap);
+        capnp_cap_unref(was);
 }
 
 /* The references handed out early become what the results hold, or are embargoed. */

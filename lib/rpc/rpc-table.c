@@ -5,7 +5,7 @@
  * chooses (answers, imports) are any u32 (base-ids.h; a map): their number is bounded, not their
  * value.
  */
-#include "rpc-message.h"
+#include "rpc-ledger.h"
 #include "rpc-stream.h"
 
 #include <errno.h>
@@ -317,9 +317,29 @@ void capnp_i_table_import_swap(struct promise *p, struct promise *q)
 
 /* ---- embargoes ------------------------------------------------------------------------------ */
 
+/* The peer pays for its id until it has sent it back, also when nobody waits for that any more. */
+static void embargo_charge(capnp_rpc *r)
+{
+        r->charges++;
+        r->held_for[FOR_IMPORT] += COST_EMBARGO;
+        capnp_i_ledger_hold(r, COST_EMBARGO);
+}
+
+static void embargo_uncharge(capnp_rpc *r)
+{
+        assert(r->held >= COST_EMBARGO && r->held_for[FOR_IMPORT] >= COST_EMBARGO);
+        r->charges--;
+        r->held_for[FOR_IMPORT] -= COST_EMBARGO;
+        r->held -= COST_EMBARGO;
+}
+
 int capnp_i_table_embargo_new(capnp_rpc *r, struct promise *p, struct embargo_id *ret_id)
 {
-        return slots_new(&r->embargoes, p, &ret_id->n);
+        int k = slots_new(&r->embargoes, p, &ret_id->n);
+
+        if (!k)
+                embargo_charge(r);
+        return k;
 }
 
 bool capnp_i_table_embargo_take(capnp_rpc *r, struct embargo_id id, struct promise **ret_p)
@@ -331,6 +351,7 @@ bool capnp_i_table_embargo_take(capnp_rpc *r, struct embargo_id id, struct promi
 
         *ret_p = s->p;
         slots_drop(&r->embargoes, id.n);
+        embargo_uncharge(r);
         return true;
 }
 
@@ -340,4 +361,11 @@ void capnp_i_table_embargo_forget(capnp_rpc *r, struct embargo_id id)
 
         if (s)
                 s->p = NULL;
+}
+
+void capnp_i_table_embargoes_end(capnp_rpc *r)
+{
+        for (; r->embargoes.live; r->embargoes.live--)
+                embargo_uncharge(r);
+        capnp_i_slots_deinit(&r->embargoes);
 }

@@ -363,6 +363,98 @@ TEST(a_promise_under_embargo_is_released_when_that_is_lifted)
         promise_close(&v, &h);
 }
 
+/* Has a promise that was called become something of ours, and lets go of all that it can. What the
+ * Disembargo is about is gone, but its id is not free. false: the call with the promise was
+ * refused. */
+static bool owe_a_disembargo(struct vat *v, struct hand *h)
+{
+        capnp_reader b;
+
+        v->kept = NULL;
+        CHECK_OK(hand_call_with(h, 1, to_export(0), KEEP, (struct arg){DESC_SENDER_PROMISE, 7}));
+        hand_run(h);
+        if (!v->kept)
+                return false;
+
+        capnp_question_detach(ask(v->vat, asked_cap(v->kept), KEEP, 0, NULL));
+        hand_run(h);
+        forget_all(h);
+        CHECK_OK(hand_resolve(h, 7, DESC_RECEIVER_HOSTED, 0));
+        hand_next(h);
+        CHECK_EQ(hand_read(h, &b), MESSAGE_DISEMBARGO);
+        CHECK_OK(hand_return(h, 0, 0, DESC_NONE, 0));
+        CHECK_OK(hand_finish(h, 1, false));
+        hand_run(h);
+        forget_all(h);
+        return true;
+}
+
+/* Who sends none back can not have us keep ever more ids. */
+TEST(disembargos_that_are_owed_have_a_bound)
+{
+        enum { MOST = 500 };
+        struct vat v;
+        struct hand h;
+        uint32_t n = 0;
+
+        vat_open(&v);
+        hand_open(&h, v.vat, v.root);
+        set_held(&h, 20000);
+        CHECK_OK(hand_bootstrap(&h, 0));
+        forget_all(&h);
+        while (n < MOST && owe_a_disembargo(&v, &h))
+                n++;
+        CHECK(n > 100 && n < MOST);
+        CHECK_EQ(h.rpc->embargoes.live, n);
+        forget_all(&h);
+        while (n--)
+                disembargo_back(&h, n);
+        CHECK_EQ(h.rpc->held_for[FOR_IMPORT], 0);
+        CHECK(owe_a_disembargo(&v, &h));
+        promise_close(&v, &h);
+}
+
+/* … nor by results that say so, which are no calls that could be refused. */
+TEST(disembargos_of_results_have_a_bound)
+{
+        static const uint16_t path[] = {0};
+        enum { MOST = 500 };
+        struct vat v;
+        struct hand h;
+        capnp_cap *c;
+        uint32_t n;
+
+        vat_open(&v);
+        hand_open(&h, v.vat, v.root);
+        CHECK_OK(hand_bootstrap(&h, 0));
+        hand_run(&h);
+        forget_all(&h);
+        c = object_of(&h);
+        set_held(&h, MOST / 4 * COST_EMBARGO);
+        for (n = 0; n < MOST; n++) {
+                capnp_question *q = ask(v.vat, c, KEEP, 0, NULL), *on;
+
+                on = ask(v.vat, capnp_question_cap_peek(q, path, 1), KEEP, 0, NULL);
+                capnp_question_send(q, NULL, NULL);
+                capnp_question_send(on, NULL, NULL);
+                hand_run(&h);
+                CHECK_OK(hand_return(&h, 0, 0, DESC_RECEIVER_HOSTED, 0));
+                CHECK_OK(hand_return(&h, 1, 0, DESC_NONE, 0));
+                hand_run(&h);
+                if (capnp_question_result(q))
+                        CHECK_STR(capnp_question_exception(q).reason,
+                                  "over-quota.references: too many references");
+                capnp_question_free(on);
+                capnp_question_free(q);
+                hand_run(&h);
+                forget_all(&h);
+                CHECK_OK(capnp_rpc_check(h.rpc));
+        }
+        CHECK(h.rpc->embargoes.live <= MOST / 2 + 1);
+        capnp_cap_unref(c);
+        promise_close(&v, &h);
+}
+
 /* The peer says that it does not know a Disembargo of ours: one of this kind, with this id. */
 static void disembargo_unknown(struct hand *h, uint16_t kind, uint32_t id)
 {

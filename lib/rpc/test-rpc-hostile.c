@@ -612,3 +612,51 @@ TEST(a_chain_of_results_that_are_taken)
         capnp_cap_unref(root);
         rig_vat_free(v);
 }
+
+/* A result that waits for the end of an embargo to become that of a call which waits for it. The
+ * connection ends first, and with the one goes what held the other. */
+static int give_promise(void *self, capnp_answer *a)
+{
+        capnp_cap **promise = self;
+
+        return reply(a, 0, *promise);
+}
+
+TEST(an_embargo_that_ends_in_a_ring)
+{
+        capnp_promise *promise;
+        capnp_question *q, *on;
+        capnp_cap *root, *object, *awaited;
+        struct hand h;
+        capnp_vat *v;
+
+        CHECK_OK(capnp_vat_new_bare(&v));
+        CHECK_OK(capnp_promise_new(v, &promise, &awaited));
+        CHECK_OK(capnp_cap_new_dispatch(v, give_promise, NULL, &awaited, &root));
+        hand_open(&h, v, root);
+        CHECK_OK(hand_bootstrap(&h, 0));
+        CHECK_OK(capnp_rpc_bootstrap(h.rpc, &object));
+        CHECK_OK(hand_return_bootstrap(&h, 0, 5));
+        hand_run(&h);
+        CHECK_OK(hand_call(&h, 1, to_export(0), 0));
+        hand_run(&h);
+        CHECK_OK(hand_feed(&h, call_kept(&h, 2, to_answer(1)))); /* waits for the promise */
+        CHECK_OK(hand_finish(&h, 1, false));
+        q = ask(v, object, 0, 0, NULL);
+        on = ask(v, result_cap(q), 0, 0, NULL);
+        capnp_question_send(on, NULL, NULL);
+        hand_run(&h);
+        CHECK_OK(hand_feed(&h, return_taken(0, 2)));
+        CHECK_OK(hand_return(&h, 1, 0, DESC_NONE, 0));
+        CHECK_OK(hand_finish(&h, 2, false));
+        CHECK_EQ(h.rpc->embargoes.live, 1);
+        capnp_promise_resolve(promise, result_cap(q));
+        capnp_cap_unref(awaited);
+        capnp_question_free(on);
+        capnp_question_free(q);
+        hand_run(&h);
+        hand_close(&h);
+        capnp_cap_unref(object);
+        capnp_cap_unref(root);
+        rig_vat_free(v);
+}
