@@ -137,6 +137,7 @@ class Cases:
         admin.call(ADD, Struct(b"", ["bob", s.w.Ptrs(["operator"]), instance.SECRET.encode()]))
         theirs, bobs, _ = self.target.login("bob")
         admin.call(REMOVE, Struct(b"", ["bob"]))
+        instance.over(bobs)
         refused("denied.stale-session", lambda: bobs.call(0), "the account was removed")
         refused("denied.credentials",
                 lambda: self.target.connect().password("bob", instance.SECRET))
@@ -187,18 +188,9 @@ class Cases:
         refused("denied.revoked-lease", lambda: admin.call(STATUS))
         refused("denied.revoked-lease", lambda: s.get(s.cap_set(session), "admin", s.ADMIN))
         self.local(REVOKE, mine, "")
-        instance.until(lambda: self.is_over(session), "the end of the session")
+        instance.over(session)
+        refused("denied.stale-session", lambda: session.call(0), "revoked")
         peer.close()
-
-    @staticmethod
-    def is_over(session):
-        """Whether its worker has been told: of the second of two things in a row when it has asked again."""
-        try:
-            session.call(0)
-        except Refused as e:
-            expect((e.code, "revoked" in e.reason), ("denied.stale-session", True), f"the denial {e}")
-            return True
-        return False
 
     def policy_takes_it(self):
         """Another manifest grants a facet of it, or none: what was had ends under way."""
@@ -271,6 +263,7 @@ class Cases:
                     lambda i=wrong: session.call(END_ACCOUNT_SESSION, Struct(b"", [i])),
                     "the account has no other session of this id")
         expect(session.call(END_ACCOUNT_SESSION, Struct(b"", [ids[1]])).content.uint(0, 32), 1, "ended")
+        instance.over(others)
         refused("denied.stale-session", lambda: others.call(0), "its owner has ended it")
         adas.call(0)
         peer, nobodys, _ = self.nobody()
