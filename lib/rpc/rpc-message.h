@@ -106,8 +106,6 @@ void capnp_i_send_finish(capnp_rpc *r, struct question_id id, bool release, bool
 void capnp_i_send_release(capnp_rpc *r, struct import_id id, uint32_t count);
 void capnp_i_send_resolve(struct export *e, capnp_cap *to);
 void capnp_i_send_disembargo(capnp_rpc *r, struct promise *target, struct embargo_id id);
-void capnp_i_send_disembargo_reply(capnp_rpc *r, capnp_cap *target, struct import_id import,
-                                   struct peer_embargo_id id);
 void capnp_i_send_bootstrap(capnp_rpc *r, struct question_id id);
 void capnp_i_send_unimplemented(capnp_rpc *r, rpc_message_reader message);
 /* NULL: no memory. */

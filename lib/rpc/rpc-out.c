@@ -128,7 +128,12 @@ static int out_copy(capnp_rpc *r, struct frame *f, uint32_t bytes, const struct 
         if (!o)
                 return -ENOMEM;
 
-        capnp_i_msg_write(&f->msg, o->bytes + o->len);
+        if (f->msg.nsegs == 1) { /* as nearly all are */
+                capnp_i_frame_table_one(o->bytes + o->len, f->msg.segs[0].words);
+                memcpy(o->bytes + o->len + TABLE_BYTES, f->msg.segs[0].base, bytes - TABLE_BYTES);
+        } else {
+                capnp_i_msg_write(&f->msg, o->bytes + o->len);
+        }
         o->len += bytes;
         o->secret |= f->secret;
         if (fds)

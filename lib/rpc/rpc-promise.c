@@ -432,36 +432,40 @@ void capnp_i_promise_lift(struct promise *p)
 
 int capnp_promise_new(capnp_vat *v, capnp_promise **ret_p, capnp_cap **ret_c)
 {
-        struct promise *p = capnp_i_promise_make(v);
+        capnp_promise *h = malloc(sizeof(*h));
 
-        if (!p)
+        if (!h)
                 return -ENOMEM;
 
-        *ret_p = (capnp_promise *)(void *)p;
-        *ret_c = capnp_cap_ref(&p->cap);
+        h->p = capnp_i_promise_make(v);
+        if (!h->p) {
+                free(h);
+                return -ENOMEM;
+        }
+
+        *ret_p = h;
+        *ret_c = capnp_cap_ref(&h->p->cap);
         return 0;
 }
 
 void capnp_promise_resolve(capnp_promise *h, capnp_cap *to)
 {
-        struct promise *p = (struct promise *)(void *)h;
-
-        if (!p)
+        if (!h)
                 return;
 
-        capnp_i_vat_acts(p->cap.vat);
-        capnp_i_promise_settle(p, to, false);
-        capnp_cap_unref(&p->cap);
+        capnp_i_vat_acts(h->p->cap.vat);
+        capnp_i_promise_settle(h->p, to, false);
+        capnp_cap_unref(&h->p->cap);
+        free(h);
 }
 
 void capnp_promise_break(capnp_promise *h, capnp_exception why)
 {
-        struct promise *p = (struct promise *)(void *)h;
-
-        if (!p)
+        if (!h)
                 return;
 
-        capnp_i_vat_acts(p->cap.vat);
-        capnp_i_promise_settle_broken(p, why.kind, why.reason);
-        capnp_cap_unref(&p->cap);
+        capnp_i_vat_acts(h->p->cap.vat);
+        capnp_i_promise_settle_broken(h->p, why.kind, why.reason);
+        capnp_cap_unref(&h->p->cap);
+        free(h);
 }

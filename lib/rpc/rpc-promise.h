@@ -9,8 +9,7 @@ enum { PATH_SHORT = 4 }; /* of most paths */
 
 enum promise_state { PROMISE_PENDING, PROMISE_EMBARGOED, PROMISE_SETTLED };
 
-/* The only reference that changes, and it does so once. A capnp_promise is one, held by whoever is
- * to say what it becomes. */
+/* The only reference that changes, and it does so once. */
 struct promise {
         capnp_cap cap;
         uint8_t state;
@@ -30,6 +29,10 @@ struct promise {
         struct charge charge;      /* for being a result that a peer has named */
         struct embargo_id embargo; /* when embargoed */
         capnp_rpc *embargo_rpc;
+};
+
+struct capnp_promise {
+        struct promise *p;
 };
 
 /* Something that waits in a promise's FIFO. */

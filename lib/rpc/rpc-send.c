@@ -138,29 +138,6 @@ void capnp_i_send_disembargo(capnp_rpc *r, struct promise *target, struct embarg
         message_send(r, f, NULL);
 }
 
-/* target: where the promise led, when that is still on r; NULL: what Resolve named. */
-void capnp_i_send_disembargo_reply(capnp_rpc *r, capnp_cap *target, struct import_id import,
-                                   struct peer_embargo_id id)
-{
-        rpc_message_target_builder t;
-        rpc_disembargo_builder b;
-        rpc_message_builder m;
-        struct frame *f;
-
-        if (r->closed)
-                return;
-
-        f = message_new(r, &m);
-        b = rpc_message_init_disembargo(m);
-        rpc_disembargo_context_set_receiver_loopback(rpc_disembargo_build_context(b), id.n);
-        t = rpc_disembargo_init_target(b);
-        if (target)
-                capnp_i_desc_write_target(target, t);
-        else
-                rpc_message_target_set_imported_cap(t, import.n);
-        message_send(r, f, NULL);
-}
-
 struct disembargo *capnp_i_disembargo_new(capnp_rpc *r, struct peer_embargo_id id,
                                           struct import_id import)
 {
@@ -176,8 +153,27 @@ struct disembargo *capnp_i_disembargo_new(capnp_rpc *r, struct peer_embargo_id i
         return d;
 }
 
-static void disembargo_free(struct disembargo *d)
+/* It has its answer. target: where the promise led; if that is not on d->rpc any more, the answer
+ * names what Resolve named. */
+static void disembargo_end(struct disembargo *d, capnp_cap *target)
 {
+        rpc_message_target_builder t;
+        rpc_disembargo_builder b;
+        rpc_message_builder m;
+        struct frame *f;
+
+        if (!d->rpc->closed) {
+                f = message_new(d->rpc, &m);
+                b = rpc_message_init_disembargo(m);
+                rpc_disembargo_context_set_receiver_loopback(rpc_disembargo_build_context(b),
+                                                             d->id.n);
+                t = rpc_disembargo_init_target(b);
+                if (capnp_i_cap_is_on(target, d->rpc))
+                        capnp_i_desc_write_target(target, t);
+                else
+                        rpc_message_target_set_imported_cap(t, d->import.n);
+                message_send(d->rpc, f, NULL);
+        }
         d->rpc->disembargos--;
         capnp_i_uncharge(&d->charge);
         capnp_i_rpc_unref(d->rpc);
@@ -194,14 +190,10 @@ void capnp_i_disembargo_deliver(struct disembargo *d, capnp_cap *target)
 
         target = capnp_i_cap_final(target);
         p = capnp_i_cap_pending(target);
-        if (p && !capnp_i_cap_is_on(target, d->rpc)) {
+        if (p && !capnp_i_cap_is_on(target, d->rpc))
                 capnp_i_list_append(&p->fifo, &d->waiter.link);
-                return;
-        }
-
-        capnp_i_send_disembargo_reply(d->rpc, capnp_i_cap_is_on(target, d->rpc) ? target : NULL,
-                                      d->import, d->id);
-        disembargo_free(d);
+        else
+                disembargo_end(d, target);
 }
 
 /* ---- Call ----------------------------------------------------------------------------------- */

@@ -137,6 +137,7 @@ class Cases:
         admin.call(ADD, Struct(b"", ["bob", s.w.Ptrs(["operator"]), instance.SECRET.encode()]))
         theirs, bobs, _ = self.target.login("bob")
         admin.call(REMOVE, Struct(b"", ["bob"]))
+        instance.over(bobs)
         refused("denied.stale-session", lambda: bobs.call(0), "the account was removed")
         refused("denied.credentials",
                 lambda: self.target.connect().password("bob", instance.SECRET))
@@ -187,6 +188,7 @@ class Cases:
         refused("denied.revoked-lease", lambda: admin.call(STATUS))
         refused("denied.revoked-lease", lambda: s.get(s.cap_set(session), "admin", s.ADMIN))
         self.local(REVOKE, mine, "")
+        instance.over(session)
         refused("denied.stale-session", lambda: session.call(0), "revoked")
         peer.close()
 
@@ -261,6 +263,7 @@ class Cases:
                     lambda i=wrong: session.call(END_ACCOUNT_SESSION, Struct(b"", [i])),
                     "the account has no other session of this id")
         expect(session.call(END_ACCOUNT_SESSION, Struct(b"", [ids[1]])).content.uint(0, 32), 1, "ended")
+        instance.over(others)
         refused("denied.stale-session", lambda: others.call(0), "its owner has ended it")
         adas.call(0)
         peer, nobodys, _ = self.nobody()

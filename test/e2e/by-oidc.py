@@ -334,6 +334,7 @@ class Cases:
         session = self.browse(peer.flow(BROWSER))
         expect(info(session)[0], "alice", "the account")
         expect(account("remove", "alice", self.op.url, "Al Ice")[0], 0, "removing")
+        instance.over(session)
         self.refused(lambda: session.call(0), "denied.stale-session", "revoked")
         peer.close()
         self.cheat("nobody has an account", "Al Ice")

@@ -151,6 +151,18 @@ def until(condition, what, seconds=heard.DEADLINE_S):
         time.sleep(0.02)
 
 
+def over(session):
+    """Waits until a session's worker has been told that it has ended, which is a moment after whoever has ended it has
+    his answer. Its sockets to services are dead before."""
+    def told():
+        try:
+            session.call(0)
+        except s.Refused:
+            return True
+        return False
+    until(told, "the end of the session at its worker")
+
+
 def until_shown(look, *words):
     """What `capos ui --once` prints, when all of these are in it: it looks until nothing more has come for a moment, so
     where all is slow it may see a pane before what is in it."""

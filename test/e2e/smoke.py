@@ -101,6 +101,7 @@ class Smoke:
     def ends_its_others(self):
         other, mine = self.session(), self.session()
         mine.call(8, Struct(b"", [s.text(other.call(0).content.ptr(0).ptr(0))]))
+        instance.over(other)
         refused("denied.stale-session", lambda: other.call(0))
 
     def reports(self):

@@ -288,6 +288,7 @@ class Cases:
         fingerprint = subprocess.run(["ssh-keygen", "-l", "-f", self.key + ".pub"], check=True, capture_output=True,
                                      text=True).stdout.split()[1]
         admin.key_remove(ADA, fingerprint)
+        instance.over(session)
         refused("denied.stale-session", lambda: session.call(0))
         admin.key_add(ADA, line)
         admin.close()
