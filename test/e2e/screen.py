@@ -312,7 +312,7 @@ class Cases:
         begun = time.monotonic()
         printed = 0
         for turn in range(6):
-            items = [item(f"k{i}", f"turn {turn} line {i} " + "x" * 60) for i in range(400)]
+            items = [item(f"k{i}", f"turn {turn} line {i} " + "x" * 40) for i in range(450)]
             self.show("list", "list", {"items": items})
             printed += sum(len(i["title"]) for i in items)
         self.tell("finish")
