@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "admit.h"
 #include "credential.h"
 #include "origin.h"
 #include "sessiond.h"
@@ -74,7 +75,7 @@ static void change_make(struct change *c, const struct proof_verdict *v)
         if (r)
                 (void)admin_fail(c->a, r);
         else
-                (void)audit_return(&s->audit, c->a);
+                (void)admissions_return(s, c->a);
         (void)asker_begin(s, before);
 }
 

@@ -10,6 +10,7 @@
 
 #include "admin-change.h"
 #include "admin.capnp-c.h"
+#include "admit.h"
 #include "daemon-text.h"
 #include "flow.h"
 #include "oidc.h"
@@ -145,7 +146,7 @@ int admin_identity_take(struct sessiond *s, capnp_answer *a)
         flows_spoil_kind(s, CAPOS_AUTH_OIDC_PKCE);
         flows_spoil_kind(s, CAPOS_AUTH_SERVICE);
         sessions_end(s, n.account, credential, REVOKED_CREDENTIAL);
-        return audit_return(&s->audit, a);
+        return admissions_return(s, a);
 }
 
 /* ---- listing -------------------------------------------------------------------------------- */

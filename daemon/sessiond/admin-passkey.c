@@ -10,6 +10,7 @@
 
 #include "admin-change.h"
 #include "admin.capnp-c.h"
+#include "admit.h"
 #include "asker.h"
 #include "clock.h"
 #include "credential.h"
@@ -359,5 +360,5 @@ int admin_passkey_end(struct sessiond *s, capnp_answer *a)
         passkey_audit(s, "passkey-remove", "ok", w.account, id.p);
         flows_spoil(s, w.account);
         sessions_end(s, w.account, id.p, REVOKED_CREDENTIAL);
-        return audit_return(&s->audit, a);
+        return admissions_return(s, a);
 }

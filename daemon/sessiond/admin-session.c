@@ -5,6 +5,7 @@
 #include "admin-session.h"
 
 #include "admin.capnp-c.h"
+#include "admit.h"
 #include "enrolment.h"
 #include "origin.h"
 #include "session.h"
@@ -32,11 +33,11 @@ int admin_on_session_revoke(void *self, capnp_answer *a)
         if (n && enrolment_revoke(n, cap))
                 return capnp_answer_fail(a, CAPNP_FAILED, NO_CAP);
         if (n)
-                return audit_return(&s->audit, a);
+                return admissions_return(s, a);
         if (!cap.len)
                 session_end(e, SESSION_REVOCATION, "revoked");
         else if (session_revoke(e, cap))
                 return capnp_answer_fail(a, CAPNP_FAILED, NO_CAP);
 
-        return audit_return(&s->audit, a);
+        return admissions_return(s, a);
 }

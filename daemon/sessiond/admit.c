@@ -8,8 +8,9 @@
  * The worker is bound to a session once: SHAKING if it has a handshake to do, FRESH, BOUND, ENDED,
  * never back. What it has to know at
  * once (the session is over, a capability is gone) waits for its `watch`; when it does not ask, or
- * does not ask again, within a second, caposd is told to kill it. Nothing but its own comfort
- * depends on that: the sockets behind its capabilities have been shut before.
+ * does not ask again, within a second, caposd is told to kill it. The sockets behind its
+ * capabilities have been shut before; what it serves itself ends with that. Who has asked for it is
+ * answered then (admissions_return).
  */
 #include "admit.h"
 
@@ -80,11 +81,9 @@ static void admission_unenrol(struct admission *ad)
                 ad->session->enrolment = enrolment_end(ad->session->enrolment);
 }
 
-void admission_kill(struct admission *ad, const char *why)
+/* Its connection is left: what ends that is its own end. */
+static void admission_put_down(struct admission *ad, const char *why)
 {
-        if (admission_is_over(ad))
-                return;
-
         daemon_log(LOG_WARNING, "the worker of event %llu is killed: %s",
                    (unsigned long long)ad->origin.event, why);
         admission_audit(ad, "kill", why, NULL);
@@ -93,6 +92,14 @@ void admission_kill(struct admission *ad, const char *why)
         admission_unenrol(ad);
         if (ad->session)
                 session_end(ad->session, SESSION_DISCONNECT, "the worker was killed");
+}
+
+void admission_kill(struct admission *ad, const char *why)
+{
+        if (admission_is_over(ad))
+                return;
+
+        admission_put_down(ad, why);
         capnp_conn_close(ad->conn, (capnp_exception){CAPNP_FAILED, why});
 }
 
@@ -115,26 +122,104 @@ int admission_refuse_illegal(struct admission *ad, capnp_answer *a, const char *
 
 /* ---- notices -------------------------------------------------------------------------------- */
 
+/* An answer that waits until each worker has acknowledged what there is to tell it by now. */
+struct untold {
+        struct capnp_i_list link;
+        capnp_answer *answer;
+        uint64_t upto;
+};
+
+static bool admissions_told(const struct sessiond *s, uint64_t upto)
+{
+        for (const struct capnp_i_list *l = s->admissions.next; l != &s->admissions; l = l->next) {
+                const struct admission *ad = CAPNP_I_OF(l, struct admission, link);
+
+                if (ad->untold && ad->untold <= upto)
+                        return false;
+        }
+        return true;
+}
+
+/* It has acknowledged all, or is no more. */
+static void admission_is_told(struct admission *ad)
+{
+        struct sessiond *s = ad->origin.s;
+        struct capnp_i_list *l, *next;
+
+        if (!ad->untold)
+                return;
+
+        ad->untold = 0;
+        for (l = s->untold.next; l != &s->untold; l = next) {
+                struct untold *u = CAPNP_I_OF(l, struct untold, link);
+
+                next = l->next;
+                if (!admissions_told(s, u->upto))
+                        continue;
+                capnp_i_list_remove(l);
+                (void)audit_return(&s->audit, u->answer);
+                free(u);
+        }
+}
+
+/* One that is killed is waited for until it is seen to be gone. */
 static void admission_on_no_ack(void *arg)
 {
+        static const char why[] = "a notice was not acknowledged";
         struct admission *ad = arg;
 
         ad->ack = NULL;
-        admission_kill(ad, "a notice was not acknowledged");
+        if (!admission_is_over(ad)) {
+                admission_put_down(ad, why);
+                if (!capnp_timer_new(ad->origin.s->vat, ADMISSION_ACK_MS, admission_on_no_ack, ad,
+                                     &ad->ack))
+                        return;
+        }
+        capnp_conn_close(ad->conn, (capnp_exception){CAPNP_FAILED, why});
 }
 
-/* Whoever calls this goes on with the session: without memory to wait with, the worker is killed,
- * and all else happens when its connection closes. */
-static void admission_expect_ack(struct admission *ad)
+/* Whoever calls this goes on with the session, which ends when the connection closes. */
+static void admission_kill_for_memory(struct admission *ad)
 {
-        if (ad->ack || !capnp_timer_new(ad->origin.s->vat, ADMISSION_ACK_MS, admission_on_no_ack,
-                                        ad, &ad->ack))
+        if (admission_is_over(ad))
                 return;
 
         admission_audit(ad, "kill", "no memory", NULL);
         admission_move(ad, ADMISSION_KILLED);
         admission_unenrol(ad);
         link_kill(ad->origin.s, ad->origin.event);
+}
+
+/* Without memory to wait with, the worker is killed. */
+static void admission_expect_ack(struct admission *ad)
+{
+        if (!ad->untold)
+                ad->untold = ++ad->origin.s->notices;
+        if (!ad->ack &&
+            capnp_timer_new(ad->origin.s->vat, ADMISSION_ACK_MS, admission_on_no_ack, ad, &ad->ack))
+                admission_kill_for_memory(ad);
+}
+
+/* Without memory to wait with, those are killed that would be waited for. */
+int admissions_return(struct sessiond *s, capnp_answer *a)
+{
+        struct untold *u = NULL;
+
+        if (!admissions_told(s, s->notices)) {
+                u = malloc(sizeof(*u));
+                for (struct capnp_i_list *l = s->admissions.next; !u && l != &s->admissions;
+                     l = l->next)
+                        if (CAPNP_I_OF(l, struct admission, link)->untold)
+                                admission_kill_for_memory(CAPNP_I_OF(l, struct admission, link));
+        }
+        if (!u)
+                return audit_return(&s->audit, a);
+
+        u->answer = a;
+        u->upto = s->notices;
+        capnp_i_list_init(&u->link);
+        capnp_i_list_append(&s->untold, &u->link);
+        return capnp_answer_keep(a, NULL, NULL);
 }
 
 /* The next revoked grant the worker has not been told of. */
@@ -184,6 +269,11 @@ static void admission_deliver(struct admission *ad)
         capnp_conn_flush(ad->conn);
 }
 
+static bool admission_has_news(struct admission *ad)
+{
+        return ad->ended_notice || admission_revoked(ad) || (ad->session && ad->session->notice);
+}
+
 /* There is something to tell the worker. */
 static void admission_notify(struct admission *ad)
 {
@@ -229,10 +319,12 @@ int admission_wait(struct admission *ad, capnp_answer *a)
         ad->ack = capnp_timer_free(ad->ack);
         ad->watcher = a;
         (void)capnp_answer_keep(a, admission_on_watch_cancel, ad);
-        if (ad->ended_notice || admission_revoked(ad) || (ad->session && ad->session->notice))
+        if (admission_has_news(ad)) {
                 admission_notify(ad);
-        else
-                admission_tell_trace(ad);
+                return 0;
+        }
+        admission_is_told(ad);
+        admission_tell_trace(ad);
         return 0;
 }
 
@@ -341,14 +433,6 @@ void admissions_tell_gateway(struct sessiond *s)
         }
 }
 
-bool admissions_told(const struct sessiond *s)
-{
-        for (const struct capnp_i_list *l = s->admissions.next; l != &s->admissions; l = l->next)
-                if (CAPNP_I_OF(l, struct admission, link)->ack)
-                        return false;
-        return true;
-}
-
 static void admission_on_changed(void *arg)
 {
         admission_notify(arg);
@@ -432,6 +516,7 @@ static void admission_close(struct admission *ad, const char *reason)
         ad->deadline = capnp_timer_free(ad->deadline);
         ad->ack = capnp_timer_free(ad->ack);
         ad->conn = capnp_conn_unref(ad->conn);
+        admission_is_told(ad);
 }
 
 /* A worker that goes closes its socket. One that is cut off, whoever did it, may be alive. */

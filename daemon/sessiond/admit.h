@@ -17,7 +17,7 @@ struct registering;
 struct sessiond;
 
 enum {
-        ADMISSION_ACK_MS = 1000,     /* for a worker to acknowledge a notice */
+        ADMISSION_ACK_MS = 1000,     /* for a worker to acknowledge a notice, or to be gone */
         ADMISSION_TOLD_MS = 2000,    /* for a client to be told that nobody is waited for */
         ADMISSION_LINGER_MS = 90000, /* for a worker to go after its session has */
         ADMISSION_ILLEGAL = 16,      /* calls that are illegal, before the worker is killed */
@@ -49,7 +49,8 @@ struct admission {
         unsigned waits;          /* flows that wait for a person: so long there is none … */
         uint64_t left_ms;        /* … and this much is left afterwards */
         uint64_t still_until_ms; /* likewise: how long flows may do so; 0: none has yet */
-        capnp_timer *ack;        /* a notice has not been acknowledged */
+        capnp_timer *ack;        /* a notice has not been acknowledged; a kill, not seen */
+        uint64_t untold;         /* the first of the notices that have not been; 0: none */
         capnp_answer *watcher;   /* waits for a notice */
         bool ended_notice;       /* the worker has not been told of the end */
         char ended_reason[64];
@@ -102,9 +103,9 @@ void admissions_trace(struct sessiond *s);
 void admission_audit(struct admission *ad, const char *what, const char *outcome,
                      const char *capability);
 
-/* Whether every worker has acknowledged all that it was told: each does within a second, or goes.
- */
-bool admissions_told(const struct sessiond *s);
+/* Ends an answer with its results, once that is recorded which was done for it, and every worker
+ * has acknowledged what it has to know by now: each does within a second, or is killed. */
+int admissions_return(struct sessiond *s, capnp_answer *a);
 /* A new gateway, or a new link to it: it is told which connections have a session. */
 void admissions_tell_gateway(struct sessiond *s);
 

@@ -190,7 +190,7 @@ static int login_make(struct admission *ad, struct flow *f, const struct princip
         admission_bind(ad, e);
         admission_next_results_set_done(a, true);
         session_fill(e, admission_next_results_init_bound(a));
-        return audit_return(&s->audit, a);
+        return who.alone ? admissions_return(s, a) : audit_return(&s->audit, a);
 }
 
 /* Whether a session may have a profile by what was proved, its own or another; false: the flow is

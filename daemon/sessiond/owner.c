@@ -180,5 +180,5 @@ int owner_end(struct admission *ad, capnp_answer *a)
                 sessions_end_others(e, ENDED);
         }
         admission_end_account_session_results_set_ended(a, ended);
-        return audit_return(&ad->origin.s->audit, a);
+        return admissions_return(ad->origin.s, a);
 }

@@ -561,5 +561,5 @@ int passkey_own_remove(struct admission *ad, capnp_answer *a)
         own_audit(ad, what, "ok", account, id.p);
         flows_spoil(s, account);
         sessions_end(s, account, id.p, REVOKED_CREDENTIAL);
-        return audit_return(&s->audit, a);
+        return admissions_return(s, a);
 }

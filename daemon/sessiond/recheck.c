@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "admin.capnp-c.h"
+#include "admit.h"
 #include "daemon-log.h"
 #include "flow.h"
 #include "links.h"
@@ -77,7 +78,7 @@ static void wait_done(struct sessiond *s)
 
         s->recheck.answered = false;
         admin_reload_revocations_results_set_ended(a, s->recheck.ended);
-        (void)audit_return(&s->audit, a);
+        (void)admissions_return(s, a);
 }
 
 /* ---- judging -------------------------------------------------------------------------------- */

@@ -14,14 +14,13 @@
 #include "links.h"
 #include "sessiond.h"
 
-enum { RELOAD_MS = 60 * 1000, SETTLE_MS = 5, FAULTS_BYTES = 32 * 1024 };
+enum { RELOAD_MS = 60 * 1000, FAULTS_BYTES = 32 * 1024 };
 
 static capnp_answer *reload_end(struct reload *w)
 {
         capnp_answer *a = w->waiting;
 
         w->deadline = capnp_timer_free(w->deadline);
-        w->settling = capnp_timer_free(w->settling);
         w->waiting = NULL;
         return a;
 }
@@ -51,18 +50,6 @@ int reload_ask(struct sessiond *s, capnp_answer *a)
         return capnp_answer_keep(a, NULL, NULL);
 }
 
-/* Without memory to wait with it is said a moment too early. */
-static void reload_settle(void *arg)
-{
-        struct sessiond *s = arg;
-        struct reload *w = &s->reload;
-
-        w->settling = NULL;
-        if (admissions_told(s) ||
-            capnp_timer_new(s->vat, SETTLE_MS, reload_settle, s, &w->settling))
-                (void)audit_return(&s->audit, reload_end(w));
-}
-
 void reload_told(struct sessiond *s, const struct packet *p, int fd)
 {
         static char text[FAULTS_BYTES];
@@ -80,7 +67,7 @@ void reload_told(struct sessiond *s, const struct packet *p, int fd)
                 return;
 
         if (!p->result) {
-                reload_settle(s);
+                (void)admissions_return(s, reload_end(&s->reload));
                 return;
         }
 

@@ -11,8 +11,7 @@ struct sessiond;
 struct reload {
         capnp_answer *waiting; /* NULL: nobody does */
         capnp_timer *deadline;
-        capnp_timer *settling; /* it has worked, and workers have still to hear of it */
-        uint32_t request;      /* the last one to caposd */
+        uint32_t request; /* the last one to caposd */
 };
 
 /* Admin.reload: has caposd do it. Takes a. */

@@ -212,6 +212,7 @@ int sessiond_init(struct sessiond *s)
         s->audit.log.fd = -1;
         capnp_i_list_init(&s->admissions);
         capnp_i_list_init(&s->sessions);
+        capnp_i_list_init(&s->untold);
         capnp_i_list_init(&s->attempts);
         capnp_i_list_init(&s->enrolments);
         capnp_i_list_init(&s->patient);

@@ -59,6 +59,8 @@ struct sessiond {
         struct passkey_codes passkey_codes;
         struct arrivals arrivals;
         struct capnp_i_list admissions, sessions;
+        struct capnp_i_list untold;     /* answers that wait for workers to be told */
+        uint64_t notices;               /* to workers: how many there were, or more */
         struct capnp_i_list attempts;   /* proofs under way */
         struct capnp_i_list enrolments; /* keys of clients whose line may drop */
         uint64_t last_enrolment;

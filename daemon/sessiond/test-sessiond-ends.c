@@ -9,6 +9,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <time.h>
 
 /* Whose keys; OWN: the session's, to come back by. */
@@ -279,4 +280,105 @@ TEST_T(who_has_come_back_rests_on_the_same, 60)
         rig_refused(rig_ask_open(&t.w), "denied.stale-session: " CREDENTIAL);
         rig_worker_end(&t.w);
         stage_end(&t);
+}
+
+/* ---- when it is said to be done ------------------------------------------------------------- */
+
+static void set_on_answer(capnp_question *q, int r, void *arg)
+{
+        (void)q;
+        CHECK_OK(r);
+        *(bool *)arg = true;
+}
+
+/* A session, of a worker that has asked nothing, and two answers that are waited for: a capability
+ * of it is taken, then the rest. */
+struct wait {
+        struct rig g;
+        struct rig_worker w;
+        capnp_question *q[2];
+        bool done[2];
+};
+
+static void wait_begin(struct wait *t)
+{
+        static const char *const caps[] = {"echo", ""};
+        char id[64];
+        capnp_question *q;
+
+        *t = (struct wait){0};
+        rig_start(&t->g, NULL);
+        rig_worker(&t->g, RIG_HOME, &t->w);
+        q = rig_enter(&t->w);
+        snprintf(id, sizeof(id), "%s", session_info_id(bound_info(admission_enter_bound(q))).p);
+        capnp_question_free(q);
+        for (unsigned i = 0; i < 2; i++) {
+                t->q[i] = admin_session_revoke(rig_admin(&t->g));
+                admin_session_revoke_set_id(t->q[i], id);
+                admin_session_revoke_set_cap(t->q[i], caps[i]);
+                capnp_question_send(t->q[i], set_on_answer, &t->done[i]);
+        }
+        rig_until_left(&t->g, 0, 0);
+        CHECK((!t->done[0] && !t->done[1]) || t->g.nkilled);
+}
+
+static void wait_end(struct wait *t)
+{
+        for (unsigned i = 0; i < 2; i++)
+                capnp_question_free(t->q[i]);
+        rig_stop(&t->g, false);
+        rig_remove(t->g.dir);
+}
+
+/* On a machine so busy that it does not get there in time it is killed: that is the end, too. */
+TEST(who_ends_a_session_is_answered_when_its_worker_knows)
+{
+        struct wait t;
+        capnp_question *q;
+
+        wait_begin(&t);
+        q = admission_watch(t.w.ask);
+        if (!capnp_question_wait(q)) {
+                CHECK_EQ(notice_which(admission_watch_notice(q)), NOTICE_ENDED);
+                rig_until_seen(&t.g);
+                CHECK((!t.done[0] && !t.done[1]) || t.g.nkilled);
+        }
+        capnp_question_free(q);
+        rig_worker_end(&t.w);
+        rig_until(&t.g, &t.done[0]);
+        rig_until(&t.g, &t.done[1]);
+        wait_end(&t);
+}
+
+TEST(who_ends_a_session_does_not_wait_for_ever)
+{
+        struct wait t;
+
+        wait_begin(&t);
+        rig_until(&t.g, &t.done[0]);
+        rig_until(&t.g, &t.done[1]);
+        CHECK_EQ(t.g.nkilled, 1);
+        CHECK_EQ(t.g.killed[0], t.w.event);
+        rig_worker_end(&t.w);
+        wait_end(&t);
+}
+
+/* Whoever has asked gives it up, and then the worker goes; or the instance does. */
+TEST(an_answer_that_nobody_waits_for)
+{
+        for (unsigned i = 0; i < 2; i++) {
+                struct wait t;
+
+                wait_begin(&t);
+                t.q[0] = capnp_question_free(t.q[0]);
+                t.q[1] = capnp_question_free(t.q[1]);
+                rig_until_seen(&t.g);
+                if (i) {
+                        t.g.up_watch = capnp_watch_free(t.g.up_watch);
+                        CHECK(!shutdown(t.g.up, SHUT_RDWR));
+                        rig_until(&t.g, &t.w.closed);
+                }
+                rig_worker_end(&t.w);
+                wait_end(&t);
+        }
 }

@@ -35,6 +35,7 @@ static void begin(char *dir)
         CHECK(mkdtemp(dir) && !chdir(dir));
         memset(&s, 0, sizeof(s));
         capnp_i_list_init(&s.admissions);
+        capnp_i_list_init(&s.untold);
         capnp_i_list_init(&s.sessions);
         capnp_i_list_init(&s.attempts);
         capnp_i_list_init(&s.enrolments);
@@ -119,6 +120,46 @@ TEST(a_revocation_without_memory)
                 finish(dir);
         }
         CHECK(killed > 0);
+}
+
+static struct admission *revoked;
+static unsigned fails_at, nkilled;
+
+/* As an administrator's call. */
+static int on_revoke(void *self, capnp_answer *a)
+{
+        int r;
+
+        CHECK_OK(session_revoke(self, (capnp_text){"session", 7}));
+        test_fail_alloc_at(fails_at);
+        r = admissions_return(&s, a);
+        test_fail_alloc_at(0);
+        nkilled += revoked->state == ADMISSION_KILLED;
+        return r;
+}
+
+/* It is answered however little there is: without memory to wait with, the worker is killed. */
+TEST(who_revokes_without_memory_is_answered)
+{
+        for (fails_at = 1; fails_at <= 6; fails_at++) {
+                char dir[] = "/tmp/test-sessiond-memory-XXXXXX";
+                capnp_cap *object = NULL;
+                capnp_question *q;
+                struct session *e;
+
+                begin(dir);
+                e = session_make(&revoked);
+                CHECK_OK(capnp_cap_new_dispatch(s.vat, on_revoke, NULL, e, &object));
+                q = admission_watch((admission_client){object});
+                CHECK_OK(capnp_question_wait(q));
+                capnp_question_free(q);
+                capnp_cap_unref(object);
+                turns(5);
+                CHECK_EQ(s.nsessions, 0);
+                CHECK(capnp_i_list_empty(&s.untold));
+                finish(dir);
+        }
+        CHECK(nkilled > 0);
 }
 
 TEST(an_end_without_memory)

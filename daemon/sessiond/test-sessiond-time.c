@@ -111,9 +111,9 @@ static void begin(void)
         memcpy(dir + sizeof(dir) - 7, "XXXXXX", 6);
         CHECK(mkdtemp(dir) && !chdir(dir));
         memset(&s, 0, sizeof(s));
-        ahead_s = step_s = wall_s = 0;
-        nclients = 0;
+        nclients = ahead_s = step_s = wall_s = 0;
         capnp_i_list_init(&s.admissions);
+        capnp_i_list_init(&s.untold);
         capnp_i_list_init(&s.sessions);
         capnp_i_list_init(&s.attempts);
         capnp_i_list_init(&s.enrolments);

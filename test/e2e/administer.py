@@ -10,6 +10,7 @@ usage: administer.py
 import contextlib
 import json
 import os
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -22,10 +23,10 @@ from sessionlib import Failed, Refused, Struct
 SCRIPT = "e2e-administer"
 BOSS, GUARD = "boss", "guard"
 MANY = 5000
-ADD, REMOVE, LIST, PASSWD, SESSIONS, REVOKE, STATUS, PATH, RELOAD, LOCK = (
+ADD, REMOVE, LIST, PASSWD, SESSIONS, REVOKE, STATUS, PATH, RELOAD, LOCK, UNLOCK = (
     s.ordinal("admin", name) for name in (
         "accountAdd", "accountRemove", "accountList", "passwd", "sessionList", "sessionRevoke",
-        "status", "auditPath", "reloadIdentity", "accountLock"))
+        "status", "auditPath", "reloadIdentity", "accountLock", "accountUnlock"))
 ACCOUNT_SESSIONS = s.ordinal("remote_session", "accountSessions")
 END_ACCOUNT_SESSION = s.ordinal("remote_session", "endAccountSession")
 
@@ -191,6 +192,74 @@ class Cases:
         instance.over(session)
         refused("denied.stale-session", lambda: session.call(0), "revoked")
         peer.close()
+
+    def one_after_the_other(self):
+        """A capability and then the rest, of two sessions: when it has returned, neither has anything."""
+        admin = self.target.admin()
+        try:
+            for i in range(50):
+                ends = [self.nobody() for _ in range(2)]
+                ids = [s.text(session.call(0).content.ptr(0).ptr(0)) for _, session, _ in ends]
+                asked = [admin.ref.send(REVOKE, Struct(b"", [mine, cap]))
+                         for mine in ids for cap in ("session", "system_info", "")]
+                for question in asked:
+                    admin.ref.peer.wait(question)
+                for peer, session, _ in ends:
+                    refused("denied.stale-session", lambda x=session: x.call(0), "revoked")
+                    peer.close()
+                instance.until(lambda: not admin.sessions(), f"the end of sessions, the {i}th time")
+        finally:
+            admin.close()
+
+    def worker_of(self, peer):
+        """The process at the other end of a connection over TCP."""
+        port = f":{peer.sock.getsockname()[1]:04X}"
+        with open("/proc/net/tcp", encoding="ascii") as f:
+            lines = [line.split() for line in f]
+        sockets = {f"socket:[{line[9]}]" for line in lines if line[2].endswith(port)}
+        return next(p for p in self.target.pids("worker") if sockets & set(instance.opened(p).values()))
+
+    def whose_worker_does_not_hear(self):
+        """It is not said to be done before that is no more: what was asked of it meanwhile is not done."""
+        path = self.target.arguments[self.target.arguments.index("--manifest") + 1]
+        with open(path, encoding="utf-8") as f:
+            text = f.read()
+        other, owner, _ = self.target.login()
+
+        def reload(text):
+            with open(path, "w", encoding="utf-8") as f:
+                f.write(text)
+            self.capos("reload", "--state", self.target.state)
+
+        def id_of(session):
+            return s.text(session.call(0).content.ptr(0).ptr(0))
+        for what, user, act in (
+                ("its end", "ada", lambda mine: self.local(REVOKE, mine, "")),
+                ("a capability's", "ada", lambda mine: self.local(REVOKE, mine, "chat")),
+                ("the owner", instance.USER, lambda mine: owner.call(END_ACCOUNT_SESSION, Struct(b"", [mine]))),
+                ("the policy", "ada", lambda _: reload(text.replace('(name = "admin", facet = ""',
+                                                                    '(name = "admin", facet = "audit"'))),
+                ("a password", "ada", lambda _: self.local(PASSWD, "ada", instance.SECRET.encode())),
+                ("a lock", "ada", lambda _: self.local(LOCK, "ada", ""))):
+            peer, session, _ = self.target.login(user)
+            mine, pid = id_of(session), self.worker_of(peer)
+            os.kill(pid, signal.SIGSTOP)
+            try:
+                asked = session.send(0)
+                act(mine)
+                expect(instance.state(pid) in ("", "Z"), True, f"{what}: it has ended")
+            finally:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGCONT)
+            try:
+                peer.wait(asked)
+            except (Refused, s.w.Closed, OSError):
+                peer.close()
+            else:
+                raise Failed(f"{what}: it was done afterwards")
+        self.local(UNLOCK, "ada")
+        reload(text)
+        other.close()
 
     def policy_takes_it(self):
         """Another manifest grants a facet of it, or none: what was had ends under way."""
@@ -405,6 +474,8 @@ def main():
             ("a facet", cases.a_part_of_it),
             ("what he stands on", cases.not_himself),
             ("it ends with its session", cases.ends_with_its_session),
+            ("sessions end one after the other", cases.one_after_the_other),
+            ("whose worker does not hear it", cases.whose_worker_does_not_hear),
             ("the policy takes it away", cases.policy_takes_it),
             ("by the command", cases.by_command),
             ("its log goes by", cases.log_goes_by),
