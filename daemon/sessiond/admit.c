@@ -171,7 +171,7 @@ static void admission_on_no_ack(void *arg)
         ad->ack = NULL;
         if (!admission_is_over(ad)) {
                 admission_put_down(ad, why);
-                if (!capnp_timer_new(ad->origin.s->vat, ADMISSION_ACK_MS, admission_on_no_ack, ad,
+                if (!capnp_timer_new(ad->origin.s->vat, ADMISSION_GONE_MS, admission_on_no_ack, ad,
                                      &ad->ack))
                         return;
         }

@@ -17,7 +17,8 @@ struct registering;
 struct sessiond;
 
 enum {
-        ADMISSION_ACK_MS = 1000,     /* for a worker to acknowledge a notice, or to be gone */
+        ADMISSION_ACK_MS = 1000,     /* for a worker to acknowledge a notice */
+        ADMISSION_GONE_MS = 10000,   /* for one that is killed to be gone, on a busy machine */
         ADMISSION_TOLD_MS = 2000,    /* for a client to be told that nobody is waited for */
         ADMISSION_LINGER_MS = 90000, /* for a worker to go after its session has */
         ADMISSION_ILLEGAL = 16,      /* calls that are illegal, before the worker is killed */

@@ -350,7 +350,7 @@ TEST(who_ends_a_session_is_answered_when_its_worker_knows)
         wait_end(&t);
 }
 
-TEST(who_ends_a_session_does_not_wait_for_ever)
+TEST_T(who_ends_a_session_does_not_wait_for_ever, 120)
 {
         struct wait t;
 
