@@ -105,6 +105,7 @@ enum node_kind { NODE_PENDING, NODE_FORWARD, NODE_OBJECT, NODE_NULL, NODE_BROKEN
 struct node {
         enum node_kind kind;
         struct node *to;     /* of NODE_FORWARD */
+        struct node *as;     /* … before any way was shortened: what it was decided to be */
         struct object *obj;  /* of NODE_OBJECT */
         struct call *call;   /* whose result this is, or NULL */
         struct chain *first; /* of a result: the order of the calls its questioner makes on it */
@@ -167,6 +168,7 @@ struct call {
         bool empty;           /* of END_RETURN: nothing was filled in */
         struct call *tail;    /* of END_TAIL */
         struct call *tail_of; /* the call that ended with this one */
+        bool seen;            /* by who looks for rings at the end */
         const void *cap;      /* what it was made on, to be compared only */
         struct call *behind;  /* the last stream call sent on that before */
 };
