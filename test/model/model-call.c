@@ -221,7 +221,10 @@ static void call_done(capnp_question *q, int r, void *arg)
 
 struct call *call_last_stream(struct world *w, uint32_t vat, const void *cap)
 {
-        for (size_t i = w->calls.n; cap && i-- > 0;) {
+        if (!cap || !model_has_streamed(cap))
+                return NULL;
+
+        for (size_t i = w->calls.n; i-- > 0;) {
                 struct call *s = w->calls.v[i];
 
                 if (s->stream && s->vat == vat && s->cap == cap)
@@ -231,7 +234,13 @@ struct call *call_last_stream(struct world *w, uint32_t vat, const void *cap)
         return NULL;
 }
 
-void call_mark_sent(struct call *c)
+void call_look_behind(struct call *c)
+{
+        for (; c && !c->sent; c = c->unsent)
+                c->behind = call_last_stream(c->w, c->vat, c->cap);
+}
+
+void call_was_sent(struct call *c)
 {
         struct world *w = c->w;
 
@@ -239,16 +248,21 @@ void call_mark_sent(struct call *c)
                 return;
 
         if (c->unsent)
-                call_mark_sent(c->unsent);
+                call_was_sent(c->unsent);
         c->sent = true;
         c->seq = ++c->chain->sent;
-        c->behind = call_last_stream(w, c->vat, c->cap);
         for (size_t i = 0; i < w->refs.n; i++) {
                 struct ref *r = w->refs.v[i];
 
                 if (r->unsent == c)
                         r->unsent = NULL;
         }
+}
+
+void call_mark_sent(struct call *c)
+{
+        call_look_behind(c);
+        call_was_sent(c);
 }
 
 void call_free(struct call *c)

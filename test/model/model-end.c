@@ -157,6 +157,79 @@ static void drain_rings(struct world *w)
         }
 }
 
+/* Whether the results of a call stay where it is served until nobody holds one where it was made.
+ */
+static bool call_is_kept(const struct call *c)
+{
+        return c->piped || c->tail_of;
+}
+
+/* Whether what the results of one such call became leads, by any number of them, to the other. */
+static bool call_keeps(struct call *c, const struct call *other)
+{
+        for (unsigned i = 0; i < MODEL_SLOTS; i++) {
+                for (struct node *n = c->slots[i]->as; n; n = n->as) {
+                        struct call *on = n->call;
+
+                        if (on == other)
+                                return true;
+                        if (!on || on->seen || !call_is_kept(on))
+                                continue;
+                        on->seen = true;
+                        if (call_keeps(on, other))
+                                return true;
+                }
+        }
+
+        return false;
+}
+
+static bool call_keeps_itself(struct world *w, struct call *c)
+{
+        for (size_t i = 0; i < w->calls.n; i++)
+                ((struct call *)w->calls.v[i])->seen = false;
+
+        return call_keeps(c, c);
+}
+
+/* A connection on which a vat still asks something; or NULL. */
+static capnp_rpc *drain_asked(const struct world *w, uint32_t vat)
+{
+        for (uint32_t i = 0; i < w->nvats; i++) {
+                capnp_rpc *r = w->vat[vat].to[i];
+                struct capnp_rpc_counts n;
+
+                if (!r || capnp_rpc_is_closed(r, NULL))
+                        continue;
+                capnp_rpc_count(r, &n);
+                if (n.questions)
+                        return r;
+        }
+
+        return NULL;
+}
+
+/*
+ * The results of a call without a Return, and of one that was passed on to the peer that it came
+ * from, are kept until who made it needs none of them. If one of them has become another, by way of
+ * a third vat or of a membrane, that is never: a ring, which the end of a connection ends.
+ */
+static void drain_kept(struct world *w)
+{
+        for (size_t i = 0; i < w->calls.n; i++) {
+                struct call *c = w->calls.v[i];
+                capnp_rpc *r;
+
+                if (!call_is_kept(c) || !drain_asked(w, c->vat) || !call_keeps_itself(w, c))
+                        continue;
+                w->loose = true;
+                while ((r = drain_asked(w, c->vat))) {
+                        capnp_rpc_close(r, (capnp_exception){CAPNP_FAILED, "closed at the end"});
+                        drain_rest(w);
+                }
+        }
+}
+
 static void drain_counts(struct world *w, uint32_t a, uint32_t b)
 {
         struct capnp_rpc_counts n;
@@ -203,6 +276,7 @@ void world_drain(struct world *w)
         drain_fds(w);
         drain_drop(w);
         drain_rings(w);
+        drain_kept(w);
         for (uint32_t i = 0; i < w->nvats; i++)
                 for (uint32_t k = 0; k < w->nvats; k++)
                         drain_counts(w, i, k);

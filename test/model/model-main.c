@@ -18,7 +18,9 @@
 
 /*
  * In which order the library goes through a table depends on where that lies. So that a seed always
- * means the same run, addresses are made the same, where that is allowed.
+ * means the same run, addresses are made the same, where that is allowed. That is for one binary:
+ * in another, in which there is one allocation less, another one fails (ACT_STARVE), and from there
+ * on the seed is another run.
  */
 static void fix_addresses(char **argv)
 {

@@ -25,16 +25,17 @@ static void stream_ready(void *arg)
  */
 void act_stream(struct call *c, bool tell)
 {
-        int r = capnp_question_stream(c->q, tell ? stream_ready : NULL, c);
+        int r;
 
+        call_look_behind(c);
+        r = capnp_question_stream(c->q, tell ? stream_ready : NULL, c);
         c->q = NULL;
         if (r == CAPNP_E_EXCEPTION) { /* an earlier one has failed */
-                c->behind = call_last_stream(c->w, c->vat, c->cap);
                 model_check(c->w, c->w->loose || !c->cap || call_stream_failed(c));
         } else if (!model_starved(c->w, r)) {
                 model_check(c->w, r == 0 || r == CAPNP_E_LIMIT);
                 c->waits = tell && r == CAPNP_E_LIMIT;
-                call_mark_sent(c);
+                call_was_sent(c);
                 c->stream = true;
         }
 }

@@ -246,9 +246,9 @@ void node_decide(struct node *n, struct node *to)
                 return;
         }
 
-        to = node_end(to);
-        n->kind = to == n ? NODE_BROKEN : NODE_FORWARD;
-        n->to = to;
+        n->to = node_end(to);
+        n->kind = n->to == n ? NODE_BROKEN : NODE_FORWARD;
+        n->as = n->to == n ? NULL : to;
 }
 
 /* ---- things --------------------------------------------------------------------------------- */

@@ -105,6 +105,7 @@ enum node_kind { NODE_PENDING, NODE_FORWARD, NODE_OBJECT, NODE_NULL, NODE_BROKEN
 struct node {
         enum node_kind kind;
         struct node *to;     /* of NODE_FORWARD */
+        struct node *as;     /* … before any way was shortened: what it was decided to be */
         struct object *obj;  /* of NODE_OBJECT */
         struct call *call;   /* whose result this is, or NULL */
         struct chain *first; /* of a result: the order of the calls its questioner makes on it */
@@ -167,6 +168,7 @@ struct call {
         bool empty;           /* of END_RETURN: nothing was filled in */
         struct call *tail;    /* of END_TAIL */
         struct call *tail_of; /* the call that ended with this one */
+        bool seen;            /* by who looks for rings at the end */
         const void *cap;      /* what it was made on, to be compared only */
         struct call *behind;  /* the last stream call sent on that before */
 };
@@ -327,6 +329,8 @@ void model_trace(void *arg, bool in, capnp_msg *m);
 const void *model_way(const capnp_answer *a);
 /* The next call that r takes in goes the general way, also if it is plain. */
 void model_go_general(capnp_rpc *r);
+/* Whether there has been a stream call on a reference, and not on another that was in its place. */
+bool model_has_streamed(const void *cap);
 
 /* ---- model-serve.c -------------------------------------------------------------------------- */
 
@@ -352,6 +356,10 @@ uint32_t payload_serial(struct world *w, capnp_reader r);
 
 /* Gives a call its place in the order of its chain, after those its target hangs on. */
 void call_mark_sent(struct call *c);
+/* The same in two steps: what a call that is about to be sent comes behind, and that it was sent.
+ */
+void call_look_behind(struct call *c);
+void call_was_sent(struct call *c);
 /* Whether nobody waits for it any more. */
 bool call_unwanted(const struct call *c);
 /* Whether it may fail without having arrived. */

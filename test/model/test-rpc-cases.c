@@ -522,3 +522,68 @@ TEST(what_stays_there_is_handed_on)
 
         model_replay(5, false, ACTS, sizeof(ACTS) / sizeof(ACTS[0]));
 }
+
+/*
+ * What a call without a Return has brought is a promise of its caller's, which that decides to be
+ * another of the results; a third vat is between the two. Only the end of a connection ends it.
+ */
+TEST(ring_of_the_results_of_a_call_without_a_return)
+{
+        static const struct model_act ACTS[] = {
+                {775, ACT_PROMISE, 3, 0, 0, {0, 0, 0}},
+                {856, ACT_BOOTSTRAP, 3, 0, 0, {0, 0, 0}},
+                {1020, ACT_RESOLVE, 3, 12464, 0, {13760, 0, 0}},
+                {1321, ACT_BOOTSTRAP, 3, 1, 0, {0, 0, 0}},
+                {1433, ACT_BOOTSTRAP, 0, 1, 0, {0, 0, 0}},
+                {1480, ACT_OBJECT, 3, 0, 0, {0, 0, 0}},
+                {1615, ACT_CALL, 3, 21200, 32, {0, 0, 23744}},
+                {1747, ACT_DELIVER, 3, 1, 0, {0, 0, 0}},
+                {1752, ACT_STEP, 1, 0, 1024, {0, 0, 0}},
+                {1917, ACT_CALL, 0, 22992, 160, {0, 0, 0}},
+                {1993, ACT_DELIVER, 0, 1, 0, {0, 0, 0}},
+                {2063, ACT_STEP, 1, 0, 3, {28096, 0, 0}},
+                {2168, ACT_DELIVER, 1, 3, 0, {0, 0, 0}},
+                {2177, ACT_STEP, 3, 0, 3, {12465, 0, 0}},
+                {2318, ACT_DELIVER, 3, 0, 0, {0, 0, 0}},
+                {2330, ACT_STEP, 0, 0, 4, {0, 0, 0}},
+                {3695, ACT_RESOLVE, 0, 37344, 0, {30737, 0, 0}},
+        };
+
+        model_replay(5, false, ACTS, sizeof(ACTS) / sizeof(ACTS[0]));
+}
+
+/* The same of a call that was passed on to the peer that it came from, which keeps the results. */
+TEST(ring_of_the_results_that_a_peer_keeps)
+{
+        static const struct model_act ACTS[] = {
+                {1, ACT_BOOTSTRAP, 0, 1, 0, {0, 0, 0}}, {2, ACT_BOOTSTRAP, 1, 0, 0, {0, 0, 0}},
+                {3, ACT_BOOTSTRAP, 0, 2, 0, {0, 0, 0}}, {4, ACT_BOOTSTRAP, 1, 2, 0, {0, 0, 0}},
+                {5, ACT_CALL, 0, 112, 0, {0, 0, 0}},    {6, ACT_DELIVER, 0, 2, 0, {0, 0, 0}},
+                {7, ACT_STEP, 2, 0, 4, {0, 0, 0}},      {8, ACT_DELIVER, 2, 0, 0, {0, 0, 0}},
+                {30, ACT_STEP, 0, 0, 0, {0, 0, 0}},     {9, ACT_PEEK, 0, 144, 0, {0, 0, 0}},
+                {10, ACT_CALL, 0, 80, 0, {0, 0, 0}},    {11, ACT_PEEK, 0, 224, 2, {0, 0, 0}},
+                {12, ACT_CALL, 0, 80, 0, {240, 0, 0}},  {13, ACT_DELIVER, 0, 1, 0, {0, 0, 0}},
+                {14, ACT_STEP, 1, 0, 2, {0, 0, 0}},     {15, ACT_STEP, 1, 0, 256, {0, 0, 0}},
+                {16, ACT_END, 1, 288, 3, {96, 0, 0}},   {17, ACT_DELIVER, 1, 0, 0, {0, 0, 0}},
+                {18, ACT_STEP, 0, 0, 0, {0, 0, 0}},     {19, ACT_STEP, 0, 0, 0, {208, 0, 0}},
+                {20, ACT_CALL, 1, 128, 0, {304, 0, 0}}, {21, ACT_DELIVER, 1, 2, 0, {0, 0, 0}},
+                {22, ACT_STEP, 2, 0, 256, {0, 0, 0}},   {23, ACT_RESOLVE, 2, 176, 0, {416, 0, 0}},
+        };
+
+        model_replay(3, false, ACTS, sizeof(ACTS) / sizeof(ACTS[0]));
+}
+
+/* Two vats are enough where the result is wrapped in a membrane of its holder's. */
+TEST(ring_of_results_by_way_of_a_membrane)
+{
+        static const struct model_act ACTS[] = {
+                {1, ACT_BOOTSTRAP, 0, 1, 0, {0, 0, 0}},  {2, ACT_PROMISE, 0, 0, 0, {0, 0, 0}},
+                {9, ACT_CALL, 0, 80, 0, {97, 0, 0}},     {10, ACT_DELIVER, 0, 1, 0, {0, 0, 0}},
+                {11, ACT_STEP, 1, 0, 256, {0, 0, 0}},    {3, ACT_CALL, 0, 80, 160, {0, 0, 0}},
+                {4, ACT_DELIVER, 0, 1, 0, {0, 0, 0}},    {5, ACT_STEP, 1, 0, 0, {240, 0, 0}},
+                {6, ACT_MEMBRANE, 0, 0, 0, {0, 0, 0}},   {7, ACT_WRAP, 0, 160, 0, {113, 0, 0}},
+                {8, ACT_RESOLVE, 0, 96, 0, {176, 0, 0}},
+        };
+
+        model_replay(2, false, ACTS, sizeof(ACTS) / sizeof(ACTS[0]));
+}
