@@ -26,6 +26,7 @@ SIGKILL = 9
 WARDEN = "warden"  # whose profile has the facet `sessions` of `admin`, and these of its calls
 ADMIN_SESSIONS = [s.ordinal("admin", name) for name in ("sessionList", "sessionRevoke", "status")]
 ADMIN_CALLS = s.ordinal("admin", "auditRead")  # the last one
+REVOKE = s.ordinal("admin", "sessionRevoke")
 UPTIME = 2
 
 
@@ -34,8 +35,13 @@ class Worker(a.Hijacked):
 
     def __init__(self, target, source="127.0.0.1"):
         super().__init__(target, source)
-        self.target, self.question, self.links = target, 0, {}
+        self.target, self.question, self.links, self.admins = target, 0, {}, []
         self.root = None
+
+    def close(self):
+        for admin in self.admins:
+            admin.close()
+        super().close()
 
     def bootstrap(self, fd):
         self.question += 1
@@ -334,13 +340,12 @@ def no_acknowledgement(k):
 # ---- what stops at the other end of a grant ----------------------------------------------------
 
 def revoke(k, cap=None):
+    """The answer is not waited for: there is none before k has acknowledged it, or is gone."""
     admin = k.target.admin()
-    try:
-        for e in admin.sessions():
-            if not e["account"]:
-                admin.revoke(e["id"], cap)
-    finally:
-        admin.close()
+    k.admins.append(admin)
+    for e in admin.sessions():
+        if not e["account"]:
+            admin.ref.send(REVOKE, s.Struct(b"", [e["id"], cap]))
 
 
 def motd(k, fd, root):
