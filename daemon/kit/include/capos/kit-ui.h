@@ -29,7 +29,8 @@ struct kit_pane_ops {
         void (*refused)(void *self, struct kit_pane *p, const char *reason);
         /** The pane is no more, by whatever but kit_pane_close() and kit_compose_finish(), and so
             is p after this. reason: why, as on the wire; `over-quota.…`: it never was, because
-            `open` was refused; another `open` may be taken in a second. */
+            the instance refused `open`; another may be taken in a second. What its host itself
+            refused says `host: …`. */
         void (*gone)(void *self, struct kit_pane *p, const char *reason);
 };
 

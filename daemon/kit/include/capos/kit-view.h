@@ -7,8 +7,8 @@
  * lent. The kit opens the panes, and calls `draw` when something has changed: at once, and then not
  * again for a while, so a host gets no more than it takes whatever goes on. `draw` compares what
  * there is with what was told, and tells the difference. A pane that has refused a patch is
- * forgotten, and told all of it a second later; one that was not opened, since the host has too
- * much (`over-quota.…`), is opened then.
+ * forgotten, and told all of it a second later; one that the instance did not open, since there is
+ * too much just then (`over-quota.…`), is opened then.
  */
 #ifndef CAPOS_KIT_VIEW_H
 #define CAPOS_KIT_VIEW_H
